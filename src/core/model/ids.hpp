@@ -1,0 +1,61 @@
+// Distinct types for distinct things: Start{ResourceName, ResourceName} does not compile.
+// Names order naturally, then bytewise (h2 before h10): the order used everywhere a list of names is shown
+// or a tie is broken (FORMATS, "Names").
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace haven {
+
+// Runs of digits compare as numbers, everything else bytewise; equal that way, bytewise decides.
+[[nodiscard]] std::strong_ordering natural_order(std::string_view a, std::string_view b);
+
+template <class Tag>
+class Name {
+ public:
+  Name() = default;
+  explicit Name(std::string text) : text_(std::move(text)) {}
+  [[nodiscard]] const std::string& str() const { return text_; }
+  [[nodiscard]] bool empty() const { return text_.empty(); }
+  friend bool operator==(const Name&, const Name&) = default;
+  friend std::strong_ordering operator<=>(const Name& a, const Name& b) { return natural_order(a.text_, b.text_); }
+
+ private:
+  std::string text_;
+};
+
+using HostName = Name<struct HostTag>;
+using ResourceName = Name<struct ResourceTag>;    // an instance is web1#2
+using Incarnation = Name<struct IncarnationTag>;  // one boot of one host: 32 hex digits
+using Reign = Name<struct ReignTag>;              // one rule of one controller: 32 hex digits (PROTOCOL R1)
+
+// Counts the claims of one resource; every start of a resource under a new claim has a higher one.
+struct Generation {
+  std::uint64_t count = 0;
+  friend auto operator<=>(const Generation&, const Generation&) = default;
+  [[nodiscard]] Generation next() const { return {count + 1}; }
+};
+
+// The engine's own count of commits. A key's mod revision is that of the commit that last wrote it; 0: no such key.
+struct Revision {
+  std::int64_t count = 0;
+  friend auto operator<=>(const Revision&, const Revision&) = default;
+};
+
+// Ties a reply to what was asked. Unique within one run of one havend.
+struct CallId {
+  std::uint64_t count = 0;
+  friend auto operator<=>(const CallId&, const CallId&) = default;
+};
+
+}  // namespace haven
+
+template <class Tag>
+struct std::hash<haven::Name<Tag>> {
+  std::size_t operator()(const haven::Name<Tag>& n) const noexcept { return std::hash<std::string>{}(n.str()); }
+};

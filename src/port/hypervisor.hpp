@@ -1,0 +1,104 @@
+// What runs virtual machines on this host, as Haven needs it: libvirt's QEMU and LXC drivers, or the simulation.
+// One contract suite holds both to this page (tests/adapter/libvirt/hypervisor_contract.hpp).
+//
+// Asynchronous: every call returns at once and is answered by exactly one event with its id, at its timeout at the
+// latest; a hypervisor that hangs delays nobody but its own answers. A call given up at its timeout is *unknown*: it
+// may still complete later (PROTOCOL C4). Events come through the sink, from the adapter's own threads; the sink must
+// not block.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/model/ids.hpp"
+#include "core/model/units.hpp"
+
+namespace haven::port {
+
+enum class DomainState {
+  running,          // its processes exist and its processors run; also while it boots or shuts down
+  paused,           // stopped by somebody's order
+  paused_io_error,  // stopped by itself because its disk failed; a resume tries again
+  crashed,          // the guest panicked and was kept; processes exist
+  absent,           // libvirt does not have it active: shut off, or unknown (transient and gone)
+};
+
+enum class Driver { qemu, lxc };
+
+// A domain that libvirt says is active (never `absent` in a list).
+struct Domain {
+  std::string uuid;  // lower case, with hyphens
+  std::string name;
+  Driver driver = Driver::qemu;
+  DomainState state = DomainState::running;
+};
+// A process that is a VM, found without libvirt's help: qemu-system-* by its -uuid, libvirt_lxc by its --name.
+struct VmProcess {
+  std::string uuid;  // empty where only the name can be told (LXC)
+  std::string name;
+  int pid = 0;
+};
+
+enum class CallResult {
+  done,     // libvirt did it
+  failed,   // libvirt said no; nothing is under way
+  unknown,  // no answer by the timeout
+};
+struct CallDone {
+  CallId call;
+  CallResult result = CallResult::unknown;
+  std::string message;
+};
+// The answer to inspect. reached=false: libvirt did not answer in time and `domains` is empty and means nothing;
+// `processes` is then all that is known.
+struct Inspected {
+  CallId call;
+  bool reached = false;
+  std::vector<Domain> domains;
+  std::vector<VmProcess> processes;
+};
+enum class LifecycleKind {
+  started,
+  resumed,
+  paused,
+  paused_io_error,
+  powered_off,  // the guest switched itself off (or was asked to, and did)
+  destroyed,    // ended by an order to libvirt
+  crashed,      // the guest panicked
+  failed,       // its process ended without anybody's order
+};
+// Libvirt's word that something changed. A hint to look, and quick; the truth is what inspect finds.
+struct Lifecycle {
+  std::string uuid;
+  std::string name;
+  LifecycleKind kind = LifecycleKind::started;
+};
+struct ConnectionLost {
+  std::string message;
+};
+struct ConnectionBack {};
+
+using HypervisorEvent = std::variant<CallDone, Inspected, Lifecycle, ConnectionLost, ConnectionBack>;
+using HypervisorSink = std::function<void(HypervisorEvent)>;
+
+class Hypervisor {
+ public:
+  virtual ~Hypervisor() = default;
+
+  // Starts a transient domain from its XML. `done` once libvirt returned; `failed` carries libvirt's message.
+  virtual void start(CallId call, const std::string& xml, Duration timeout) = 0;
+  // Asks the guest to switch itself off; done means asked, not gone.
+  virtual void shutdown(CallId call, const std::string& uuid, Duration timeout) = 0;
+  // Ends it at once. A domain that is absent already is done.
+  virtual void destroy(CallId call, const std::string& uuid, Duration timeout) = 0;
+  // Resumes a paused domain.
+  virtual void resume(CallId call, const std::string& uuid, Duration timeout) = 0;
+  // Ends its processes by SIGKILL, without libvirt. Done once they are gone or there were none; LXC is told by its
+  // name.
+  virtual void kill(CallId call, const std::string& uuid, const std::string& name, Duration timeout) = 0;
+  virtual void inspect(CallId call, Duration timeout) = 0;
+};
+
+}  // namespace haven::port
