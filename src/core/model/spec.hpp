@@ -1,0 +1,127 @@
+// What the operator wants: the cluster file after validation (FORMATS, "The cluster file"), with defaults filled in.
+// A Spec is immutable once committed; its text form lives in src/file, its engine form in src/daemon/codec.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/ids.hpp"
+#include "core/model/units.hpp"
+
+namespace haven {
+
+// What fails together, smallest first. A host without a name for a level is a domain of its own at that level.
+enum class FailureDomain { host, rack, room, site };
+
+enum class AfterFence { off, on };
+enum class DesiredState { started, stopped, ignored };
+enum class OnStopFail { hold, fence };
+enum class OnPoweroff { restart, stop };
+enum class Failback { off, migrate, restart };
+enum class RuleKind { apart, together };
+
+// One configured power switch. All devices of one level must be off at the same time (PROTOCOL F2).
+struct FenceDevice {
+  std::string agent;                           // fence_ipmilan
+  std::map<std::string, std::string> options;  // as configured: secrets only as X_file = path
+  int level = 1;
+  friend bool operator==(const FenceDevice&, const FenceDevice&) = default;
+};
+
+struct Host {
+  HostName name;
+  std::string address;
+  Vcpu cpu;    // physical CPUs
+  MiB memory;  // physical memory
+  Vcpu keep_cpu;
+  MiB keep_memory;
+  std::vector<std::string> links;  // heartbeat paths; [address] unless given
+  std::string site, room, rack;    // empty: none
+  std::vector<FenceDevice> fence;  // empty: no power fencing
+  friend bool operator==(const Host&, const Host&) = default;
+};
+
+// hosts = { only, prefer, never }. Hosts in no list are allowed, after the preferred ones.
+struct HostRules {
+  std::vector<HostName> only;                 // empty: all
+  std::vector<std::vector<HostName>> prefer;  // best first; an inner list is a tie
+  std::vector<HostName> never;
+  friend bool operator==(const HostRules&, const HostRules&) = default;
+};
+
+// At most `limit` restarts in place within any `within` (sliding).
+struct RestartBudget {
+  int limit = 1;
+  Duration within = 10min;
+  friend bool operator==(const RestartBudget&, const RestartBudget&) = default;
+};
+
+struct Resource {
+  ResourceName name;
+  std::string uuid;        // of its domain; empty in the simulator
+  std::string xml;         // its domain XML; empty in the simulator
+  bool container = false;  // LXC: has no power button, its processes are found by name
+  Vcpu cpu;
+  MiB memory;
+  DesiredState state = DesiredState::started;
+  int priority = 100;  // higher first
+  HostRules hosts;
+  Failback failback = Failback::migrate;
+  RestartBudget restarts;
+  int relocations = 2;
+  bool retry = true;
+  OnStopFail on_stop_fail = OnStopFail::hold;
+  OnPoweroff on_poweroff = OnPoweroff::restart;
+  std::vector<ResourceName> after;  // started once these run
+  bool tolerate_host = true;        // tolerate = "guest": not counted after a host's loss, restarted all the same
+  friend bool operator==(const Resource&, const Resource&) = default;
+};
+
+struct Rule {
+  RuleKind kind = RuleKind::apart;
+  std::vector<ResourceName> resources;
+  FailureDomain domain = FailureDomain::host;
+  bool strict = true;  // false: a preference
+  friend bool operator==(const Rule&, const Rule&) = default;
+};
+
+struct Cluster {
+  std::string name;
+  int reserve = 1;
+  FailureDomain reserve_domain = FailureDomain::host;
+  Duration lease = 3s;
+  std::vector<HostName> voters;  // filled in by default (DESIGN 4)
+  std::string witness;           // empty: none
+  double cpu_overcommit = 4.0;
+  double overbook = 1.0;
+  Duration suspect = 500ms;
+  AfterFence after_fence = AfterFence::off;
+  friend bool operator==(const Cluster&, const Cluster&) = default;
+};
+
+// Hosts, resources and rules keep the file's order.
+struct Spec {
+  Cluster cluster;
+  std::vector<Host> hosts;
+  std::vector<Resource> resources;
+  std::vector<Rule> rules;
+  friend bool operator==(const Spec&, const Spec&) = default;
+
+  // nullptr: no such name. O(n): the controller keeps indexes of its own where it matters.
+  [[nodiscard]] const Host* host(const HostName& name) const;
+  [[nodiscard]] const Resource* resource(const ResourceName& name) const;
+};
+
+// The failure domain of `level` that this host stands in; its own name where it has none at that level.
+[[nodiscard]] std::string domain_of(const Host& host, FailureDomain level);
+
+// What a host has for resources: (cpu - keep) x overcommit, memory - keep (FORMATS, "haven check").
+struct Capacity {
+  double cpu = 0;
+  MiB memory;
+};
+[[nodiscard]] Capacity capacity_of(const Host& host, const Cluster& cluster);
+
+}  // namespace haven
