@@ -1,0 +1,70 @@
+// Where one resource may run, and where best: filter, then score (DESIGN 6).
+//
+// A Placement is a ledger of who uses what where. The caller fills it with what is claimed, asks for hosts in order of
+// priority and books each answer before it asks for the next. The answer names a host or, for each host, the reason why
+// not. Choosing is deterministic: ties break by name, and nothing here depends on the order of booking but the capacity
+// left.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/model/ids.hpp"
+#include "core/model/spec.hpp"
+
+namespace haven {
+
+// A host as the caller sees it now. reason: empty if it may take resources, else why not, as one clause ("fenced").
+struct HostView {
+  HostName name;
+  std::string reason;
+};
+
+struct Refusal {
+  HostName host;
+  std::string reason;  // "memory: needs 4096 MiB, 1024 MiB free"
+  friend bool operator==(const Refusal&, const Refusal&) = default;
+};
+
+// Either a host, or a reason for each host of the spec, in the file's order.
+struct Choice {
+  std::optional<HostName> host;
+  std::vector<Refusal> refusals;  // also filled for the hosts that were out when another was chosen
+};
+
+class Placement {
+ public:
+  // `spec` must outlive this. Hosts that stand in no HostView may not take anything ("not joined").
+  Placement(const Spec& spec, const std::vector<HostView>& hosts);
+  ~Placement();
+  Placement(Placement&&) noexcept;
+  Placement& operator=(Placement&&) noexcept;
+
+  // Books what runs there or may run there; no check is made: what is claimed is a fact. A resource may be booked on
+  // several hosts (it is stopping here, starting there); each booking counts.
+  void book(const ResourceName& resource, const HostName& host);
+  void release(const ResourceName& resource, const HostName& host);
+
+  // Hard: the host may take resources; only/never; capacity; strict apart and together rules against everything booked.
+  // A strict `together` set that runs nowhere yet needs a domain in which the whole set fits.
+  // Soft, in this order: rank in `prefer`; fewest broken preference rules; fewest instances of the same template
+  // there; most free memory; name. `avoid`: hosts that are out for this resource now (it failed there), each with its
+  // reason.
+  [[nodiscard]] Choice choose(const ResourceName& resource, const std::vector<Refusal>& avoid = {}) const;
+
+  // The strict rules that a resource breaks by standing on this host together with everything booked (itself not
+  // counted); empty: none. Sentences for a person: "apart: web1 and web2 are both on h1".
+  [[nodiscard]] std::vector<std::string> broken_rules(const ResourceName& resource, const HostName& host) const;
+
+  // How well the host suits by `prefer` alone: 0 best; hosts in no list come last; nullopt: only/never exclude it.
+  [[nodiscard]] std::optional<int> preference(const ResourceName& resource, const HostName& host) const;
+
+ private:
+  struct Ledger;
+  std::unique_ptr<Ledger> ledger_;
+};
+
+}  // namespace haven
