@@ -18,11 +18,7 @@
 
 namespace haven::port {
 
-// A lease of the engine. 0: none (the key lives until it is deleted).
-struct LeaseId {
-  std::int64_t id = 0;
-  friend auto operator<=>(const LeaseId&, const LeaseId&) = default;
-};
+using haven::LeaseId;
 
 struct KeyValue {
   std::string key;

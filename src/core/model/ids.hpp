@@ -47,6 +47,12 @@ struct Revision {
   friend auto operator<=>(const Revision&, const Revision&) = default;
 };
 
+// A lease of the engine. 0: none (the key lives until it is deleted).
+struct LeaseId {
+  std::int64_t id = 0;
+  friend auto operator<=>(const LeaseId&, const LeaseId&) = default;
+};
+
 // Ties a reply to what was asked. Unique within one run of one havend.
 struct CallId {
   std::uint64_t count = 0;

@@ -1,0 +1,241 @@
+// What stands in the engine, as values (DESIGN 4 lists the keys, PROTOCOL who may write which).
+// Paths are relative to /haven/<cluster>/. The text form of each record is src/daemon/codec's business.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/model/ids.hpp"
+#include "core/model/spec.hpp"
+#include "core/model/units.hpp"
+
+namespace haven {
+
+// spec/current: what the operator wants. Shared, because it is large and never changes once committed.
+struct SpecRecord {
+  std::shared_ptr<const Spec> spec;
+  friend bool operator==(const SpecRecord& a, const SpecRecord& b) {
+    return a.spec == b.spec || (a.spec && b.spec && *a.spec == *b.spec);
+  }
+};
+
+// spec/freeze: there while nothing may be decided.
+struct FreezeRecord {
+  std::string by;
+  friend bool operator==(const FreezeRecord&, const FreezeRecord&) = default;
+};
+
+// spec/order/<resource>: what the operator said about one resource since the file was applied. `state` overrides the
+// file's until it is taken back; the controller strikes `clear` and `relocate_to` out once it has acted on them.
+struct OrderRecord {
+  std::optional<DesiredState> state;
+  bool clear = false;                   // forget past failures, try again now
+  std::optional<HostName> relocate_to;  // by stop and start
+  friend bool operator==(const OrderRecord&, const OrderRecord&) = default;
+};
+
+// leader: lease-bound (R1). Its mod revision is what every write of this reign compares (R2).
+struct LeaderRecord {
+  Reign reign;
+  HostName host;
+  Incarnation incarnation;
+  friend bool operator==(const LeaderRecord&, const LeaderRecord&) = default;
+};
+
+// By what a machine is known again after a reboot (F8). Blank fields prove nothing.
+struct MachineIdentity {
+  std::string machine_id;  // /etc/machine-id
+  std::string dmi_uuid;    // DMI product UUID, else libvirt's host UUID
+  friend bool operator==(const MachineIdentity&, const MachineIdentity&) = default;
+  [[nodiscard]] bool complete() const { return !machine_id.empty() && !dmi_uuid.empty(); }
+};
+
+// member/<host>: lease-bound; this incarnation is up and its brain turns.
+struct MemberRecord {
+  Incarnation incarnation;
+  MachineIdentity machine;
+  bool found_none = false;  // at its first look this incarnation found no process of a protected resource (F8)
+  Vcpu cpu;                 // what libvirt says; fills in what the file leaves out
+  MiB memory;
+  friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
+};
+
+// machine/<host>: the identity it first registered with; a controller writes it.
+struct MachineRecord {
+  MachineIdentity machine;
+  friend bool operator==(const MachineRecord&, const MachineRecord&) = default;
+};
+
+// away/<host>: durable; a planned absence of this incarnation (S6).
+enum class AwayKind {
+  restarting,  // havend is stopped or upgraded; its resources run on
+  leaving,     // the host shuts down: its resources are being stopped, nothing more may go there
+  down,        // it shut down with everything released
+};
+struct AwayRecord {
+  Incarnation incarnation;
+  AwayKind kind = AwayKind::restarting;
+  friend bool operator==(const AwayRecord&, const AwayRecord&) = default;
+};
+
+// status/<host>: durable; what this incarnation reported last. Written when it changes (E2).
+struct StatusRecord {
+  Incarnation incarnation;
+  std::vector<ResourceName> found;    // protected resources that run here without a claim that names this incarnation
+  std::vector<std::string> problems;  // sentences for a person: what hurts on this host
+  friend bool operator==(const StatusRecord&, const StatusRecord&) = default;
+};
+
+// answer/<host>/<incarnation>: the accused is alive and saw the intent of this mod revision (F1).
+struct AnswerRecord {
+  Revision intent;
+  friend bool operator==(const AnswerRecord&, const AnswerRecord&) = default;
+};
+
+enum class FenceState {
+  intent,    // committed; the accused may still answer
+  shooting,  // the grace ended without an answer: agents may be called
+  failed,    // all levels ended without proof; tried again later
+  proved,    // this incarnation is dead for ever (F6)
+};
+enum class FenceReason {
+  lost_lease,
+  stop_failed,  // B2: on_stop_fail = "fence"; the accused lives, its answer changes nothing
+};
+enum class ProofKind { none, level, operator_word, returned, clean_leave };
+
+// fence/<host>/<incarnation> (F1).
+struct FenceRecord {
+  Reign reign;  // whose agents run
+  FenceState state = FenceState::intent;
+  FenceReason reason = FenceReason::lost_lease;
+  ProofKind proof = ProofKind::none;
+  int level = 0;     // of the proof
+  int attempts = 0;  // rounds over all levels that ended without proof
+  std::string by;    // who confirmed, for the operator's word
+  WallTime at;       // of the last change
+  friend bool operator==(const FenceRecord&, const FenceRecord&) = default;
+};
+
+// What the owner of a claim is to do.
+enum class ClaimOrder {
+  run,
+  stop,    // stop it, then release this generation
+  let_go,  // leave it as it is: nobody's; the next claim adopts it where it runs
+};
+
+// Failed starts since the last good run (FORMATS: relocations).
+struct Attempts {
+  std::vector<HostName> tried;  // where it failed, in order
+  bool failed = false;          // given up until a retry, an order or a clear
+  int retries = 0;              // how often `failed` was tried again: the delay grows with it
+  friend bool operator==(const Attempts&, const Attempts&) = default;
+};
+
+// claim/<resource>: which incarnation may run it (C1). Controllers write it.
+struct ClaimRecord {
+  HostName host;
+  Incarnation incarnation;
+  Generation generation;
+  ClaimOrder order = ClaimOrder::run;
+  std::optional<HostName> move_to;  // with `stop`: where it is to run next
+  Attempts attempts;
+  friend bool operator==(const ClaimRecord&, const ClaimRecord&) = default;
+};
+
+enum class RunState { starting, running, released };
+enum class EndReason {
+  none,
+  stopped,       // by order
+  host_leaving,  // its host shuts down
+  start_failed,
+  crashed,      // once too often for the budget
+  powered_off,  // by the guest itself, and on_poweroff = "stop"
+};
+
+// run/<resource>: what the claim's owner does about it (C2, C3). Executors write it.
+struct RunRecord {
+  HostName host;
+  Incarnation incarnation;
+  Generation generation;
+  RunState state = RunState::starting;
+  EndReason end = EndReason::none;  // with `released`
+  std::string detail;               // libvirt's words, for a person
+  bool stop_failed = false;         // ordered to stop, and even its processes cannot be killed (B2)
+  std::vector<WallTime> restarts;   // in place, within the budget's window; outlives a failover
+  friend bool operator==(const RunRecord&, const RunRecord&) = default;
+};
+
+enum class JournalKind {
+  intent,
+  fenced,
+  proved,
+  withdrawn,
+  recover,
+  place,
+  restart,
+  relocate,
+  stop,
+  place_failed,
+  failed,
+  freeze,
+  alarm,
+  cleared
+};
+struct JournalReason {
+  HostName host;
+  std::string reason;
+  friend bool operator==(const JournalReason&, const JournalReason&) = default;
+};
+// journal/<time>-<host>-<count>: what was decided and why; in the same transaction as the decision.
+struct JournalRecord {
+  WallTime at;
+  HostName by;  // whose havend decided
+  JournalKind kind = JournalKind::alarm;
+  ResourceName resource;               // empty: not about one
+  HostName host;                       // where it goes, or whom it is about
+  HostName from;                       // recover, relocate: where it ran before
+  std::string level;                   // fenced: "1", "operator"
+  std::string why;                     // a sentence
+  std::vector<JournalReason> reasons;  // place_failed
+  friend bool operator==(const JournalRecord&, const JournalRecord&) = default;
+};
+
+// A value that did not parse: what it concerns is left as it is, with an alarm.
+struct UnreadableRecord {
+  std::string problem;
+  friend bool operator==(const UnreadableRecord&, const UnreadableRecord&) = default;
+};
+
+using Record =
+    std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord, MachineRecord,
+                 AwayRecord, StatusRecord, AnswerRecord, FenceRecord, ClaimRecord, RunRecord, JournalRecord>;
+
+namespace path {
+inline const std::string kSpec = "spec/current";
+inline const std::string kFreeze = "spec/freeze";
+inline const std::string kLeader = "leader";
+[[nodiscard]] std::string order(const ResourceName& r);
+[[nodiscard]] std::string member(const HostName& h);
+[[nodiscard]] std::string machine(const HostName& h);
+[[nodiscard]] std::string away(const HostName& h);
+[[nodiscard]] std::string status(const HostName& h);
+[[nodiscard]] std::string answer(const HostName& h, const Incarnation& i);
+[[nodiscard]] std::string fence(const HostName& h, const Incarnation& i);
+[[nodiscard]] std::string claim(const ResourceName& r);
+[[nodiscard]] std::string run(const ResourceName& r);
+// Sorts by time; unique as long as `by` does not reuse a count within one millisecond.
+[[nodiscard]] std::string journal(WallTime at, const HostName& by, std::uint32_t count);
+
+// A path split into its kind and names: {"fence", "h1", "4f…"}; missing parts are empty.
+struct Parts {
+  std::string kind, first, second;
+};
+[[nodiscard]] Parts split(const std::string& path);
+}  // namespace path
+
+}  // namespace haven
