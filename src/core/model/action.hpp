@@ -1,0 +1,134 @@
+// What the core wants done. Actions are values, safe to repeat, and derived again until an observation confirms them.
+// The node gives each a CallId; whoever performs it (src/daemon/runtime, src/sim/world) performs a batch in its order
+// and answers each call with one event that bears the id, at the call's timeout at the latest.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/model/ids.hpp"
+#include "core/model/record.hpp"
+#include "core/model/units.hpp"
+
+namespace haven {
+
+// ---- engine ----
+struct Check {
+  std::string path;
+  Revision mod;  // 0: absent
+  friend bool operator==(const Check&, const Check&) = default;
+};
+struct Write {
+  std::string path;
+  std::optional<Record> value;  // nullopt: delete
+  LeaseId lease;                // 0: durable
+  friend bool operator==(const Write&, const Write&) = default;
+};
+// One transaction. `lane` names what it is about ("leader", "fence/h1", "claims"): one lane has one commit in flight.
+// Answered by CommitDone.
+struct Commit {
+  std::string lane;
+  std::vector<Check> checks;
+  std::vector<Write> writes;
+  Duration timeout{};
+};
+// Answered by LeaseGranted; LeaseAnswer; LeaseAnswer.
+struct GrantLease {
+  Duration ttl{};
+  Duration timeout{};
+};
+struct KeepAlive {
+  LeaseId lease;
+  Duration timeout{};
+};
+struct RevokeLease {
+  LeaseId lease;
+  Duration timeout{};
+};
+
+// ---- this host's hypervisor; all but Inspect are answered by CallDone ----
+struct StartDomain {
+  ResourceName resource;
+  Generation generation;
+  Duration timeout{};
+};
+struct ShutdownDomain {
+  ResourceName resource;
+  Duration timeout{};
+};
+struct DestroyDomain {
+  ResourceName resource;
+  Duration timeout{};
+};
+struct KillDomain {
+  ResourceName resource;
+  Duration timeout{};
+};  // by pid, without libvirt
+struct ResumeDomain {
+  ResourceName resource;
+  Duration timeout{};
+};
+struct Inspect {
+  Duration timeout{};
+};  // answered by Inspected
+
+// ---- fence agents; RunAgent is answered by AgentDone ----
+enum class AgentVerb { off, on, status };
+struct RunAgent {
+  HostName host;
+  Incarnation incarnation;
+  std::size_t device = 0;  // index into the host's fence devices in the spec
+  AgentVerb verb = AgentVerb::status;
+  int round = 0;  // tells two calls of one verb apart
+  Duration timeout{};
+};
+// Kills a running agent (F7, F8). Its AgentDone still comes.
+struct KillAgent {
+  CallId running;
+};
+
+// ---- this host; no answer. A note that cannot be written is fatal to havend: rather crash than twice. ----
+// Under /run, before the release of this generation is sent (C4); dies with the boot, as the incarnation does.
+struct NoteRelease {
+  ResourceName resource;
+  Generation generation;
+};
+// The list of protected domains that the hook reads while havend is down (C5): all of the spec's, here or elsewhere.
+struct PublishProtected {
+  std::vector<ResourceName> resources;
+};
+struct AnswerHook {
+  CallId question;
+  bool allow = false;
+  std::string reason;
+};
+struct AnswerOperator {
+  CallId question;
+  bool ok = false;
+  std::string text;
+};
+// Kills every VM of the spec by pid, then reboots the machine without further ado (F6).
+struct KillAllAndReboot {
+  std::string why;
+};
+// The planned stop is complete: havend may exit.
+struct Exit {};
+// One line of log per decision.
+struct Say {
+  std::string text;
+};
+
+using Action = std::variant<Commit, GrantLease, KeepAlive, RevokeLease, StartDomain, ShutdownDomain, DestroyDomain,
+                            KillDomain, ResumeDomain, Inspect, RunAgent, KillAgent, NoteRelease, PublishProtected,
+                            AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
+using Actions = std::vector<Action>;
+
+// An action on its way, as the node hands it out. call is 0 for what is not answered.
+struct Issued {
+  CallId call;
+  Action action;
+};
+
+}  // namespace haven

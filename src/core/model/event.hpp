@@ -1,0 +1,129 @@
+// What the core is told. Each event is a fact with the moment it was seen; the core asks nobody.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/model/ids.hpp"
+#include "core/model/record.hpp"
+#include "core/model/units.hpp"
+
+namespace haven {
+
+// ---- engine ----
+struct Entry {
+  std::string path;
+  Record value;
+  Revision mod;
+};
+struct EntryChange {
+  std::string path;
+  std::optional<Record> value;  // nullopt: deleted at `mod`
+  Revision mod;
+};
+// Everything, as of `revision`; what was known before is forgotten (R4).
+struct EngineListed {
+  std::vector<Entry> entries;
+  Revision revision;
+};
+// Whole commits in order, nothing left out up to `revision`.
+struct EngineChanged {
+  std::vector<EntryChange> changes;
+  Revision revision;
+};
+struct EngineLost {
+  std::string why;
+};                     // the watch broke: what is known grows old
+struct EngineBack {};  // it goes on without a gap
+enum class CommitOutcome { committed, conflict, refused, unknown };
+struct CommitDone {
+  CallId call;
+  CommitOutcome outcome = CommitOutcome::unknown;
+  Revision revision;
+  std::string message;
+};
+struct LeaseGranted {
+  CallId call;
+  LeaseId lease;
+};  // 0: not granted
+struct LeaseAnswer {
+  CallId call;
+  LeaseId lease;
+  bool reached = false;
+  bool alive = false;
+};
+
+// ---- hypervisor ----
+enum class DomainCondition { running, paused, paused_io_error, crashed };
+struct DomainSeen {
+  ResourceName resource;
+  DomainCondition condition = DomainCondition::running;
+};
+// What libvirt and /proc say about the resources of the spec. reached=false: libvirt did not answer, `domains` is empty
+// and means nothing; `processes` is then all that is known.
+struct Inspected {
+  CallId call;
+  bool reached = false;
+  std::vector<DomainSeen> domains;
+  std::vector<ResourceName> processes;
+};
+enum class CallResult { done, failed, unknown };
+struct CallDone {
+  CallId call;
+  CallResult result = CallResult::unknown;
+  std::string message;
+};
+// A hint to look. `powered_off` is the only word that an inspection cannot find out: the guest switched itself off.
+enum class HintKind { changed, powered_off, crashed };
+struct DomainHint {
+  ResourceName resource;
+  HintKind kind = HintKind::changed;
+};
+struct HypervisorLost {
+  std::string why;
+};
+struct HypervisorBack {};
+
+// ---- fence agents ----
+enum class AgentResult { done, is_on, is_off, failed, timed_out, killed };
+struct AgentDone {
+  CallId call;
+  AgentResult result = AgentResult::failed;
+  std::string message;
+};
+
+// ---- this host ----
+// libvirt is about to start this resource's domain and asks whether it may (C5).
+struct HookAsked {
+  CallId question;
+  ResourceName resource;
+  bool migration = false;
+};
+
+enum class OperatorVerb { start, stop, disable, ignore, clear, relocate, freeze, thaw, fence_confirm };
+struct OperatorAsked {
+  CallId question;  // answered by AnswerOperator
+  OperatorVerb verb = OperatorVerb::start;
+  ResourceName resource;  // empty where the verb is about a host
+  HostName host;          // relocate: where to; fence_confirm: whom
+  std::string by;         // the user who said it
+  bool force = false;
+};
+enum class ShutdownKind {
+  restart,  // havend stops or is upgraded; guests run on (S6)
+  host,     // the machine shuts down: its resources stop here and start elsewhere
+};
+struct ShutdownAsked {
+  ShutdownKind kind = ShutdownKind::restart;
+};
+
+// Time passed and nothing else.
+struct Tick {};
+
+using Event = std::variant<Tick, EngineListed, EngineChanged, EngineLost, EngineBack, CommitDone, LeaseGranted,
+                           LeaseAnswer, Inspected, CallDone, DomainHint, HypervisorLost, HypervisorBack, AgentDone,
+                           HookAsked, OperatorAsked, ShutdownAsked>;
+
+}  // namespace haven

@@ -1,0 +1,89 @@
+// Everything the engine holds, as this node knows it: what the operator wants and what was durably promised.
+// Folds listings, changes and this node's own commits; newer mod revisions win, older news is ignored.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/model/action.hpp"
+#include "core/model/event.hpp"
+#include "core/model/ids.hpp"
+#include "core/model/record.hpp"
+
+namespace haven {
+
+template <class R>
+struct Stored {
+  R value;
+  Revision mod;
+};
+
+using HostBoot = std::pair<HostName, Incarnation>;
+
+class View {
+ public:
+  // Forgets everything and takes the listing (R4).
+  void take(const EngineListed& listed);
+  void take(const EngineChanged& changed);
+  // This node's own commit: known at once, before the watch brings it.
+  void take_own(const Commit& commit, Revision at);
+
+  // Nothing may be decided before the first listing, and not while a gap may stand in it.
+  [[nodiscard]] bool listed() const { return listed_; }
+  // The watch has brought everything up to here (own commits may be newer).
+  [[nodiscard]] Revision revision() const { return revision_; }
+  // 0: no such key. Unreadable values have theirs.
+  [[nodiscard]] Revision mod_of(const std::string& path) const;
+  [[nodiscard]] bool unreadable(const std::string& path) const { return unreadable_.contains(path); }
+  [[nodiscard]] const std::map<std::string, std::string>& unreadables() const { return unreadable_; }
+
+  // With the capacities that the file leaves out filled in from the members. nullptr: none applied yet.
+  [[nodiscard]] const Spec* spec() const { return effective_.get(); }
+  [[nodiscard]] std::shared_ptr<const Spec> shared_spec() const { return effective_; }
+  // Changes whenever spec() does; for what is derived from it and kept.
+  [[nodiscard]] std::uint64_t spec_edition() const { return spec_edition_; }
+
+  std::optional<Stored<FreezeRecord>> freeze;
+  std::optional<Stored<LeaderRecord>> leader;
+  std::map<ResourceName, Stored<OrderRecord>> orders;
+  std::map<ResourceName, Stored<ClaimRecord>> claims;
+  std::map<ResourceName, Stored<RunRecord>> runs;
+  std::map<HostName, Stored<MemberRecord>> members;
+  std::map<HostName, Stored<MachineRecord>> machines;
+  std::map<HostName, Stored<AwayRecord>> away;
+  std::map<HostName, Stored<StatusRecord>> status;
+  std::map<HostBoot, Stored<AnswerRecord>> answers;
+  std::map<HostBoot, Stored<FenceRecord>> fences;
+  std::map<std::string, JournalRecord> journal;  // by path, so by time
+
+ private:
+  void apply(const std::string& path, const std::optional<Record>& value, Revision mod);
+  void forget(const std::string& path);
+  void store(const std::string& path, const Record& value, Revision mod);
+  void refresh_spec();
+
+  bool listed_ = false;
+  Revision revision_;
+  std::map<std::string, Revision, std::less<>> mods_;  // of every key, and of own deletions not yet seen
+  std::map<std::string, std::string> unreadable_;
+  std::shared_ptr<const Spec> as_applied_;
+  std::shared_ptr<const Spec> effective_;
+  std::uint64_t spec_edition_ = 0;
+};
+
+// Proved dead: nothing of this incarnation can run or write any more (C3, F6).
+[[nodiscard]] bool proved_dead(const View& view, const HostName& host, const Incarnation& incarnation);
+// The incarnation that holds the member key now; nullptr: none.
+[[nodiscard]] const MemberRecord* member_of(const View& view, const HostName& host);
+// The claim has left its incarnation: released for that generation, let go, or proved dead (C3). No claim: true.
+[[nodiscard]] bool claim_closed(const View& view, const ResourceName& resource);
+// What the operator wants of it: the order if there is one, else the file.
+[[nodiscard]] DesiredState desired_state(const View& view, const Resource& resource);
+
+}  // namespace haven

@@ -1,0 +1,65 @@
+// What `haven status` says: the state of hosts and resources in a person's words, derived from the view alone, so that
+// every havend gives the same answer.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/ids.hpp"
+#include "core/model/units.hpp"
+#include "core/model/view.hpp"
+
+namespace haven {
+
+enum class HostCondition {
+  up,
+  joining,    // registered, but an older incarnation of it is not proved dead yet
+  away,       // planned: havend restarts, or the host shut down
+  suspected,  // its lease is gone
+  fencing,    // an intent stands against it
+  dead,       // proved
+  unknown,    // never joined
+};
+struct HostReport {
+  HostName name;
+  HostCondition condition = HostCondition::unknown;
+  bool controller = false;
+  int running = 0;  // resources that run here, by their own records
+  MiB memory_used;  // booked by claims
+  MiB memory;       // for resources
+  std::string why;  // one clause; empty when up
+};
+
+// FORMATS, "final": running, paused, stopped, failed, waiting; and what lies between.
+enum class ResourceCondition { running, paused, starting, stopping, stopped, failed, waiting, ignored, unreadable };
+struct ResourceReport {
+  ResourceName name;
+  ResourceCondition condition = ResourceCondition::waiting;
+  std::optional<HostName> host;  // who holds its claim; none: free
+  int priority = 0;
+  std::string why;  // why it is not running, or empty
+};
+
+struct Alarm {
+  std::string key;   // the same alarm has the same key: "fence/h1"
+  std::string text;  // what is wrong and which command would resolve it
+};
+
+struct Report {
+  std::string cluster;
+  bool engine = false;  // within reach, and the view is whole
+  bool frozen = false;
+  std::optional<HostName> controller;
+  std::vector<Alarm> alarms;      // worst first
+  std::vector<HostReport> hosts;  // the file's order
+  std::vector<ResourceReport> resources;
+};
+
+// `waiting`: per resource the reasons why no host takes it, as last found by the placement over this view.
+[[nodiscard]] Report report_of(const View& view, Now now);
+
+[[nodiscard]] const char* word(HostCondition condition);
+[[nodiscard]] const char* word(ResourceCondition condition);
+
+}  // namespace haven
