@@ -70,7 +70,8 @@ class View {
 
   bool listed_ = false;
   Revision revision_;
-  std::map<std::string, Revision, std::less<>> mods_;  // of every key, and of own deletions not yet seen
+  std::map<std::string, Revision> mods_;    // of every key
+  std::map<std::string, Revision> buried_;  // own deletions that the watch has not brought yet
   std::map<std::string, std::string> unreadable_;
   std::shared_ptr<const Spec> as_applied_;
   std::shared_ptr<const Spec> effective_;

@@ -1,0 +1,190 @@
+// Folding is by mod revision: what is newer wins, whoever brought it. A node's own commit is thus known the moment
+// its reply comes, and the watch that brings the same revision later changes nothing. Waiting for the watch instead
+// was rejected: every decision would cost a second round trip, and nothing would be gained, since each transaction
+// compares the revisions that it rests on anyway (R2).
+#include "core/model/view.hpp"
+
+#include <algorithm>
+
+namespace haven {
+namespace {
+
+template <class... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+}  // namespace
+
+Revision View::mod_of(const std::string& path) const {
+  const auto it = mods_.find(path);
+  return it == mods_.end() ? Revision{} : it->second;
+}
+
+void View::take(const EngineListed& listed) {
+  const auto edition = spec_edition_;
+  *this = View{};
+  spec_edition_ = edition;
+  for (const auto& entry : listed.entries) {
+    mods_[entry.path] = entry.mod;
+    store(entry.path, entry.value, entry.mod);
+  }
+  listed_ = true;
+  revision_ = listed.revision;
+  refresh_spec();
+}
+
+void View::take(const EngineChanged& changed) {
+  for (const auto& change : changed.changes) apply(change.path, change.value, change.mod);
+  revision_ = std::max(revision_, changed.revision);
+  std::erase_if(buried_, [&](const auto& grave) { return grave.second <= revision_; });
+}
+
+void View::take_own(const Commit& commit, Revision at) {
+  for (const auto& write : commit.writes) apply(write.path, write.value, at);
+}
+
+void View::apply(const std::string& path, const std::optional<Record>& value, Revision mod) {
+  if (mod <= mod_of(path)) return;
+  if (const auto grave = buried_.find(path); grave != buried_.end() && mod <= grave->second) return;
+  forget(path);
+  if (value) {
+    mods_[path] = mod;
+    store(path, *value, mod);
+  } else if (mod > revision_) {
+    buried_[path] = mod;
+  }
+  const auto kind = path::split(path).kind;
+  if (kind == "spec" || kind == "member") refresh_spec();
+}
+
+void View::forget(const std::string& path) {
+  mods_.erase(path);
+  unreadable_.erase(path);
+  const auto [kind, first, second] = path::split(path);
+  const HostName host{first};
+  const ResourceName resource{first};
+  if (path == path::kSpec)
+    as_applied_.reset();
+  else if (path == path::kFreeze)
+    freeze.reset();
+  else if (path == path::kLeader)
+    leader.reset();
+  else if (kind == "spec/order")
+    orders.erase(resource);
+  else if (kind == "claim")
+    claims.erase(resource);
+  else if (kind == "run")
+    runs.erase(resource);
+  else if (kind == "member")
+    members.erase(host);
+  else if (kind == "machine")
+    machines.erase(host);
+  else if (kind == "away")
+    away.erase(host);
+  else if (kind == "status")
+    status.erase(host);
+  else if (kind == "answer")
+    answers.erase({host, Incarnation{second}});
+  else if (kind == "fence")
+    fences.erase({host, Incarnation{second}});
+  else if (kind == "journal")
+    journal.erase(path);
+}
+
+void View::store(const std::string& path, const Record& value, Revision mod) {
+  const auto parts = path::split(path);
+  const HostName host{parts.first};
+  const ResourceName resource{parts.first};
+  const HostBoot boot{host, Incarnation{parts.second}};
+  std::visit(Overloaded{
+                 [&](const UnreadableRecord& r) { unreadable_[path] = r.problem; },
+                 [&](const SpecRecord& r) { as_applied_ = r.spec; },
+                 [&](const FreezeRecord& r) {
+                   freeze = {r, mod};
+                 },
+                 [&](const OrderRecord& r) {
+                   orders[resource] = {r, mod};
+                 },
+                 [&](const LeaderRecord& r) {
+                   leader = {r, mod};
+                 },
+                 [&](const MemberRecord& r) {
+                   members[host] = {r, mod};
+                 },
+                 [&](const MachineRecord& r) {
+                   machines[host] = {r, mod};
+                 },
+                 [&](const AwayRecord& r) {
+                   away[host] = {r, mod};
+                 },
+                 [&](const StatusRecord& r) {
+                   status[host] = {r, mod};
+                 },
+                 [&](const AnswerRecord& r) {
+                   answers[boot] = {r, mod};
+                 },
+                 [&](const FenceRecord& r) {
+                   fences[boot] = {r, mod};
+                 },
+                 [&](const ClaimRecord& r) {
+                   claims[resource] = {r, mod};
+                 },
+                 [&](const RunRecord& r) {
+                   runs[resource] = {r, mod};
+                 },
+                 [&](const JournalRecord& r) { journal[path] = r; },
+             },
+             value);
+}
+
+void View::refresh_spec() {
+  std::shared_ptr<const Spec> next = as_applied_;
+  if (next) {
+    std::shared_ptr<Spec> filled;
+    for (std::size_t i = 0; i < next->hosts.size(); ++i) {
+      const Host& host = as_applied_->hosts[i];
+      const auto member = members.find(host.name);
+      if (member == members.end() || (host.cpu.count != 0 && host.memory.count != 0)) continue;
+      if (!filled) filled = std::make_shared<Spec>(*as_applied_);
+      if (host.cpu.count == 0) filled->hosts[i].cpu = member->second.value.cpu;
+      if (host.memory.count == 0) filled->hosts[i].memory = member->second.value.memory;
+    }
+    if (filled) next = filled;
+  }
+  if (next == effective_ || (next && effective_ && *next == *effective_)) return;
+  effective_ = std::move(next);
+  ++spec_edition_;
+}
+
+bool proved_dead(const View& view, const HostName& host, const Incarnation& incarnation) {
+  const auto it = view.fences.find({host, incarnation});
+  return it != view.fences.end() && it->second.value.state == FenceState::proved;
+}
+
+const MemberRecord* member_of(const View& view, const HostName& host) {
+  const auto it = view.members.find(host);
+  return it == view.members.end() ? nullptr : &it->second.value;
+}
+
+bool claim_closed(const View& view, const ResourceName& resource) {
+  const auto claim = view.claims.find(resource);
+  if (claim == view.claims.end()) return true;
+  const ClaimRecord& c = claim->second.value;
+  if (c.order == ClaimOrder::let_go || proved_dead(view, c.host, c.incarnation)) return true;
+  const auto run = view.runs.find(resource);
+  if (run == view.runs.end()) return false;
+  const RunRecord& r = run->second.value;
+  return r.state == RunState::released && r.generation == c.generation && r.host == c.host &&
+         r.incarnation == c.incarnation;
+}
+
+DesiredState desired_state(const View& view, const Resource& resource) {
+  const auto order = view.orders.find(resource.name);
+  if (order != view.orders.end() && order->second.value.state) return *order->second.value.state;
+  return resource.state;
+}
+
+}  // namespace haven

@@ -1,0 +1,72 @@
+#include "core/placement/topology.hpp"
+
+#include <map>
+
+namespace haven {
+namespace {
+
+constexpr std::array kLevels{FailureDomain::host, FailureDomain::rack, FailureDomain::room, FailureDomain::site};
+constexpr std::array<const char*, kFailureDomainLevels> kLevelNames{"host", "rack", "room", "site"};
+
+}  // namespace
+
+Topology::Topology(const Spec& spec) {
+  for (const auto& host : spec.hosts) {
+    index_.emplace(host.name, names_.size());
+    names_.push_back(host.name);
+  }
+  for (const auto level : kLevels) {
+    const auto l = index_of(level);
+    std::map<std::string, std::size_t> seen;
+    for (const auto& host : spec.hosts) {
+      const auto domain = domain_of(host, level);
+      const auto [it, fresh] = seen.emplace(domain, seen.size());
+      domains_[l].push_back(it->second);
+      if (!fresh) continue;
+      const bool lone = domain.starts_with('/');
+      lone_[l].push_back(lone);
+      if (level == FailureDomain::host)
+        labels_[l].push_back(host.name.str());
+      else if (lone)
+        labels_[l].push_back(host.name.str() + " (in no " + kLevelNames[l] + ")");
+      else
+        labels_[l].push_back(std::string(kLevelNames[l]) + " " + domain);
+    }
+  }
+}
+
+std::optional<std::size_t> Topology::find(const HostName& name) const {
+  const auto it = index_.find(name);
+  if (it == index_.end()) return std::nullopt;
+  return it->second;
+}
+
+std::array<std::size_t, kFailureDomainLevels> Topology::domains_of(std::size_t host) const {
+  std::array<std::size_t, kFailureDomainLevels> all{};
+  for (const auto level : kLevels) all[index_of(level)] = domain(level, host);
+  return all;
+}
+
+std::string Topology::place(FailureDomain level, std::size_t domain) const {
+  return (lone_[index_of(level)][domain] ? "on " : "in ") + label(level, domain);
+}
+
+HostSet Topology::eligible(const HostRules& rules) const {
+  HostSet set(hosts(), rules.only.empty());
+  for (const auto& name : rules.only)
+    if (const auto h = find(name)) set.add(*h);
+  for (const auto& name : rules.never)
+    if (const auto h = find(name)) set.remove(*h);
+  return set;
+}
+
+std::string listed(const std::vector<std::string>& words) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) text += i + 1 == words.size() ? " and " : ", ";
+    text += words[i];
+  }
+  return text;
+}
+
+}  // namespace haven
