@@ -1,0 +1,154 @@
+// From the draft to the Spec: defaults that rest on the whole file, instances, and rules over what came of them.
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "file/draft.hpp"
+
+namespace haven::file {
+namespace {
+
+std::vector<HostName> host_names(const std::vector<LocatedText>& list) {
+  std::vector<HostName> out;
+  for (const LocatedText& e : list) out.emplace_back(e.value);
+  return out;
+}
+
+std::vector<ResourceName> resource_names(const Draft& draft, const std::vector<LocatedText>& list) {
+  std::vector<ResourceName> out;
+  for (const LocatedText& e : list) {
+    for (ResourceName& instance : instances_of(draft, e.value)) out.push_back(std::move(instance));
+  }
+  return out;
+}
+
+std::string default_witness(const Draft& draft) {
+  std::set<std::string> taken;
+  for (const HostDraft& h : draft.hosts) taken.insert(h.host.name.str());
+  for (const VmDraft& vm : draft.vms) taken.insert(vm.resource.name.str());
+  std::string name = "witness";
+  for (int n = 2; taken.contains(name); ++n) name = "witness-" + std::to_string(n);
+  return name;
+}
+
+// DESIGN 4: three votes, five from seven hosts up; the witness of two hosts is the third.
+Cluster expand_cluster(const Draft& draft, Purpose purpose) {
+  Cluster c = draft.cluster.cluster;
+  if (draft.cluster.witness) c.witness = draft.cluster.witness->value;
+  if (!draft.cluster.witness && draft.hosts.size() == 2 && purpose == Purpose::simulate)
+    c.witness = default_witness(draft);
+  if (draft.cluster.voters) {
+    c.voters = host_names(*draft.cluster.voters);
+    return c;
+  }
+  constexpr std::size_t kManyHosts = 7;
+  const std::size_t votes = std::min(draft.hosts.size(), std::size_t{draft.hosts.size() >= kManyHosts ? 5u : 3u});
+  for (std::size_t i = 0; i < votes; ++i) c.voters.push_back(draft.hosts[i].host.name);
+  return c;
+}
+
+// A strict pair that no two hosts can satisfy: to be in one domain of `together` and in two of `apart`.
+bool satisfiable(const std::vector<Host>& hosts, FailureDomain together, FailureDomain apart) {
+  for (const Host& a : hosts) {
+    for (const Host& b : hosts) {
+      if (domain_of(a, together) == domain_of(b, together) && domain_of(a, apart) != domain_of(b, apart)) return true;
+    }
+  }
+  return false;
+}
+
+// What strict `together` rules of one level tie to each other, directly or by way of others.
+class Ties {
+ public:
+  explicit Ties(const std::vector<Resource>& resources) : parent_(resources.size()) {
+    std::iota(parent_.begin(), parent_.end(), std::size_t{0});
+    for (std::size_t i = 0; i < resources.size(); ++i) index_.emplace(resources[i].name.str(), i);
+  }
+  void tie(const std::vector<ResourceName>& names) {
+    for (std::size_t i = 1; i < names.size(); ++i) {
+      const auto a = root(names[0]), b = root(names[i]);
+      if (a && b) parent_[*a] = *b;
+    }
+  }
+  // Two of `names` that are tied.
+  [[nodiscard]] std::optional<std::pair<ResourceName, ResourceName>> tied(const std::vector<ResourceName>& names) {
+    std::map<std::size_t, ResourceName> seen;
+    for (const ResourceName& name : names) {
+      const auto r = root(name);
+      if (!r) continue;
+      const auto [first, is_new] = seen.emplace(*r, name);
+      if (!is_new && first->second != name) return std::pair(first->second, name);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<std::size_t> root(const ResourceName& name) {
+    const auto found = index_.find(name.str());
+    if (found == index_.end()) return std::nullopt;
+    std::size_t i = found->second;
+    while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
+    return i;
+  }
+  std::vector<std::size_t> parent_;
+  std::map<std::string, std::size_t> index_;
+};
+
+}  // namespace
+
+Expanded expand(const Draft& draft, Purpose purpose) {
+  Expanded out;
+  out.spec.cluster = expand_cluster(draft, purpose);
+  for (const HostDraft& h : draft.hosts) out.spec.hosts.push_back(h.host);
+  for (const VmDraft& vm : draft.vms) {
+    Resource r = vm.resource;
+    r.hosts.only = host_names(vm.only);
+    r.hosts.never = host_names(vm.never);
+    for (const auto& tie : vm.prefer) r.hosts.prefer.push_back(host_names(tie));
+    r.after = resource_names(draft, vm.after);
+    const std::vector<ResourceName> instances = instances_of(draft, r.name.str());
+    for (const ResourceName& name : instances) {
+      r.name = name;
+      out.spec.resources.push_back(r);
+    }
+    if (instances.size() > 1) {
+      out.spec.rules.push_back({RuleKind::apart, instances, vm.spread, true});
+      out.rule_at.push_back(vm.at);
+    }
+  }
+  for (const RuleDraft& rule : draft.rules) {
+    Rule r = rule.rule;
+    r.resources = resource_names(draft, rule.resources);
+    out.spec.rules.push_back(std::move(r));
+    out.rule_at.push_back(rule.at);
+  }
+  return out;
+}
+
+void check_rules(const Draft& draft, const Expanded& expanded, Problems& problems) {
+  const Spec& spec = expanded.spec;
+  for (const RuleDraft& rule : draft.rules) {
+    if (!rule.resources.empty() && resource_names(draft, rule.resources).size() < 2) {
+      problems.add(rule.resources.front().at, "a rule over one resource says nothing", "at least two resources");
+    }
+  }
+  const auto strict = [&](std::size_t i, RuleKind kind) { return spec.rules[i].strict && spec.rules[i].kind == kind; };
+  for (const FailureDomain level :
+       {FailureDomain::host, FailureDomain::rack, FailureDomain::room, FailureDomain::site}) {
+    Ties ties(spec.resources);
+    for (std::size_t i = 0; i < spec.rules.size(); ++i) {
+      if (strict(i, RuleKind::together) && spec.rules[i].domain == level) ties.tie(spec.rules[i].resources);
+    }
+    for (std::size_t i = 0; i < spec.rules.size(); ++i) {
+      if (!strict(i, RuleKind::apart)) continue;
+      const auto pair = ties.tied(spec.rules[i].resources);
+      if (!pair || satisfiable(spec.hosts, level, spec.rules[i].domain)) continue;
+      problems.add(expanded.rule_at[i],
+                   in_quotes(pair->first.str()) + " and " + in_quotes(pair->second.str()) +
+                       " are to be apart here and together by another rule, both strictly",
+                   "one of the rules, or strict = false in one of them");
+    }
+  }
+}
+
+}  // namespace haven::file

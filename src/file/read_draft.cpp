@@ -1,0 +1,300 @@
+#include <algorithm>
+
+#include "file/draft.hpp"
+
+namespace haven::file {
+namespace {
+
+const std::initializer_list<std::pair<const char*, FailureDomain>> kFailureDomains{{"host", FailureDomain::host},
+                                                                                   {"rack", FailureDomain::rack},
+                                                                                   {"room", FailureDomain::room},
+                                                                                   {"site", FailureDomain::site}};
+constexpr const char* kResourceList = R"(a list of names, as ["web1", "web2"])";
+constexpr const char* kHostList = R"(a list of hosts, as ["h1", "h2"])";
+
+ClusterDraft read_cluster(Table table, std::size_t hosts) {
+  ClusterDraft draft;
+  draft.at = table.at();
+  Cluster& c = draft.cluster;
+  table.require("name", "name = \"prod\"");
+  if (const auto v = table.name("name")) c.name = v->value;
+  c.reserve = hosts == 1 ? 0 : 1;
+  draft.reserve = table.count("reserve", 0, 63);
+  if (draft.reserve) c.reserve = static_cast<int>(draft.reserve->value);
+  c.reserve_domain = table.choice("reserve_domain", kFailureDomains).value_or(FailureDomain::host);
+  if (const auto v = table.duration("lease", Zero::refused)) {
+    c.lease = v->value;
+    if (c.lease < 1s || c.lease > 10min) {
+      table.wrong(v->at, table.called("lease") + " is " + format_duration(c.lease),
+                  "from \"1s\" to \"10m\"; 3s is the default");
+    }
+  }
+  draft.voters = table.texts("voters", kHostList);
+  if (draft.voters && draft.voters->empty()) {
+    table.wrong(table.at("voters"), "voters in [cluster] names nobody", "at least one host, or no voters key at all");
+  }
+  draft.witness = table.name("witness");
+  c.cpu_overcommit = table.ratio("cpu_overcommit").value_or(4.0);
+  c.overbook = table.ratio("overbook").value_or(1.0);
+  // FORMATS: large clusters hear more peers, and suspect more slowly.
+  constexpr std::size_t kManyHosts = 17;
+  c.suspect = hosts >= kManyHosts ? Duration(1s) : Duration(500ms);
+  table.choice<int>("shutdown_policy", {{"migrate", 0}, {"failover", 1}}, {"stop", "freeze", "conditional"});
+  c.after_fence = table.choice<AfterFence>("after_fence", {{"off", AfterFence::off}, {"on", AfterFence::on}})
+                      .value_or(AfterFence::off);
+  for (const char* key : {"heartbeat", "suspect", "balance"}) table.not_yet(key);
+  table.finish();
+  return draft;
+}
+
+bool is_secret(const std::string& option) {
+  const bool names_file = option.ends_with("_file") || option.ends_with("_script");
+  return option.find("passw") != std::string::npos && !names_file;
+}
+
+FenceDevice read_fence(Table table) {
+  FenceDevice device;
+  const std::string wanted = "agent = \"fence_ipmilan\"";
+  table.require("agent", wanted);
+  if (const auto v = table.text("agent", wanted)) {
+    device.agent = v->value;
+    const bool fits = v->value.starts_with("fence_") && v->value.size() > 6 &&
+                      v->value.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+    if (!fits) table.wrong(v->at, in_quotes(v->value) + " is no fence agent", "the name of one, as \"fence_ipmilan\"");
+  }
+  if (const auto v = table.count("level", 1, 16)) device.level = static_cast<int>(v->value);
+  table.not_yet("cuts");
+  if (const toml::node* found = table.node("options")) {
+    const std::string example = R"({ ip = "10.9.0.1", username = "admin", password_file = "/etc/haven/h1.pw" })";
+    const toml::table* options = found->as_table();
+    if (options == nullptr) table.wrong_type("options", *found, example);
+    if (options != nullptr) {
+      for (const auto& [key, value] : *options) {
+        const std::string name(key.str());
+        const auto* text = value.as_string();
+        if (text == nullptr) {
+          table.wrong(position_of(value.source()), "option " + name + " is no text",
+                      name + " = \"1\": the agent's options are texts");
+        } else if (is_secret(name)) {
+          table.wrong(position_of(key.source()), "option " + name + " shows a secret to everybody who reads this file",
+                      name + "_file = \"/etc/haven/NAME.pw\": a file that only root can read");
+        } else {
+          device.options[name] = text->get();
+        }
+      }
+    }
+  }
+  table.finish();
+  return device;
+}
+
+std::optional<LocatedText> address_checked(Table& table, const LocatedText& address) {
+  const bool fits = !address.value.empty() && address.value.size() <= 255 &&
+                    std::all_of(address.value.begin(), address.value.end(), [](unsigned char c) {
+                      return std::isalnum(c) != 0 || c == '.' || c == ':' || c == '-' || c == '_' || c == '%';
+                    });
+  if (fits) return address;
+  table.wrong(address.at, in_quotes(address.value) + " is no address",
+              R"(an IP address or a host name, as "10.0.0.1")");
+  return std::nullopt;
+}
+
+void read_keep(Table& host_table, HostDraft& draft) {
+  draft.keep_at = host_table.at("keep");
+  auto keep = host_table.table("keep", "keep", R"({ cpu = 1, memory = "2GiB" })");
+  if (!keep) return;
+  if (const auto v = keep->count("cpu", 0)) draft.host.keep_cpu = {v->value};
+  if (const auto v = keep->size("memory", Zero::allowed)) draft.host.keep_memory = rounded_up(v->value);
+  keep->finish();
+}
+
+HostDraft read_host(Table table, Purpose purpose) {
+  HostDraft draft;
+  Host& h = draft.host;
+  table.require("name", "name = \"h1\"");
+  draft.at = table.at("name");
+  if (const auto v = table.name("name")) h.name = HostName(v->value);
+  table.require("address", "address = \"10.0.0.1\"");
+  if (const auto v = table.text("address", "an IP address or a host name")) draft.address = address_checked(table, *v);
+  if (draft.address) h.address = draft.address->value;
+  if (purpose == Purpose::simulate) {
+    table.require("cpu", "cpu = 16 (the simulator has no libvirt to ask)");
+    table.require("memory", "memory = \"64GiB\" (the simulator has no libvirt to ask)");
+  }
+  if (const auto v = table.count("cpu", 1)) h.cpu = {v->value};
+  if (const auto v = table.size("memory", Zero::refused)) h.memory = rounded_down(v->value);
+  read_keep(table, draft);
+  if (const auto v = table.texts("links", R"(a list of addresses, as ["10.0.0.1", "10.1.0.1"])")) {
+    if (v->empty())
+      table.wrong(table.at("links"), "links in [[host]] names no address", "at least one, or no links key at all");
+    for (const LocatedText& link : *v) {
+      if (const auto fine = address_checked(table, link)) draft.links.push_back(*fine);
+    }
+    for (const LocatedText& link : draft.links) h.links.push_back(link.value);
+  }
+  if (h.links.empty()) h.links = {h.address};
+  if (const auto v = table.name("site")) h.site = v->value;
+  if (const auto v = table.name("room")) h.room = v->value;
+  if (const auto v = table.name("rack")) h.rack = v->value;
+  for (Table& fence : table.tables("fence", "[[host.fence]]")) {
+    draft.fence_at.push_back(fence.at());
+    h.fence.push_back(read_fence(std::move(fence)));
+  }
+  for (const char* key : {"runs_on", "self_fence", "promise", "watchdog_accept_soft"}) table.not_yet(key);
+  table.finish();
+  return draft;
+}
+
+// prefer = ["h1", ["h2", "h3"]]: an entry is a host or a tie of hosts.
+void read_prefer(Table& rules, VmDraft& draft) {
+  const std::string example = R"(hosts, best first, a tie as an inner list: ["h1", ["h2", "h3"]])";
+  const toml::node* found = rules.node("prefer");
+  if (found == nullptr) return;
+  const toml::array* list = found->as_array();
+  if (list == nullptr) return rules.wrong_type("prefer", *found, example);
+  const auto add = [&](const toml::node& entry, std::vector<LocatedText>& tie) {
+    if (const auto* text = entry.as_string()) {
+      tie.push_back({text->get(), position_of(entry.source())});
+    } else {
+      rules.wrong(position_of(entry.source()), "an entry of prefer is no host", example);
+    }
+  };
+  for (const toml::node& entry : *list) {
+    std::vector<LocatedText>& tie = draft.prefer.emplace_back();
+    if (const toml::array* inner = entry.as_array()) {
+      if (inner->empty()) rules.wrong(position_of(entry.source()), "a tie in prefer names nobody", example);
+      for (const toml::node& host : *inner) add(host, tie);
+    } else {
+      add(entry, tie);
+    }
+  }
+}
+
+void read_host_rules(Table& table, VmDraft& draft) {
+  auto rules = table.table("hosts", "hosts", R"({ prefer = ["h1", ["h2", "h3"]], never = ["h4"] })");
+  if (!rules) return;
+  draft.hosts_at = rules->at();
+  if (const auto v = rules->texts("only", kHostList)) {
+    draft.only = *v;
+    if (v->empty())
+      rules->wrong(rules->at("only"), "only in hosts names nobody", "at least one host, or no only key at all");
+  }
+  if (const auto v = rules->texts("never", kHostList)) draft.never = *v;
+  read_prefer(*rules, draft);
+  rules->finish();
+}
+
+void read_failback(Table& table, Resource& r) {
+  const toml::node* found = table.node("failback");
+  if (found == nullptr) return;
+  if (const auto* flag = found->as_boolean()) {
+    r.failback = flag->get() ? Failback::migrate : Failback::off;
+  } else if (const auto* text = found->as_string(); text != nullptr && text->get() == "restart") {
+    r.failback = Failback::restart;
+  } else {
+    table.wrong(position_of(found->source()), table.called("failback") + " is neither of its values",
+                "true, false or \"restart\"");
+  }
+}
+
+void read_recovery(Table& table, VmDraft& draft) {
+  Resource& r = draft.resource;
+  if (auto restarts = table.table("restarts", "restarts", R"({ limit = 1, within = "10m" })")) {
+    if (const auto v = restarts->count("limit", 0, 1000)) r.restarts.limit = static_cast<int>(v->value);
+    if (const auto v = restarts->duration("within", Zero::refused)) r.restarts.within = v->value;
+    restarts->finish();
+  }
+  if (const auto v = table.count("relocations", 0, 1000)) r.relocations = static_cast<int>(v->value);
+  r.retry = table.flag("retry").value_or(true);
+  r.on_stop_fail = table.choice<OnStopFail>("on_stop_fail", {{"hold", OnStopFail::hold}, {"fence", OnStopFail::fence}})
+                       .value_or(OnStopFail::hold);
+  r.on_poweroff =
+      table.choice<OnPoweroff>("on_poweroff", {{"restart", OnPoweroff::restart}, {"stop", OnPoweroff::stop}})
+          .value_or(OnPoweroff::restart);
+  read_failback(table, r);
+  r.tolerate_host = table.choice<bool>("tolerate", {{"guest", false}, {"host", true}}, {"site"}).value_or(true);
+}
+
+void read_instances(Table& table, VmDraft& draft, Purpose purpose) {
+  draft.spread = table.choice("spread", kFailureDomains).value_or(FailureDomain::host);
+  const auto v = table.count("instances", 1, 1000);
+  if (!v) return;
+  if (v->value > 1 && purpose == Purpose::apply) {
+    table.wrong(v->at, table.called("instances") + " above 1: not yet built in this version, but for the simulator",
+                "instances = 1, or one [[vm]] for each");
+    return;
+  }
+  draft.instances = v->value;
+}
+
+VmDraft read_vm(Table table, Purpose purpose) {
+  VmDraft draft;
+  Resource& r = draft.resource;
+  table.require("name", "name = \"web1\"");
+  draft.at = table.at("name");
+  if (const auto v = table.name("name")) r.name = ResourceName(v->value);
+  if (purpose == Purpose::apply) table.require("domain", "domain = \"web1.xml\" (the VM's libvirt XML)");
+  draft.domain = table.text("domain", "the path of a libvirt domain XML file");
+  draft.cpu_at = table.at("cpu");
+  draft.memory_at = table.at("memory");
+  draft.cpu_given = table.has("cpu");
+  draft.memory_given = table.has("memory");
+  if (const auto v = table.count("cpu", 1)) r.cpu = {v->value};
+  if (const auto v = table.size("memory", Zero::refused)) r.memory = rounded_up(v->value);
+  r.state = table
+                .choice<DesiredState>("state", {{"started", DesiredState::started},
+                                                {"stopped", DesiredState::stopped},
+                                                {"ignored", DesiredState::ignored}})
+                .value_or(DesiredState::started);
+  if (const auto v = table.count("priority", 0, 1000)) r.priority = static_cast<int>(v->value);
+  read_host_rules(table, draft);
+  read_recovery(table, draft);
+  read_instances(table, draft, purpose);
+  if (auto v = table.texts("after", kResourceList)) draft.after = std::move(*v);
+  table.flag("live_migration");
+  if (table.flag("preempt").value_or(false)) {
+    table.wrong(table.at("preempt"), "preempt in [[vm]]: not yet built in this version", "preempt = false");
+  }
+  for (const char* key : {"rto", "rpo", "check"}) table.not_yet(key);
+  table.finish();
+  return draft;
+}
+
+RuleDraft read_rule(Table table) {
+  RuleDraft draft;
+  draft.at = table.at();
+  table.require("kind", "kind = \"apart\"");
+  draft.rule.kind = table.choice<RuleKind>("kind", {{"apart", RuleKind::apart}, {"together", RuleKind::together}})
+                        .value_or(RuleKind::apart);
+  table.require("resources", R"(resources = ["web1", "web2"])");
+  if (auto v = table.texts("resources", kResourceList)) {
+    if (v->empty()) table.wrong(table.at("resources"), "resources in [[rule]] names nobody", "at least two resources");
+    draft.resources = std::move(*v);
+  }
+  draft.rule.domain = table.choice("domain", kFailureDomains).value_or(FailureDomain::host);
+  draft.rule.strict = table.flag("strict").value_or(true);
+  table.finish();
+  return draft;
+}
+
+}  // namespace
+
+Draft read_draft(const toml::table& root, Purpose purpose, Problems& problems) {
+  Draft draft;
+  Table table(root, {1, 1}, "the file", problems);
+  std::vector<Table> hosts = table.tables("host", "[[host]]");
+  if (!table.has("host")) problems.add({1, 1}, "the file has no [[host]]", "one [[host]] table for each host");
+  if (auto cluster = table.table("cluster", "[cluster]", "[cluster]")) {
+    draft.cluster = read_cluster(std::move(*cluster), hosts.size());
+  } else if (!table.has("cluster")) {
+    problems.add({1, 1}, "the file has no [cluster]", "[cluster] with name = \"prod\"");
+  }
+  for (Table& t : hosts) draft.hosts.push_back(read_host(std::move(t), purpose));
+  for (Table& t : table.tables("vm", "[[vm]]")) draft.vms.push_back(read_vm(std::move(t), purpose));
+  for (Table& t : table.tables("rule", "[[rule]]")) draft.rules.push_back(read_rule(std::move(t)));
+  for (const char* key : {"service", "group"}) table.not_yet(key);
+  table.finish();
+  return draft;
+}
+
+}  // namespace haven::file
