@@ -1,0 +1,145 @@
+#include "adapter/libvirt/host.hpp"
+
+#include <libvirt/virterror.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <future>
+#include <memory>
+#include <thread>
+
+#include "adapter/libvirt/connection.hpp"
+#include "adapter/libvirt/domain_xml.hpp"
+
+namespace haven::libvirt {
+namespace {
+
+template <class T>
+using Result = tl::expected<T, std::string>;
+using Failure = tl::unexpected<std::string>;
+
+// Runs `ask` on a thread of its own, so that a libvirt that hangs costs the caller its timeout and no more.
+template <class T>
+Result<T> within(Duration timeout, std::function<Result<T>()> ask) {
+  static std::atomic<int> asking{0};
+  if (asking.fetch_add(1) >= kMaxHanging) {
+    --asking;
+    return Failure("libvirt hangs: " + std::to_string(kMaxHanging) + " questions to it are still open");
+  }
+  auto answer = std::make_shared<std::promise<Result<T>>>();
+  auto result = answer->get_future();
+  std::thread([answer, ask = std::move(ask)] {
+    answer->set_value(ask());
+    --asking;
+  }).detach();
+  if (result.wait_for(timeout) != std::future_status::ready)
+    return Failure(std::string("libvirt did not answer in time"));
+  return result.get();
+}
+
+std::vector<std::string> uris(const LibvirtConfig& config) {
+  std::vector<std::string> result;
+  for (const auto& uri : {config.qemu_uri, config.lxc_uri})
+    if (!uri.empty()) result.push_back(uri);
+  return result;
+}
+
+std::string taken(char* text) {
+  std::string result = text != nullptr ? text : "";
+  std::free(text);
+  return result;
+}
+
+// Asks each driver in turn until one gives an answer; the error is the last one that matters.
+template <class T>
+Result<T> first_answer(const LibvirtConfig& config, const std::function<Result<T>(virConnectPtr)>& ask) {
+  std::string why = "this host has no libvirt driver that Haven knows";
+  for (const auto& uri : uris(config)) {
+    Connection connection;
+    if (const auto failure = connection.ensure(uri)) {
+      if (!failure->driver_absent) why = failure->message;
+      continue;
+    }
+    auto result = ask(connection.get());
+    if (result) return result;
+    why = result.error();
+  }
+  return Failure(why);
+}
+
+// Nothing: this driver does not have the domain.
+DomainRef find(virConnectPtr connection, const std::string& uuid) {
+  return DomainRef(virDomainLookupByUUIDString(connection, uuid.c_str()));
+}
+
+// Whether it was on; it is off afterwards.
+Result<bool> autostart_off(virDomainPtr domain) {
+  if (virDomainIsPersistent(domain) == 0) return false;
+  int on = 0;
+  if (virDomainGetAutostart(domain, &on) < 0) return Failure(last_error().message);
+  if (on == 0) return false;
+  if (virDomainSetAutostart(domain, 0) < 0) return Failure(last_error().message);
+  if (virDomainGetAutostart(domain, &on) < 0) return Failure(last_error().message);
+  if (on != 0) return Failure(std::string("libvirt keeps autostart on"));
+  return true;
+}
+
+Result<std::vector<std::string>> all_autostart_off(const LibvirtConfig& config, const std::vector<std::string>& uuids) {
+  std::vector<std::string> turned_off;
+  bool reached = false;
+  for (const auto& uri : uris(config)) {
+    Connection connection;
+    if (const auto failure = connection.ensure(uri)) {
+      if (failure->driver_absent) continue;
+      return Failure(failure->message);
+    }
+    reached = true;
+    for (const auto& uuid : uuids) {
+      const auto domain = find(connection.get(), uuid);
+      if (!domain) {
+        const auto error = last_error();
+        if (error.answered && error.code == VIR_ERR_NO_DOMAIN) continue;
+        return Failure(uuid + ": " + error.message);
+      }
+      const auto was_on = autostart_off(domain.get());
+      if (!was_on) return Failure(uuid + ": " + was_on.error());
+      if (*was_on) turned_off.push_back(uuid);
+    }
+  }
+  if (!reached) return Failure(std::string("this host has no libvirt driver that Haven knows"));
+  return turned_off;
+}
+
+}  // namespace
+
+Result<HostCapacity> host_capacity(const LibvirtConfig& config, Duration timeout) {
+  return within<HostCapacity>(timeout, [config] {
+    return first_answer<HostCapacity>(config, [](virConnectPtr connection) -> Result<HostCapacity> {
+      virNodeInfo info{};
+      if (virNodeGetInfo(connection, &info) < 0) return Failure(last_error().message);
+      auto uuid = parse_host_uuid(taken(virConnectGetCapabilities(connection)));
+      if (!uuid) return Failure(uuid.error());
+      return HostCapacity{Vcpu{info.cpus}, MiB{static_cast<std::int64_t>(info.memory / 1024)}, std::move(*uuid)};
+    });
+  });
+}
+
+Result<std::string> describe_domain(const LibvirtConfig& config, const std::string& name, Duration timeout) {
+  return within<std::string>(timeout, [config, name] {
+    return first_answer<std::string>(config, [&](virConnectPtr connection) -> Result<std::string> {
+      const DomainRef domain(virDomainLookupByName(connection, name.c_str()));
+      if (!domain) return Failure(last_error().message);
+      auto xml = taken(virDomainGetXMLDesc(domain.get(), VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_MIGRATABLE));
+      if (xml.empty()) return Failure(last_error().message);
+      return xml;
+    });
+  });
+}
+
+Result<std::vector<std::string>> turn_autostart_off(const LibvirtConfig& config, const std::vector<std::string>& uuids,
+                                                    Duration timeout) {
+  return within<std::vector<std::string>>(timeout, [config, uuids] { return all_autostart_off(config, uuids); });
+}
+
+}  // namespace haven::libvirt

@@ -1,0 +1,313 @@
+#include "adapter/libvirt/hypervisor.hpp"
+
+#include <libvirt/virterror.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <iterator>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "adapter/libvirt/calls.hpp"
+#include "adapter/libvirt/connection.hpp"
+#include "adapter/libvirt/domain_xml.hpp"
+#include "adapter/libvirt/processes.hpp"
+#include "adapter/libvirt/watch.hpp"
+#include "adapter/libvirt/workers.hpp"
+
+namespace haven::libvirt {
+namespace {
+
+using port::CallResult;
+using port::Domain;
+using port::DomainState;
+using port::Driver;
+
+constexpr std::chrono::milliseconds kEndPatience{250};
+
+DomainState paused_state(int reason) {
+  switch (reason) {
+    case VIR_DOMAIN_PAUSED_IOERROR:
+      return DomainState::paused_io_error;
+    case VIR_DOMAIN_PAUSED_CRASHED:
+      return DomainState::crashed;
+    case VIR_DOMAIN_PAUSED_STARTING_UP:
+      return DomainState::running;
+    default:
+      return DomainState::paused;
+  }
+}
+
+DomainState state_of(int state, int reason) {
+  switch (state) {
+    case VIR_DOMAIN_PAUSED:
+      return paused_state(reason);
+    case VIR_DOMAIN_PMSUSPENDED:
+      return DomainState::paused;
+    case VIR_DOMAIN_CRASHED:
+      return DomainState::crashed;
+    case VIR_DOMAIN_SHUTOFF:
+      return DomainState::absent;
+    default:  // running, blocked, shutting down; no state told: it is in the list of active ones
+      return DomainState::running;
+  }
+}
+
+bool is_gone(const LibvirtError& error) {
+  return error.answered && (error.code == VIR_ERR_NO_DOMAIN || error.code == VIR_ERR_OPERATION_INVALID);
+}
+
+// Appends the driver's active domains. Nothing: libvirt did not tell all of them.
+[[nodiscard]] bool list_domains(virConnectPtr connection, Driver driver, std::vector<Domain>& domains) {
+  virDomainPtr* listed = nullptr;
+  const int count = virConnectListAllDomains(connection, &listed, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+  if (count < 0) return false;
+  bool complete = true;
+  for (int i = 0; i < count; ++i) {
+    const DomainRef domain(listed[i]);
+    int state = 0;
+    int reason = 0;
+    if (virDomainGetState(domain.get(), &state, &reason, 0) < 0) {
+      complete = complete && is_gone(last_error());
+      continue;
+    }
+    const char* name = virDomainGetName(domain.get());
+    const auto known = state_of(state, reason);
+    if (known != DomainState::absent)
+      domains.push_back({uuid_of(domain.get()), name != nullptr ? name : "", driver, known});
+  }
+  std::free(listed);
+  return complete;
+}
+
+}  // namespace
+
+class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
+ public:
+  // What is done to a domain that was found. Returns libvirt's own result.
+  using Order = int (*)(virDomainPtr);
+  enum class Absent { is_done, is_failed };
+
+  Core(LibvirtConfig config, port::HypervisorSink sink) : config_(std::move(config)), calls_(std::move(sink)) {
+    for (const Driver driver : {Driver::qemu, Driver::lxc})
+      if (!uri(driver).empty()) drivers_.push_back(driver);
+  }
+
+  void begin() {
+    for (const Driver driver : drivers_)
+      watches_.push_back(std::make_unique<Watch>(
+          uri(driver),
+          WatchReport{[self = shared_from_this()](port::Lifecycle event) { self->calls_.post(std::move(event)); },
+                      [self = shared_from_this()](std::string why) { self->lose(std::move(why)); },
+                      [self = shared_from_this()] { self->regain(); }}));
+  }
+
+  void end() {
+    calls_.stop();
+    for (auto& watch : watches_) watch->stop(kEndPatience);
+    watches_.clear();  // what hangs holds this object, not the other way round
+    for (Workers* workers : {&qemu_workers_, &lxc_workers_, &kills_, &looks_}) workers->stop(kEndPatience);
+  }
+
+  void start(CallId call, std::string xml, Duration timeout) {
+    if (!calls_.open(call, timeout)) return;
+    const auto facts = parse_domain(xml);
+    if (!facts) return calls_.answer(call, CallResult::failed, "domain XML: " + facts.error());
+    if (uri(facts->driver).empty()) return calls_.answer(call, CallResult::failed, no_driver(facts->driver));
+    run(facts->driver, call, [this, call, driver = facts->driver, xml = std::move(xml)](Connection& connection) {
+      if (const auto failure = reach(call, driver, connection)) return calls_.give_up(call, failure->message);
+      if (!calls_.mark_sent(call)) return;
+      const DomainRef domain(virDomainCreateXML(connection.get(), xml.c_str(), VIR_DOMAIN_NONE));
+      answer_order(call, domain ? 0 : -1);
+    });
+  }
+
+  void order(CallId call, std::string uuid, Duration timeout, Order order, Absent absent) {
+    if (!calls_.open(call, timeout)) return;
+    try_driver(0, call, std::move(uuid), order, absent, std::string{});
+  }
+
+  void kill(CallId call, std::string uuid, std::string name, Duration timeout) {
+    if (!calls_.open(call, timeout)) return;
+    calls_.note(call, "its processes could not be looked at in time");
+    auto work = [this, self = shared_from_this(), call, uuid = std::move(uuid), name = std::move(name)](Connection&) {
+      bool sent = false;
+      const auto may_signal = [&] {
+        sent = calls_.mark_sent(call);
+        if (sent) calls_.note(call, "its processes do not end");
+        return sent;
+      };
+      const auto gone = kill_vm_processes(config_.proc_path, uuid, name, calls_.deadline(call), may_signal);
+      if (gone) return calls_.answer(call, CallResult::done);
+      calls_.answer(call, sent ? CallResult::unknown : CallResult::failed, gone.error());
+    };
+    if (!kills_.submit({[this, call] { return calls_.is_open(call); }, std::move(work)}))
+      calls_.give_up(call, "too many kills are waiting");
+  }
+
+  void inspect(CallId call, Duration timeout) {
+    if (!calls_.open_inspect(call, timeout)) return;
+    // At once, for the case that libvirt hangs; and again after libvirt's word, so that "absent" and "no process" are
+    // said of one moment, the process last.
+    look(call, [](Core& core, CallId id, std::vector<port::VmProcess> processes) {
+      core.calls_.keep_processes(id, std::move(processes));
+    });
+    auto gathered = std::make_shared<Gathered>();
+    gathered->awaited = drivers_.size();
+    for (const Driver driver : drivers_)
+      run(driver, call, [this, call, driver, gathered](Connection& connection) {
+        const auto failure = reach(call, driver, connection);
+        std::vector<Domain> domains;
+        const bool listed = failure ? failure->driver_absent : list_domains(connection.get(), driver, domains);
+        gather(call, *gathered, failure.has_value(), listed, std::move(domains));
+      });
+  }
+
+ private:
+  struct Gathered {
+    std::mutex mutex;
+    std::size_t awaited = 0;
+    std::size_t not_there = 0;
+    bool complete = true;
+    std::vector<Domain> domains;
+  };
+
+  [[nodiscard]] const std::string& uri(Driver driver) const {
+    return driver == Driver::qemu ? config_.qemu_uri : config_.lxc_uri;
+  }
+  [[nodiscard]] static std::string no_driver(Driver driver) {
+    return std::string("this host has no libvirt driver for ") + (driver == Driver::qemu ? "QEMU" : "LXC");
+  }
+
+  // Of both drivers, the first that is lost and the last that is back are told.
+  void lose(std::string why) {
+    if (lost_.fetch_add(1) == 0) calls_.post(port::ConnectionLost{std::move(why)});
+  }
+  void regain() {
+    if (lost_.fetch_sub(1) == 1) calls_.post(port::ConnectionBack{});
+  }
+
+  void run(Driver driver, CallId call, std::function<void(Connection&)> work) {
+    Workers& workers = driver == Driver::qemu ? qemu_workers_ : lxc_workers_;
+    const bool taken =
+        workers.submit({[this, call] { return calls_.is_open(call); },
+                        [self = shared_from_this(), work = std::move(work)](Connection& c) { work(c); }});
+    if (!taken) calls_.give_up(call, "libvirt hangs and too many calls wait for it");
+  }
+
+  // Nothing: connected. The note is what the caller learns if this takes too long.
+  std::optional<OpenFailure> reach(CallId call, Driver driver, Connection& connection) {
+    calls_.note(call, "libvirtd does not accept connections");
+    auto failure = connection.ensure(uri(driver));
+    calls_.note(call, "libvirt did not answer in time");
+    if (failure && failure->driver_absent) failure->message = no_driver(driver);
+    return failure;
+  }
+
+  void answer_order(CallId call, int result) {
+    if (result >= 0) return calls_.answer(call, CallResult::done);
+    const auto error = last_error();
+    calls_.answer(call, error.answered ? CallResult::failed : CallResult::unknown, error.message);
+  }
+
+  // One driver after the other, until one has the domain. `unreachable` collects why a driver could not be asked.
+  void try_driver(std::size_t index, CallId call, std::string uuid, Order order, Absent absent,
+                  std::string unreachable) {
+    if (index == drivers_.size()) {
+      if (!unreachable.empty()) return calls_.give_up(call, unreachable);
+      if (absent == Absent::is_done) return calls_.answer(call, CallResult::done);
+      return calls_.answer(call, CallResult::failed, "libvirt has no active domain " + uuid);
+    }
+    const Driver driver = drivers_[index];
+    run(driver, call, [=, this](Connection& connection) {
+      if (const auto failure = reach(call, driver, connection))
+        return try_driver(index + 1, call, uuid, order, absent,
+                          failure->driver_absent ? unreachable : failure->message);
+      const DomainRef domain(virDomainLookupByUUIDString(connection.get(), uuid.c_str()));
+      if (!domain) {
+        const auto error = last_error();
+        const bool has_none = error.answered && error.code == VIR_ERR_NO_DOMAIN;
+        return try_driver(index + 1, call, uuid, order, absent, has_none ? unreachable : error.message);
+      }
+      if (!calls_.mark_sent(call)) return;
+      const int result = order(domain.get());
+      if (result < 0 && absent == Absent::is_done && is_gone(last_error()))
+        return calls_.answer(call, CallResult::done);
+      answer_order(call, result);
+    });
+  }
+
+  void gather(CallId call, Gathered& gathered, bool failed, bool listed, std::vector<Domain> domains) {
+    bool reached = false;
+    {
+      const std::lock_guard lock(gathered.mutex);
+      gathered.complete = gathered.complete && listed;
+      gathered.not_there += failed ? 1 : 0;
+      std::ranges::move(domains, std::back_inserter(gathered.domains));
+      if (--gathered.awaited > 0) return;
+      reached = gathered.complete && gathered.not_there < drivers_.size();
+      if (reached) domains = std::move(gathered.domains);
+    }
+    look(call, [reached, domains = reached ? std::move(domains) : std::vector<Domain>{}](
+                   Core& core, CallId id, std::vector<port::VmProcess> processes) {
+      core.calls_.answer(port::Inspected{id, reached, domains, std::move(processes)});
+    });
+  }
+
+  // Looks at the processes, and says so only where it could: a look that failed must not read as "there are none".
+  template <class Then>
+  void look(CallId call, Then then) {
+    const bool taken = looks_.submit({[this, call] { return calls_.is_open(call); },
+                                      [self = shared_from_this(), call, then = std::move(then)](Connection&) {
+                                        if (auto found = find_vm_processes(self->config_.proc_path))
+                                          then(*self, call, std::move(*found));
+                                      }});
+    if (!taken) calls_.note(call, "too many looks at the processes are waiting");
+  }
+
+  LibvirtConfig config_;
+  std::vector<Driver> drivers_;
+  Calls calls_;
+  std::atomic<int> lost_{0};
+  Workers qemu_workers_{kMaxWorkers};
+  Workers lxc_workers_{kMaxWorkers};
+  Workers kills_{kMaxKills};
+  Workers looks_{kMaxLooks};
+  std::vector<std::unique_ptr<Watch>> watches_;
+};
+
+LibvirtHypervisor::LibvirtHypervisor(LibvirtConfig config, port::HypervisorSink sink)
+    : core_(std::make_shared<Core>(std::move(config), std::move(sink))) {
+  core_->begin();
+}
+
+LibvirtHypervisor::~LibvirtHypervisor() { core_->end(); }
+
+void LibvirtHypervisor::start(CallId call, const std::string& xml, Duration timeout) {
+  core_->start(call, xml, timeout);
+}
+
+void LibvirtHypervisor::shutdown(CallId call, const std::string& uuid, Duration timeout) {
+  core_->order(
+      call, uuid, timeout, [](virDomainPtr domain) { return virDomainShutdown(domain); }, Core::Absent::is_failed);
+}
+
+void LibvirtHypervisor::destroy(CallId call, const std::string& uuid, Duration timeout) {
+  core_->order(
+      call, uuid, timeout, [](virDomainPtr domain) { return virDomainDestroy(domain); }, Core::Absent::is_done);
+}
+
+void LibvirtHypervisor::resume(CallId call, const std::string& uuid, Duration timeout) {
+  core_->order(
+      call, uuid, timeout, [](virDomainPtr domain) { return virDomainResume(domain); }, Core::Absent::is_failed);
+}
+
+void LibvirtHypervisor::kill(CallId call, const std::string& uuid, const std::string& name, Duration timeout) {
+  core_->kill(call, uuid, name, timeout);
+}
+
+void LibvirtHypervisor::inspect(CallId call, Duration timeout) { core_->inspect(call, timeout); }
+
+}  // namespace haven::libvirt
