@@ -167,6 +167,7 @@ struct RunRecord {
   RunState state = RunState::starting;
   EndReason end = EndReason::none;  // with `released`
   std::string detail;               // libvirt's words, for a person
+  bool paused = false;              // with `running`: its processors stand still
   bool stop_failed = false;         // ordered to stop, and even its processes cannot be killed (B2)
   std::vector<WallTime> restarts;   // in place, within the budget's window; outlives a failover
   friend bool operator==(const RunRecord&, const RunRecord&) = default;
@@ -230,6 +231,8 @@ inline const std::string kLeader = "leader";
 [[nodiscard]] std::string fence(const HostName& h, const Incarnation& i);
 [[nodiscard]] std::string claim(const ResourceName& r);
 [[nodiscard]] std::string run(const ResourceName& r);
+// Where a journal record is to go: the node that issues the commit puts journal() in its place.
+inline const std::string kNewJournal = "journal/";
 // Sorts by time; unique as long as `by` does not reuse a count within one millisecond.
 [[nodiscard]] std::string journal(WallTime at, const HostName& by, std::uint32_t count);
 

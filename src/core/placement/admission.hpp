@@ -1,8 +1,17 @@
 // Does everything that is started still run after `reserve` losses? Exactly as FORMATS defines `haven check`:
 // each choice of losses is packed anew; by priority, then name, a resource is kept if all kept so far and it fit
 // together.
+//
+// How the definition is read where it leaves room:
+// - Now (no loss): everything started is packed from nothing, wherever it may run today, on memory without overbook.
+// - After a loss everything counted is packed from nothing too, so all of it counts as restarted: each remaining host
+//   has memory x overbook. (Which resource stood on a lost host is not known to a check of the file alone.)
+// - More losses than there are domains: all domains are lost.
+// - `unprotected` is what stays down in the worst choice of `reserve` losses; should more stay down even without a
+//   loss (tolerate = "guest"), that. In the order of names.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,8 +29,14 @@ struct Admission {
   bool exact = true;                 // false: a sound bound was used (never claims more than is true)
 };
 
+// Over one check: after this many tries of a resource on a host, what is not yet known to fit does not.
+inline constexpr std::int64_t kMaxCheckSteps = 20'000'000;
+
+// One reason per resource that stays down; after this many, one that counts the others.
+inline constexpr std::size_t kMaxReasons = 20;
+
 // `spec` needs every host's cpu and memory and every resource's. Deterministic. Work is bounded: beyond
-// kMaxPackingSteps a bound is used and `exact` is false.
+// kMaxPackingSteps (packing.hpp) for one packing or kMaxCheckSteps for all, a bound is used and `exact` is false.
 [[nodiscard]] Admission check_admission(const Spec& spec);
 
 }  // namespace haven
