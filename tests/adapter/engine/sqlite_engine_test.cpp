@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
+#include <filesystem>
 #include <fstream>
 
 #include "adapter/engine/engine_contract.hpp"
@@ -90,6 +93,7 @@ TEST_F(SqliteEngineTest, WhatWasAnsweredSurvivesAKill) {
   ASSERT_EQ(::pipe(pipe_fds), 0);
   const pid_t child = ::fork();
   if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     auto engine = adapter::open_sqlite_engine(path, [fd = pipe_fds[1]](const port::EngineEvent& event) {
       const auto* done = std::get_if<port::TransactionDone>(&event);
       if (done != nullptr && ::write(fd, &done->revision, sizeof(Revision)) < 0) ::_exit(1);
@@ -116,8 +120,9 @@ TEST_F(SqliteEngineTest, WhatWasAnsweredSurvivesAKill) {
 TEST_F(SqliteEngineTest, TheSameFileByAnotherNameIsTheSameStore) {
   Session session(open);
   session.watch("");
-  path =
-      folder.file("../" + folder.file("x").substr(folder.file("x").rfind("haven-engine")).substr(0, 19) + "/engine.db");
+  const auto link = folder.file("link.db");
+  std::filesystem::create_symlink(path, link);
+  path = link;
   Session other(open);
   EXPECT_TRUE(session.wait_revision(other.put("a", "1")));
 }
@@ -169,6 +174,7 @@ TEST_F(SqliteEngineTest, AFileInUseByAnotherProcessIsRefused) {
   ASSERT_EQ(::pipe(ready), 0);
   const pid_t child = ::fork();
   if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     auto engine = adapter::open_sqlite_engine(path, [](const port::EngineEvent&) {});
     if (!engine || ::write(ready[1], "x", 1) != 1) ::_exit(1);
     ::pause();
