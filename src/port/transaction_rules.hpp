@@ -2,9 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
 #include "port/engine.hpp"
@@ -15,8 +15,10 @@ namespace haven::port {
 // what passes here also passes etcd's own limit on the encoded request.
 inline constexpr std::size_t kItemBytes = 64;
 
-// Why this transaction can never be committed; empty: nothing speaks against trying it.
-[[nodiscard]] inline std::string reason_to_refuse(const Transaction& transaction) {
+// Why this transaction can never be committed; empty: nothing speaks against trying it. For port::Transaction and for
+// what is made like it; values other than text weigh nothing.
+template <class AnyTransaction>
+[[nodiscard]] std::string reason_to_refuse(const AnyTransaction& transaction) {
   if (transaction.compares.size() > kMaxCompares) return "more than 128 compares in one transaction";
   if (transaction.operations.size() > kMaxOperations) return "more than 128 operations in one transaction";
   std::size_t bytes = 0;
@@ -26,12 +28,19 @@ inline constexpr std::size_t kItemBytes = 64;
     empty_key = empty_key || compare.key.empty();
   }
   std::vector<std::string_view> written;
+  written.reserve(transaction.operations.size());
   for (const auto& operation : transaction.operations) {
-    if (const auto* put = std::get_if<Put>(&operation)) bytes += put->value.size();
-    const std::string_view key = std::visit([](const auto& o) -> std::string_view { return o.key; }, operation);
-    bytes += kItemBytes + key.size();
-    empty_key = empty_key || key.empty();
-    written.push_back(key);
+    std::visit(
+        [&](const auto& o) {
+          if constexpr (requires {
+                          { o.value } -> std::convertible_to<std::string_view>;
+                        })
+            bytes += o.value.size();
+          bytes += kItemBytes + o.key.size();
+          empty_key = empty_key || o.key.empty();
+          written.push_back(o.key);
+        },
+        operation);
   }
   if (empty_key) return "an empty key";
   if (bytes > kMaxTransactionBytes) return "more than 1.5 MiB in one transaction";

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <set>
-#include <thread>
 
 #include "adapter/engine/session.hpp"
 #include "port/transaction_rules.hpp"
