@@ -43,7 +43,8 @@ std::string line_of(std::string_view text, int line) {
 }
 
 // The commonest slip deserves its own answer: lease = 3s.
-std::string wanted_instead_of(const std::string& line) {
+std::string wanted_instead_of(const std::string& line, std::string_view fault) {
+  if (fault.find("redefine") != std::string_view::npos) return "each key and each [table] once";
   const std::size_t equals = line.find('=');
   if (equals == std::string::npos) return "TOML as in docs/: [table], key = \"text\", key = 1, key = [\"a\", \"b\"]";
   const auto trimmed = [](std::string s) {
@@ -60,6 +61,24 @@ std::string wanted_instead_of(const std::string& line) {
   return "a value that TOML knows: \"text\", 1, true, [\"a\", \"b\"] or { key = 1 }";
 }
 
+bool gives_up(std::string_view text) {
+  try {
+    (void)toml::parse(text);
+    return false;
+  } catch (const TomlGaveUp&) {
+    return true;
+  }
+}
+
+// The reader stops at its first fault: the shortest run of lines over which it gives up ends with the faulty one.
+int line_given_up(std::string_view text) {
+  std::vector<std::size_t> ends;
+  for (std::size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) ends.push_back(at);
+  const auto first =
+      std::partition_point(ends.begin(), ends.end(), [&](std::size_t end) { return !gives_up(text.substr(0, end)); });
+  return static_cast<int>(first - ends.begin()) + 1;
+}
+
 }  // namespace
 
 Position position_of(const toml::source_region& region) {
@@ -67,11 +86,18 @@ Position position_of(const toml::source_region& region) {
 }
 
 std::optional<toml::table> parse_toml(std::string_view text, Problems& problems) {
-  toml::parse_result result = toml::parse(text, std::string_view(problems.file()));
-  if (result) return std::move(result).table();
-  const Position at = position_of(result.error().source());
-  problems.add(at, "this is no TOML: " + std::string(result.error().description()),
-               wanted_instead_of(line_of(text, at.line)));
+  std::optional<toml::parse_result> result;
+  try {
+    result = toml::parse(text, std::string_view(problems.file()));
+  } catch (const TomlGaveUp&) {
+    problems.add({line_given_up(text), 1}, "this is no TOML",
+                 "TOML as in docs/: [table], [[table of a list]], key = \"text\"");
+    return std::nullopt;
+  }
+  if (*result) return std::move(*result).table();
+  const Position at = position_of(result->error().source());
+  problems.add(at, "this is no TOML: " + std::string(result->error().description()),
+               wanted_instead_of(line_of(text, at.line), result->error().description()));
   return std::nullopt;
 }
 

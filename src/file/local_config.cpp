@@ -1,0 +1,109 @@
+#include "file/local_config.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "file/table.hpp"
+
+namespace haven::file {
+namespace {
+
+bool is_port(std::string_view text) {
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc{} && end == text.data() + text.size() && port >= 1 && port <= 65535;
+}
+
+// HOST:PORT, an IPv6 address in brackets.
+bool is_host_and_port(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || !is_port(text.substr(colon + 1))) return false;
+  const std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.front() == '[' && host.back() == ']';
+  return bracketed || host.find_first_of(":[]/ ") == std::string_view::npos;
+}
+
+void read_endpoints(Table& table, LocalConfig& config) {
+  const std::string example = R"(endpoints = ["http://10.0.0.1:2379", "http://10.0.0.2:2379"])";
+  const auto list = table.texts("endpoints", example);
+  const bool etcd = config.engine == EngineKind::etcd;
+  if (etcd) table.require("endpoints", example);
+  if (!list) return;
+  if (!etcd)
+    table.wrong(table.at("endpoints"), "endpoints with the embedded engine", "engine = \"etcd\", or no endpoints");
+  if (etcd && list->empty()) table.wrong(table.at("endpoints"), "endpoints names nobody", example);
+  for (const Located<std::string>& e : *list) {
+    const bool secure = e.value.starts_with("https://"), plain = e.value.starts_with("http://");
+    const std::string_view rest = std::string_view(e.value).substr(secure ? 8 : plain ? 7 : 0);
+    if ((!secure && !plain) || !is_host_and_port(rest)) {
+      table.wrong(e.at, in_quotes(e.value) + " is no endpoint", "\"http://HOST:PORT\" or \"https://HOST:PORT\"");
+    } else if (secure && !table.has("tls")) {
+      table.wrong(e.at, in_quotes(e.value) + " needs tls",
+                  R"(tls = { ca = "ca.pem", cert = "h1.pem", key = "h1.key" })");
+    } else if (std::count_if(list->begin(), list->end(),
+                             [&](const auto& o) { return o.value == e.value && o.at < e.at; }) > 0) {
+      table.wrong(e.at, in_quotes(e.value) + " stands twice in endpoints", "each endpoint once");
+    }
+    config.endpoints.push_back(e.value);
+  }
+}
+
+void read_tls(Table& table, LocalConfig& config) {
+  auto inner = table.table("tls", "tls", R"({ ca = "ca.pem", cert = "h1.pem", key = "h1.key" })");
+  if (!inner) return;
+  Tls tls;
+  const auto path = [&](const char* key, std::string& out) {
+    inner->require(key, std::string(key) + " = \"/etc/haven/" + key + ".pem\"");
+    if (const auto v = inner->text(key, "the path of a PEM file")) out = v->value;
+  };
+  path("ca", tls.ca);
+  path("cert", tls.cert);
+  path("key", tls.key);
+  inner->finish();
+  config.tls = tls;
+}
+
+void read_folder(Table& table, const char* key, std::string& out) {
+  const auto v = table.text(key, "an absolute path");
+  if (!v) return;
+  if (!v->value.starts_with("/"))
+    table.wrong(v->at, table.called(key) + " is relative", "an absolute path, as " + in_quotes(out));
+  out = v->value;
+}
+
+}  // namespace
+
+tl::expected<LocalConfig, std::vector<FileError>> parse_local_config(std::string_view text,
+                                                                     const std::string& file_name) {
+  Problems problems(file_name);
+  const std::optional<toml::table> root = parse_toml(text, problems);
+  if (!root) return tl::make_unexpected(problems.in_order());
+  LocalConfig config;
+  Table table(*root, {1, 1}, "havend.toml", problems);
+  table.require("host", "host = \"h1\" (this host's name in the cluster file)");
+  if (const auto v = table.name("host")) config.host = HostName(v->value);
+  table.require("cluster", "cluster = \"prod\" (the cluster's name in the cluster file)");
+  if (const auto v = table.name("cluster")) config.cluster = v->value;
+  config.engine = table.choice<EngineKind>("engine", {{"embedded", EngineKind::embedded}, {"etcd", EngineKind::etcd}})
+                      .value_or(EngineKind::embedded);
+  read_endpoints(table, config);
+  read_tls(table, config);
+  if (const auto v = table.text("listen", "\"10.0.0.1:7420\"")) {
+    config.listen = v->value;
+    if (!is_host_and_port(v->value))
+      table.wrong(v->at, in_quotes(v->value) + " is no place to listen", "\"ADDRESS:PORT\"");
+  }
+  read_folder(table, "run_dir", config.run_dir);
+  read_folder(table, "state_dir", config.state_dir);
+  config.log = table
+                   .choice<LogLevel>("log", {{"debug", LogLevel::debug},
+                                             {"info", LogLevel::info},
+                                             {"warning", LogLevel::warning},
+                                             {"error", LogLevel::error}})
+                   .value_or(LogLevel::info);
+  table.finish();
+  if (!problems.empty()) return tl::make_unexpected(problems.in_order());
+  return config;
+}
+
+}  // namespace haven::file

@@ -1,0 +1,42 @@
+// havend.toml: what one havend must know before it reads the engine.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "core/model/ids.hpp"
+#include "file/error.hpp"
+
+namespace haven::file {
+
+enum class EngineKind { embedded, etcd };
+enum class LogLevel { debug, info, warning, error };
+
+// Paths of PEM files.
+struct Tls {
+  std::string ca, cert, key;
+  friend bool operator==(const Tls&, const Tls&) = default;
+};
+
+struct LocalConfig {
+  HostName host;
+  std::string cluster;  // its keys in the engine stand under this name
+  EngineKind engine = EngineKind::embedded;
+  std::vector<std::string> endpoints;  // of etcd, as http://10.0.0.1:2379; empty for embedded
+  std::optional<Tls> tls;              // for etcd, and needed for https endpoints
+  std::string listen;                  // address:port for other hosts' havends; empty: the unix socket alone
+  std::string run_dir = "/run/haven";
+  std::string state_dir = "/var/lib/haven";
+  LogLevel log = LogLevel::info;
+  friend bool operator==(const LocalConfig&, const LocalConfig&) = default;
+};
+
+// The configuration with its defaults filled in, or all errors in order of position. Nothing is thrown.
+[[nodiscard]] tl::expected<LocalConfig, std::vector<FileError>> parse_local_config(std::string_view text,
+                                                                                   const std::string& file_name);
+
+}  // namespace haven::file
