@@ -1,0 +1,217 @@
+#include "daemon/codec.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <type_traits>
+
+#include "daemon/json_fields.hpp"
+
+namespace haven::codec {
+
+#define HAVEN_WORDS(E, ...)                            \
+  template <>                                          \
+  std::span<const Word<E>> words_of<E>() {             \
+    using enum E;                                      \
+    static constexpr Word<E> kWords[] = {__VA_ARGS__}; \
+    return kWords;                                     \
+  }
+
+HAVEN_WORDS(DesiredState, {started, "started"}, {stopped, "stopped"}, {ignored, "ignored"})
+HAVEN_WORDS(AwayKind, {restarting, "restarting"}, {leaving, "leaving"}, {down, "down"})
+HAVEN_WORDS(FenceState, {intent, "intent"}, {shooting, "shooting"}, {failed, "failed"}, {proved, "proved"})
+HAVEN_WORDS(FenceReason, {lost_lease, "lost-lease"}, {stop_failed, "stop-failed"})
+HAVEN_WORDS(ProofKind, {none, "none"}, {level, "level"}, {operator_word, "operator"}, {returned, "returned"},
+            {clean_leave, "clean-leave"})
+HAVEN_WORDS(ClaimOrder, {run, "run"}, {stop, "stop"}, {let_go, "let-go"})
+HAVEN_WORDS(RunState, {starting, "starting"}, {running, "running"}, {released, "released"})
+HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "host-leaving"},
+            {start_failed, "start-failed"}, {crashed, "crashed"}, {powered_off, "powered-off"})
+HAVEN_WORDS(JournalKind, {intent, "intent"}, {fenced, "fenced"}, {proved, "proved"}, {withdrawn, "withdrawn"},
+            {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"}, {stop, "stop"},
+            {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"}, {alarm, "alarm"},
+            {cleared, "cleared"})
+#undef HAVEN_WORDS
+
+inline constexpr Range kSmall{0, 1'000'000};
+
+// Found by the readers and writers of json_fields.hpp, so not hidden in an unnamed namespace.
+
+template <class Io>
+void describe(Io& io, typename Io::template Ref<FreezeRecord> r) {
+  io.field("by", r.by);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<OrderRecord> r) {
+  io.field("state", r.state);
+  io.field("clear", r.clear);
+  io.field("relocate_to", r.relocate_to);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<LeaderRecord> r) {
+  io.field("reign", r.reign);
+  io.field("host", r.host);
+  io.field("incarnation", r.incarnation);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<MachineIdentity> r) {
+  io.field("machine_id", r.machine_id);
+  io.field("dmi_uuid", r.dmi_uuid);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<MemberRecord> r) {
+  io.field("incarnation", r.incarnation);
+  io.field("machine", r.machine);
+  io.field("found_none", r.found_none);
+  io.field("cpu", r.cpu);
+  io.field("memory_mib", r.memory);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<MachineRecord> r) {
+  io.field("machine", r.machine);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<AwayRecord> r) {
+  io.field("incarnation", r.incarnation);
+  io.field("kind", r.kind);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<StatusRecord> r) {
+  io.field("incarnation", r.incarnation);
+  io.field("spec", r.spec);
+  io.field("hypervisor", r.hypervisor);
+  io.field("found", r.found);
+  io.field("problems", r.problems);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<AnswerRecord> r) {
+  io.field("intent", r.intent);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<FenceRecord> r) {
+  io.maybe("reign", r.reign);
+  io.field("state", r.state);
+  io.field("reason", r.reason);
+  io.field("proof", r.proof);
+  io.number("level", r.level, kSmall);
+  io.number("attempts", r.attempts, kSmall);
+  io.field("by", r.by);
+  io.field("at_ms", r.at);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<Attempts> r) {
+  io.field("tried", r.tried);
+  io.field("failed", r.failed);
+  io.number("retries", r.retries, kSmall);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<ClaimRecord> r) {
+  io.field("host", r.host);
+  io.field("incarnation", r.incarnation);
+  io.field("generation", r.generation);
+  io.field("order", r.order);
+  io.field("move_to", r.move_to);
+  io.field("attempts", r.attempts);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<RunRecord> r) {
+  io.field("host", r.host);
+  io.field("incarnation", r.incarnation);
+  io.field("generation", r.generation);
+  io.field("state", r.state);
+  io.field("end", r.end);
+  io.field("detail", r.detail);
+  io.field("paused", r.paused);
+  io.field("stop_failed", r.stop_failed);
+  io.field("restarts_ms", r.restarts);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<JournalReason> r) {
+  io.maybe("host", r.host);
+  io.field("reason", r.reason);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<JournalRecord> r) {
+  io.field("at_ms", r.at);
+  io.maybe("by", r.by);
+  io.field("kind", r.kind);
+  io.maybe("resource", r.resource);
+  io.maybe("host", r.host);
+  io.maybe("from", r.from);
+  io.field("level", r.level);
+  io.field("why", r.why);
+  io.field("reasons", r.reasons);
+}
+
+namespace {
+
+[[noreturn]] void never_written(const char* what) {
+  std::fprintf(stderr, "havend: defect: asked to write %s\n", what);
+  std::abort();
+}
+
+template <class R>
+Record read_as(const Json& json) {
+  R record;
+  std::string problem;
+  Reader reader(json, problem);
+  describe(reader, record);
+  reader.finish();
+  if (!problem.empty()) return UnreadableRecord{problem};
+  return record;
+}
+
+using ReadRecord = Record (*)(const Json&);
+
+ReadRecord reader_for(const std::string& kind) {
+  static const std::map<std::string, ReadRecord> kReaders = {
+      {"spec/order", read_as<OrderRecord>}, {"leader", read_as<LeaderRecord>},   {"member", read_as<MemberRecord>},
+      {"machine", read_as<MachineRecord>},  {"away", read_as<AwayRecord>},       {"status", read_as<StatusRecord>},
+      {"answer", read_as<AnswerRecord>},    {"fence", read_as<FenceRecord>},     {"claim", read_as<ClaimRecord>},
+      {"run", read_as<RunRecord>},          {"journal", read_as<JournalRecord>},
+  };
+  const auto it = kReaders.find(kind);
+  return it == kReaders.end() ? nullptr : it->second;
+}
+
+// What the path itself says must be well formed too: it names whom the record is about.
+bool names_are_well_formed(const path::Parts& parts) {
+  if (parts.kind == "leader" || parts.kind == "journal") return true;
+  if (parts.kind == "claim" || parts.kind == "run" || parts.kind == "spec/order") {
+    return well_formed(ResourceName(parts.first));
+  }
+  if (!well_formed(HostName(parts.first))) return false;
+  const bool per_boot = parts.kind == "fence" || parts.kind == "answer";
+  return per_boot ? well_formed(Incarnation(parts.second)) : parts.second.empty();
+}
+
+}  // namespace
+
+std::string encode(const Record& record) {
+  return std::visit(
+      [](const auto& r) -> std::string {
+        using R = std::decay_t<decltype(r)>;
+        if constexpr (std::is_same_v<R, SpecRecord>) {
+          never_written("a spec as one record");
+        } else if constexpr (std::is_same_v<R, UnreadableRecord>) {
+          never_written("an unreadable record");
+        } else {
+          // Libvirt's and agents' words need not be UTF-8: what is not is replaced, never thrown about.
+          return Writer::json_of(r).dump(-1, ' ', false, Json::error_handler_t::replace);
+        }
+      },
+      record);
+}
+
+std::optional<Record> decode(const std::string& path, std::string_view bytes) {
+  const path::Parts parts = path::split(path);
+  const ReadRecord read = path == path::kFreeze ? &read_as<FreezeRecord> : reader_for(parts.kind);
+  if (read == nullptr) return std::nullopt;
+  if (path != path::kFreeze && !names_are_well_formed(parts)) return UnreadableRecord{"a malformed key"};
+  const Json json = Json::parse(bytes, nullptr, false);
+  if (json.is_discarded()) return UnreadableRecord{"it is no JSON"};
+  return read(json);
+}
+
+const char* word(JournalKind kind) { return word_of(kind); }
+
+}  // namespace haven::codec

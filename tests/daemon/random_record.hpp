@@ -1,0 +1,204 @@
+// Records of every kind with fields drawn from a seed, for properties that must hold for all of them.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/model/record.hpp"
+
+namespace haven::test {
+
+class Draw {
+ public:
+  explicit Draw(std::uint64_t seed) : random_(seed) {}
+
+  std::int64_t number(std::int64_t least, std::int64_t most) {
+    return std::uniform_int_distribution<std::int64_t>(least, most)(random_);
+  }
+  bool flag() { return number(0, 1) == 1; }
+  template <class E>
+  E word(std::initializer_list<E> words) {
+    return *(words.begin() + number(0, static_cast<std::int64_t>(words.size()) - 1));
+  }
+  std::string text() {
+    static const std::vector<std::string> kPieces = {"a", "é", "\"", "\\", "\n", "\x01", "{", "日", " ", "0", "", "'"};
+    std::string result;
+    for (auto n = number(0, 12); n > 0; --n) result += kPieces[static_cast<std::size_t>(number(0, 11))];
+    return result;
+  }
+  std::string hex() {
+    std::string result;
+    for (int i = 0; i < 32; ++i) result += "0123456789abcdef"[number(0, 15)];
+    return result;
+  }
+  std::string name() { return "n" + std::to_string(number(0, 99)) + (flag() ? "-x" : ""); }
+  HostName host() { return HostName(name()); }
+  ResourceName resource() { return ResourceName(name() + (flag() ? "#" + std::to_string(number(1, 9)) : "")); }
+  Incarnation incarnation() { return Incarnation(hex()); }
+  template <class Make>
+  auto list(Make make) {
+    std::vector<decltype(make())> result;
+    for (auto n = number(0, 4); n > 0; --n) result.push_back(make());
+    return result;
+  }
+  template <class Make>
+  auto perhaps(Make make) {
+    return flag() ? std::optional(make()) : std::nullopt;
+  }
+  WallTime wall() { return {number(-1000, 4'000'000'000'000)}; }
+  Generation generation() { return {static_cast<std::uint64_t>(number(0, 1'000'000'000))}; }
+  MachineIdentity machine() { return {text(), text()}; }
+
+  // `kind` counts the kinds; all but the spec and the unreadable.
+  static constexpr int kKinds = 12;
+  static std::string path_of(int kind) {
+    const HostName h("h1");
+    const ResourceName r("web1#2");
+    const Incarnation i(std::string(32, 'a'));
+    const std::vector<std::string> paths = {path::kFreeze,   path::order(r),     path::kLeader,
+                                            path::member(h), path::machine(h),   path::away(h),
+                                            path::status(h), path::answer(h, i), path::fence(h, i),
+                                            path::claim(r),  path::run(r),       path::journal({5}, h, 7)};
+    return paths[static_cast<std::size_t>(kind)];
+  }
+  Record record(int kind) {
+    switch (kind) {
+      case 0:
+        return FreezeRecord{text()};
+      case 1:
+        return OrderRecord{perhaps([&] {
+                             return word({DesiredState::started, DesiredState::stopped, DesiredState::ignored});
+                           }),
+                           flag(), perhaps([&] { return host(); })};
+      case 2:
+        return LeaderRecord{Reign(hex()), host(), incarnation()};
+      case 3:
+        return MemberRecord{incarnation(), machine(), flag(), {number(0, 512)}, {number(0, 1 << 30)}};
+      case 4:
+        return MachineRecord{machine()};
+      case 5:
+        return AwayRecord{incarnation(), word({AwayKind::restarting, AwayKind::leaving, AwayKind::down})};
+      case 6:
+        return StatusRecord{incarnation(), {number(0, 1LL << 52)}, flag(), list([&] { return resource(); }), list([&] {
+                              return text();
+                            })};
+      case 7:
+        return AnswerRecord{{number(0, 1LL << 52)}};
+      case 8:
+        return FenceRecord{flag() ? Reign(hex()) : Reign(),
+                           word({FenceState::intent, FenceState::shooting, FenceState::failed, FenceState::proved}),
+                           word({FenceReason::lost_lease, FenceReason::stop_failed}),
+                           word({ProofKind::none, ProofKind::level, ProofKind::operator_word, ProofKind::returned,
+                                 ProofKind::clean_leave}),
+                           static_cast<int>(number(0, 9)),
+                           static_cast<int>(number(0, 999)),
+                           text(),
+                           wall()};
+      case 9:
+        return ClaimRecord{host(),
+                           incarnation(),
+                           generation(),
+                           word({ClaimOrder::run, ClaimOrder::stop, ClaimOrder::let_go}),
+                           perhaps([&] { return host(); }),
+                           Attempts{list([&] { return host(); }), flag(), static_cast<int>(number(0, 99))}};
+      case 10:
+        return RunRecord{host(),
+                         incarnation(),
+                         generation(),
+                         word({RunState::starting, RunState::running, RunState::released}),
+                         word({EndReason::none, EndReason::stopped, EndReason::host_leaving, EndReason::start_failed,
+                               EndReason::crashed, EndReason::powered_off}),
+                         text(),
+                         flag(),
+                         flag(),
+                         list([&] { return wall(); })};
+      default:
+        return journal();
+    }
+  }
+  JournalRecord journal() {
+    JournalRecord r;
+    r.at = wall();
+    if (flag()) r.by = host();
+    using enum JournalKind;
+    r.kind = word({intent, fenced, proved, withdrawn, recover, place, restart, relocate, stop, place_failed, failed,
+                   freeze, alarm, cleared});
+    if (flag()) r.resource = resource();
+    if (flag()) r.host = host();
+    if (flag()) r.from = host();
+    r.level = text();
+    r.why = text();
+    r.reasons = list([&] { return JournalReason{flag() ? host() : HostName(), text()}; });
+    return r;
+  }
+
+  Spec spec(std::size_t xml_bytes) {
+    Spec s;
+    s.cluster = {name(),
+                 static_cast<int>(number(0, 3)),
+                 word({FailureDomain::host, FailureDomain::rack, FailureDomain::room, FailureDomain::site}),
+                 Duration(number(0, 1LL << 60)),
+                 list([&] { return host(); }),
+                 text(),
+                 0.1 * static_cast<double>(number(1, 99)),
+                 1.5,
+                 500ms,
+                 word({AfterFence::off, AfterFence::on})};
+    for (auto n = number(0, 5); n > 0; --n) s.hosts.push_back(host_of_spec());
+    for (auto n = number(0, 9); n > 0; --n) s.resources.push_back(resource_of_spec(xml_bytes));
+    for (auto n = number(0, 3); n > 0; --n) {
+      s.rules.push_back({word({RuleKind::apart, RuleKind::together}), list([&] { return resource(); }),
+                         word({FailureDomain::host, FailureDomain::site}), flag()});
+    }
+    return s;
+  }
+
+ private:
+  Host host_of_spec() {
+    Host h{host(),
+           text(),
+           {number(0, 99)},
+           {number(0, 1 << 20)},
+           {number(0, 9)},
+           {number(0, 999)},
+           list([&] { return text(); }),
+           text(),
+           text(),
+           text(),
+           {}};
+    h.fence = list([&] {
+      return FenceDevice{"fence_" + name(), {{text(), text()}, {"ip", text()}}, static_cast<int>(number(1, 3))};
+    });
+    return h;
+  }
+  Resource resource_of_spec(std::size_t xml_bytes) {
+    Resource r;
+    r.name = resource();
+    r.uuid = text();
+    if (flag())
+      r.xml = std::string(static_cast<std::size_t>(number(1, static_cast<std::int64_t>(xml_bytes))), 'x') + text();
+    r.container = flag();
+    r.cpu = {number(0, 64)};
+    r.memory = {number(0, 99999)};
+    r.state = word({DesiredState::started, DesiredState::stopped, DesiredState::ignored});
+    r.priority = static_cast<int>(number(0, 1000));
+    r.hosts = {list([&] { return host(); }), list([&] { return list([&] { return host(); }); }),
+               list([&] { return host(); })};
+    r.failback = word({Failback::off, Failback::migrate, Failback::restart});
+    r.restarts = {static_cast<int>(number(0, 9)), Duration(number(1, 1LL << 50))};
+    r.relocations = static_cast<int>(number(0, 9));
+    r.retry = flag();
+    r.on_stop_fail = word({OnStopFail::hold, OnStopFail::fence});
+    r.on_poweroff = word({OnPoweroff::restart, OnPoweroff::stop});
+    r.after = list([&] { return resource(); });
+    r.tolerate_host = flag();
+    return r;
+  }
+  std::mt19937_64 random_;
+};
+
+}  // namespace haven::test
