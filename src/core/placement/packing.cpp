@@ -109,7 +109,7 @@ class Remainder {
     std::vector<std::int64_t> total, smallest;     // by depth
   };
 
-  static void fill(const Blocks& blocks, const Order& order, std::int64_t Block::* amount, Amount& out) {
+  static void fill(const Blocks& blocks, const Order& order, std::int64_t Block::*amount, Amount& out) {
     std::vector<std::int64_t> sizes;
     for (const auto b : order) sizes.push_back(blocks.blocks[b].*amount);
     out.divisors = divisors_of(sizes);

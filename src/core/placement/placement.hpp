@@ -14,6 +14,7 @@
 
 #include "core/model/ids.hpp"
 #include "core/model/spec.hpp"
+#include "core/placement/room.hpp"
 
 namespace haven {
 
@@ -44,16 +45,21 @@ class Placement {
   Placement& operator=(Placement&&) noexcept;
 
   // Books what runs there or may run there; no check is made: what is claimed is a fact. A resource may be booked on
-  // several hosts (it is stopping here, starting there); each booking counts.
+  // several hosts (it is stopping here, starting there); each booking counts. Names that the spec does not know are
+  // passed over: nothing is known of their size. release takes back one booking; where there is none, nothing.
   void book(const ResourceName& resource, const HostName& host);
   void release(const ResourceName& resource, const HostName& host);
 
-  // Hard: the host may take resources; only/never; capacity; strict apart and together rules against everything booked.
-  // A strict `together` set that runs nowhere yet needs a domain in which the whole set fits.
-  // Soft, in this order: rank in `prefer`; fewest broken preference rules; fewest instances of the same template
-  // there; most free memory; name. `avoid`: hosts that are out for this resource now (it failed there), each with its
-  // reason.
-  [[nodiscard]] Choice choose(const ResourceName& resource, const std::vector<Refusal>& avoid = {}) const;
+  // Hard, and the order in which a refusal is looked for: the host may take resources; only/never; `avoid`; strict
+  // apart and together rules against everything booked; capacity. A strict `together` set that runs nowhere yet
+  // needs a domain in which the whole set (all of it that is started, only/never, rules and capacity considered)
+  // fits. What the resource itself has booked is not counted against it. Occasion::recovery, for a restart after the
+  // loss of a host, counts memory x overbook.
+  // Soft, in this order: the rest of a strict together set still fits; rank in `prefer`; fewest broken preference
+  // rules; fewest instances of the same template there; most free memory; name. `avoid`: hosts that are out for this
+  // resource now (it failed there), each with its reason.
+  [[nodiscard]] Choice choose(const ResourceName& resource, const std::vector<Refusal>& avoid = {},
+                              Occasion occasion = Occasion::start) const;
 
   // The strict rules that a resource breaks by standing on this host together with everything booked (itself not
   // counted); empty: none. Sentences for a person: "apart: web1 and web2 are both on h1".

@@ -1,5 +1,6 @@
 #include "core/placement/topology.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace haven {
@@ -58,6 +59,20 @@ HostSet Topology::eligible(const HostRules& rules) const {
   for (const auto& name : rules.never)
     if (const auto h = find(name)) set.remove(*h);
   return set;
+}
+
+std::vector<std::vector<std::size_t>> members_of_rules(const Spec& spec) {
+  std::unordered_map<ResourceName, std::size_t> index;
+  for (std::size_t r = 0; r < spec.resources.size(); ++r) index.emplace(spec.resources[r].name, r);
+  std::vector<std::vector<std::size_t>> members(spec.rules.size());
+  for (std::size_t i = 0; i < spec.rules.size(); ++i)
+    for (const auto& name : spec.rules[i].resources) {
+      const auto it = index.find(name);
+      if (it == index.end()) continue;
+      if (std::find(members[i].begin(), members[i].end(), it->second) == members[i].end())
+        members[i].push_back(it->second);
+    }
+  return members;
 }
 
 std::string listed(const std::vector<std::string>& words) {

@@ -50,6 +50,10 @@ class Topology {
   std::array<std::vector<bool>, kFailureDomainLevels> lone_;  // a host that stands in no domain of that level
 };
 
+// The resources of each rule, by index in the file, each once, in the rule's order. Names that are no resource's are
+// left out.
+[[nodiscard]] std::vector<std::vector<std::size_t>> members_of_rules(const Spec& spec);
+
 // "a", "a and b", "a, b and c".
 [[nodiscard]] std::string listed(const std::vector<std::string>& words);
 

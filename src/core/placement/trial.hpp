@@ -72,12 +72,12 @@ class Trial {
 
   const Blocks& blocks_;
   std::vector<std::int64_t> memory_, cpu_;
-  std::vector<std::size_t> class_;               // hosts of one class differ in what is free and taken, only
-  std::vector<std::uint64_t> taken_;             // per host: sum of the prints of the host-level rules taken there
+  std::vector<std::size_t> class_;                // hosts of one class differ in what is free and taken, only
+  std::vector<std::uint64_t> taken_;              // per host: sum of the prints of the host-level rules taken there
   std::vector<std::vector<std::uint32_t>> held_;  // per rule and domain: how many of its blocks stand there
-  std::vector<std::uint32_t> standing_;          // per rule: how many of its blocks stand anywhere
-  std::uint64_t all_hosts_ = 0;                  // sum over the hosts' prints: order does not matter
-  std::uint64_t wide_rules_ = 0;                 // sum over rules of levels above host
+  std::vector<std::uint32_t> standing_;           // per rule: how many of its blocks stand anywhere
+  std::uint64_t all_hosts_ = 0;                   // sum over the hosts' prints: order does not matter
+  std::uint64_t wide_rules_ = 0;                  // sum over rules of levels above host
 };
 
 }  // namespace haven

@@ -1,0 +1,246 @@
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "core/placement/placement.hpp"
+#include "placement/small_cluster_gen.hpp"
+
+namespace haven {
+namespace {
+
+using dumb::Where;
+
+constexpr int kClustersPerRun = 8;
+
+std::vector<HostView> views_of(const Spec& spec, const std::set<std::string>& out) {
+  std::vector<HostView> views;
+  for (const auto& h : spec.hosts) views.push_back({h.name, out.contains(h.name.str()) ? "fenced" : ""});
+  return views;
+}
+
+struct Situation {
+  Spec spec;
+  std::set<std::string> out;  // hosts that may take nothing
+  Where booked;
+
+  [[nodiscard]] Placement placement() const {
+    Placement p(spec, views_of(spec, out));
+    for (const auto& [r, h] : booked) p.book(ResourceName(r), HostName(h));
+    return p;
+  }
+};
+
+Situation any_situation() {
+  Situation s{dumb::any_spec(4, 6), {}, {}};
+  for (const auto& h : s.spec.hosts)
+    if (*rc::gen::inRange(0, 5) == 0) s.out.insert(h.name.str());
+  const int bookings = *rc::gen::inRange(0, 5);
+  for (int i = 0; i < bookings; ++i) {
+    const auto& r = s.spec.resources[*rc::gen::inRange<std::size_t>(0, s.spec.resources.size())];
+    const auto& h = s.spec.hosts[*rc::gen::inRange<std::size_t>(0, s.spec.hosts.size())];
+    s.booked.emplace(r.name.str(), h.name.str());
+  }
+  return s;
+}
+
+Where without(Where where, const std::string& resource) {
+  where.erase(resource);
+  return where;
+}
+
+// Only what the newcomer adds may be held against it: facts may have broken rules before.
+bool newcomer_keeps_rules(const Spec& spec, const Where& others, const std::string& resource, const std::string& host) {
+  for (const auto& [r, h] : others) {
+    Where pair{{r, h}, {resource, host}};
+    if (r != resource && !dumb::rules_kept(spec, pair)) return false;
+  }
+  return true;
+}
+
+bool newcomer_fits(const Spec& spec, Where others, const std::string& resource, const std::string& host) {
+  others.emplace(resource, host);
+  const auto& h = *spec.host(HostName(host));
+  const auto& needs = *spec.resource(ResourceName(resource));
+  double memory = 0;
+  double cpu = 0;
+  for (const auto& [r, at] : others)
+    if (at == host) {
+      memory += static_cast<double>(spec.resource(ResourceName(r))->memory.count);
+      cpu += static_cast<double>(spec.resource(ResourceName(r))->cpu.count);
+    }
+  return (needs.memory.count == 0 || memory <= static_cast<double>((h.memory - h.keep_memory).count)) &&
+         (needs.cpu.count == 0 || cpu <= static_cast<double>(h.cpu.count) * spec.cluster.cpu_overcommit);
+}
+
+bool may_join(const Situation& s, const Where& others, const std::string& resource, const std::string& host) {
+  return !s.out.contains(host) &&
+         dumb::may_by_lists(*s.spec.resource(ResourceName(resource)), *s.spec.host(HostName(host))) &&
+         newcomer_keeps_rules(s.spec, others, resource, host) && newcomer_fits(s.spec, others, resource, host);
+}
+
+// The started, unbooked resources that strict together rules bind to the first; by idle rules only, or by all.
+std::vector<std::string> set_of(const Situation& s, const std::string& first, bool only_idle) {
+  std::vector<std::string> set{first};
+  for (std::size_t i = 0; i < set.size(); ++i)
+    for (const auto& rule : s.spec.rules) {
+      const auto has = [&](const std::string& n) {
+        return std::find(rule.resources.begin(), rule.resources.end(), ResourceName(n)) != rule.resources.end();
+      };
+      if (!rule.strict || rule.kind != RuleKind::together || !has(set[i])) continue;
+      const bool idle = std::none_of(rule.resources.begin(), rule.resources.end(), [&](const ResourceName& n) {
+        return n.str() != first && s.booked.contains(n.str());
+      });
+      if (only_idle && !idle) continue;
+      for (const auto& n : rule.resources)
+        if (!s.booked.contains(n.str()) && s.spec.resource(n)->state == DesiredState::started &&
+            std::find(set.begin(), set.end(), n.str()) == set.end())
+          set.push_back(n.str());
+    }
+  return set;
+}
+
+// Can the first stand there and the others find places, one after the other, in some arrangement?
+bool set_can_stand(const Situation& s, const std::vector<std::string>& set, const std::string& host) {
+  std::vector<std::string> rest(set.begin() + 1, set.end());
+  std::vector<std::string> hosts;
+  for (const auto& h : s.spec.hosts) hosts.push_back(h.name.str());
+  return dumb::any_assignment(s.spec, rest, hosts, [&](const Where& where) {
+    auto standing = without(s.booked, set.front());
+    standing.emplace(set.front(), host);
+    for (const auto& r : rest) {
+      const auto at = where.find(r)->second;
+      if (!may_join(s, standing, r, at)) return false;
+      standing.emplace(r, at);
+    }
+    return true;
+  });
+}
+
+std::set<std::string> hosts_allowed(const Situation& s, const std::string& resource) {
+  std::set<std::string> allowed;
+  const auto set = set_of(s, resource, true);
+  for (const auto& h : s.spec.hosts)
+    if (may_join(s, without(s.booked, resource), resource, h.name.str()) && set_can_stand(s, set, h.name.str()))
+      allowed.insert(h.name.str());
+  return allowed;
+}
+
+int rank_of(const Resource& r, const HostName& host) {
+  for (std::size_t tier = 0; tier < r.hosts.prefer.size(); ++tier)
+    for (const auto& n : r.hosts.prefer[tier])
+      if (n == host) return static_cast<int>(tier);
+  return static_cast<int>(r.hosts.prefer.size());
+}
+
+auto score_of(const Situation& s, const std::string& name, const HostName& host) {
+  const auto& resource = *s.spec.resource(ResourceName(name));
+  const auto others = without(s.booked, name);
+  const bool strands = !set_can_stand(s, set_of(s, name, false), host.str());
+  int broken = 0;
+  for (auto rule : s.spec.rules) {
+    if (rule.strict) continue;
+    rule.strict = true;
+    Spec alone = s.spec;
+    alone.rules = {rule};
+    const bool named = std::find(rule.resources.begin(), rule.resources.end(), resource.name) != rule.resources.end();
+    if (named && !newcomer_keeps_rules(alone, others, name, host.str())) ++broken;
+  }
+  std::set<std::string> siblings;
+  const auto hash = name.find('#');
+  std::int64_t free = 0;
+  free += (s.spec.host(host)->memory - s.spec.host(host)->keep_memory).count;
+  for (const auto& [r, at] : others) {
+    if (at != host.str()) continue;
+    free -= s.spec.resource(ResourceName(r))->memory.count;
+    if (hash != std::string::npos && r.substr(0, hash + 1) == name.substr(0, hash + 1)) siblings.insert(r);
+  }
+  return std::tuple(strands, rank_of(resource, host), broken, siblings.size(), -free, host);
+}
+
+RC_GTEST_PROP(PlacementProperty, FindsAHostExactlyWhereOneIsAllowed, ()) {
+  for (int i = 0; i < kClustersPerRun; ++i) {
+    const auto s = any_situation();
+    const auto placement = s.placement();
+    RC_LOG(dumb::described(s.spec));
+    for (const auto& r : s.spec.resources) {
+      const auto choice = placement.choose(r.name);
+      const auto allowed = hosts_allowed(s, r.name.str());
+      RC_LOG(r.name.str());
+      RC_ASSERT(choice.host.has_value() == !allowed.empty());
+      if (choice.host) RC_ASSERT(allowed.contains(choice.host->str()));
+      std::set<std::string> refused;
+      for (const auto& refusal : choice.refusals) {
+        RC_ASSERT(!refusal.reason.empty());
+        refused.insert(refusal.host.str());
+      }
+      RC_ASSERT(refused.size() + allowed.size() == s.spec.hosts.size());
+      RC_TAG(choice.host ? "a host" : "none");
+    }
+  }
+}
+
+RC_GTEST_PROP(PlacementProperty, TakesTheBestOfWhatIsAllowed, ()) {
+  for (int i = 0; i < kClustersPerRun; ++i) {
+    const auto s = any_situation();
+    const auto placement = s.placement();
+    RC_LOG(dumb::described(s.spec));
+    for (const auto& r : s.spec.resources) {
+      const auto choice = placement.choose(r.name);
+      if (!choice.host) continue;
+      RC_LOG(r.name.str());
+      for (const auto& other : hosts_allowed(s, r.name.str()))
+        RC_ASSERT(score_of(s, r.name.str(), *choice.host) <= score_of(s, r.name.str(), HostName(other)));
+    }
+  }
+}
+
+RC_GTEST_PROP(PlacementProperty, DoesNotDependOnTheOrderOfBooking, ()) {
+  const auto s = any_situation();
+  std::vector<std::pair<std::string, std::string>> bookings(s.booked.begin(), s.booked.end());
+  const auto order =
+      *rc::gen::container<std::vector<std::uint32_t>>(bookings.size(), rc::gen::arbitrary<std::uint32_t>());
+  std::vector<std::size_t> shuffled(bookings.size());
+  for (std::size_t i = 0; i < shuffled.size(); ++i) shuffled[i] = i;
+  std::sort(shuffled.begin(), shuffled.end(),
+            [&](auto a, auto b) { return std::pair(order[a], a) < std::pair(order[b], b); });
+  const auto straight = s.placement();
+  Placement other(s.spec, views_of(s.spec, s.out));
+  for (const auto& r : s.spec.resources) other.book(r.name, s.spec.hosts.back().name);
+  for (const auto i : shuffled) other.book(ResourceName(bookings[i].first), HostName(bookings[i].second));
+  for (const auto& r : s.spec.resources) other.release(r.name, s.spec.hosts.back().name);
+  for (const auto& r : s.spec.resources) {
+    const auto a = straight.choose(r.name);
+    const auto b = other.choose(r.name);
+    RC_ASSERT(a.host == b.host);
+    RC_ASSERT(a.refusals == b.refusals);
+    for (const auto& h : s.spec.hosts)
+      RC_ASSERT(straight.broken_rules(r.name, h.name) == other.broken_rules(r.name, h.name));
+  }
+}
+
+RC_GTEST_PROP(PlacementProperty, FillsAClusterWithoutBreakingAStrictRuleOrACapacity, ()) {
+  for (int i = 0; i < kClustersPerRun; ++i) {
+    const auto spec = dumb::any_spec(4, 8);
+    Placement placement(spec, views_of(spec, {}));
+    Where where;
+    for (const auto& r : spec.resources) {
+      const auto choice = placement.choose(r.name);
+      if (!choice.host) continue;
+      placement.book(r.name, *choice.host);
+      where.emplace(r.name.str(), choice.host->str());
+    }
+    RC_LOG(dumb::described(spec));
+    RC_ASSERT(dumb::rules_kept(spec, where));
+    RC_ASSERT(dumb::fits(spec, where, 1.0));
+    for (const auto& [r, h] : where) {
+      RC_ASSERT(dumb::may_by_lists(*spec.resource(ResourceName(r)), *spec.host(HostName(h))));
+      RC_ASSERT(placement.broken_rules(ResourceName(r), HostName(h)).empty());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace haven
