@@ -56,7 +56,9 @@ struct Report {
   std::vector<ResourceReport> resources;
 };
 
-// `waiting`: per resource the reasons why no host takes it, as last found by the placement over this view.
+// What is wrong in the cluster, worst first; the same for everybody who has the same view.
+[[nodiscard]] std::vector<Alarm> alarms_of(const View& view);
+
 [[nodiscard]] Report report_of(const View& view, Now now);
 
 [[nodiscard]] const char* word(HostCondition condition);

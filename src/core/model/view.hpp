@@ -24,6 +24,9 @@ struct Stored {
   Revision mod;
 };
 
+// Stands for the boots of a host that never joined, where the operator gives his word about it (F8).
+inline const Incarnation kNeverJoined{"never-joined"};
+
 using HostBoot = std::pair<HostName, Incarnation>;
 
 class View {

@@ -101,12 +101,12 @@ std::string Placement::Ledger::refusal(std::size_t r, std::size_t host, const Ho
   return why;
 }
 
-std::optional<Placement::Ledger::Conflict> Placement::Ledger::conflict(std::size_t i, std::size_t r,
-                                                                       std::size_t host) const {
+std::optional<Placement::Ledger::Conflict> Placement::Ledger::conflict(std::size_t i, std::size_t r, std::size_t host,
+                                                                       std::size_t moving) const {
   const auto& rule = spec.rules[i];
   const auto here = topology.domain(rule.domain, host);
   for (const auto other : members[i]) {
-    if (other == r) continue;
+    if (other == r || other == moving) continue;
     for (const auto at : standing[other])
       if ((topology.domain(rule.domain, at) == here) == (rule.kind == RuleKind::apart)) return Conflict{other, at};
   }
@@ -114,7 +114,7 @@ std::optional<Placement::Ledger::Conflict> Placement::Ledger::conflict(std::size
 }
 
 std::string Placement::Ledger::broken(std::size_t i, std::size_t r, std::size_t host) const {
-  const auto found = conflict(i, r, host);
+  const auto found = conflict(i, r, host, r);
   if (!found) return {};
   const auto level = spec.rules[i].domain;
   const auto& mine = spec.resources[r].name.str();
@@ -140,6 +140,17 @@ std::vector<std::size_t> Placement::Ledger::unbooked_set(std::size_t r, bool onl
   return set;
 }
 
+HostSet Placement::Ledger::open_hosts(std::size_t r, std::size_t moving) const {
+  auto open = topology.eligible(spec.resources[r].hosts);
+  for (std::size_t h = 0; h < topology.hosts(); ++h) {
+    const bool shut = !unusable[h].empty() || std::any_of(rules[r].begin(), rules[r].end(), [&](std::size_t i) {
+      return spec.rules[i].strict && conflict(i, r, h, moving).has_value();
+    });
+    if (shut) open.remove(h);
+  }
+  return open;
+}
+
 bool Placement::Ledger::set_fits(const std::vector<std::size_t>& set, std::size_t host, Occasion occasion) const {
   PackingProblem problem;
   for (std::size_t h = 0; h < topology.hosts(); ++h) {
@@ -147,10 +158,11 @@ bool Placement::Ledger::set_fits(const std::vector<std::size_t>& set, std::size_
     problem.hosts.push_back({std::max(free.memory, MiB{}), std::max(free.cpu, Vcpu{}), topology.domains_of(h)});
   }
   for (const auto r : set) {
-    PackingItem item{spec.resources[r].memory, spec.resources[r].cpu, HostSet(topology.hosts())};
-    const auto eligible = topology.eligible(spec.resources[r].hosts);
-    for (std::size_t h = 0; h < topology.hosts(); ++h)
-      if (r == set.front() ? h == host : refusal(r, h, eligible, {}, occasion).empty()) item.allowed.add(h);
+    PackingItem item{spec.resources[r].memory, spec.resources[r].cpu, open_hosts(r, set.front())};
+    if (r == set.front()) {
+      item.allowed = HostSet(topology.hosts());
+      item.allowed.add(host);
+    }
     problem.items.push_back(std::move(item));
   }
   for (std::size_t i = 0; i < members.size(); ++i) {
@@ -183,7 +195,7 @@ std::string Placement::Ledger::set_refusal(const std::vector<std::size_t>& set, 
 
 std::size_t Placement::Ledger::broken_preferences(std::size_t r, std::size_t host) const {
   return static_cast<std::size_t>(std::count_if(rules[r].begin(), rules[r].end(), [&](std::size_t i) {
-    return !spec.rules[i].strict && conflict(i, r, host).has_value();
+    return !spec.rules[i].strict && conflict(i, r, host, r).has_value();
   }));
 }
 

@@ -29,11 +29,15 @@ struct Placement::Ledger {
                                     const std::string& avoided, Occasion occasion) const;
   // The sentence of a strict rule that would be broken; empty: kept.
   [[nodiscard]] std::string broken(std::size_t rule, std::size_t resource, std::size_t host) const;
-  // For a rule of either kind and strictness: a booked resource and its host that break it.
+  // For a rule of either kind and strictness: a booked resource and its host that break it. `moving`, which is about
+  // to stand elsewhere, does not count, nor does `resource` itself.
   struct Conflict {
     std::size_t resource, host;
   };
-  [[nodiscard]] std::optional<Conflict> conflict(std::size_t rule, std::size_t resource, std::size_t host) const;
+  [[nodiscard]] std::optional<Conflict> conflict(std::size_t rule, std::size_t resource, std::size_t host,
+                                                 std::size_t moving) const;
+  // By usability, lists and strict rules, while `moving` stands nowhere; capacity not considered.
+  [[nodiscard]] HostSet open_hosts(std::size_t resource, std::size_t moving) const;
 
   // Started resources that are booked nowhere and bound to `resource` by strict together rules, itself first.
   // only_idle: through rules of which nothing is booked yet.

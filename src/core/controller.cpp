@@ -1,0 +1,365 @@
+#include "core/controller.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "core/liveness/accusation.hpp"
+#include "core/recovery/lifecycle.hpp"
+#include "core/report.hpp"
+
+namespace haven {
+namespace {
+
+constexpr std::size_t kMaxChecks = 120;  // of the engine's 128 (E1), with room for leader and spec
+constexpr std::size_t kMaxWrites = 120;
+
+bool holds_office(const ControllerState& state, const View& view, const SelfView& self) {
+  return state.reign && view.leader && view.leader->value.reign == *state.reign && view.leader->value.host == self.host;
+}
+
+void fold_office(ControllerState& state, const View& view, const SelfView& self, Now now) {
+  if (state.reign && !holds_office(state, view, self)) {
+    // Deposed: what this reign began is its successor's to finish (F7); the node kills the agents.
+    state.reign.reset();
+    state.fences.clear();
+    state.accused.clear();
+    state.exhausted.clear();
+    state.deposed.push_back(now.mono);
+  }
+  std::erase_if(state.deposed, [&](Instant at) { return now.mono - at > kDeposedPause + kDeposedWindow; });
+  if (view.leader)
+    state.vacant_since.reset();
+  else if (!state.vacant_since)
+    state.vacant_since = now.mono;
+}
+
+// Remembers when what was first seen; forgets what is no more.
+template <class Map, class Key>
+void note_since(Map& since, const Key& key, bool holds, Instant now) {
+  if (holds)
+    since.try_emplace(key, now);
+  else
+    since.erase(key);
+}
+
+void fold_resources(ControllerState& state, const View& view, Instant now) {
+  for (const auto& [name, claim] : view.claims) {
+    note_since(state.failed_since, name, claim.value.attempts.failed, now);
+    const auto run = view.runs.find(name);
+    const bool runs = run != view.runs.end() && run->second.value.state == RunState::running &&
+                      run->second.value.generation == claim.value.generation && !claim_closed(view, name);
+    note_since(state.running_since, name, runs, now);
+  }
+  for (const auto& host : view.spec()->hosts)
+    note_since(state.up_since, host.name, member_of(view, host.name) != nullptr, now);
+}
+
+void fold_fences(ControllerState& state, const View& view, Instant now) {
+  if (!state.reign) return;
+  for (const auto& [boot, fence] : view.fences) {
+    const bool ours = fence.value.reign == *state.reign;
+    note_since(state.accused, boot, ours && fence.value.state == FenceState::intent, now);
+    note_since(state.exhausted, boot, ours && fence.value.state == FenceState::failed, now);
+  }
+  const auto gone = [&](const auto& e) { return !view.fences.contains(e.first); };
+  std::erase_if(state.accused, gone);
+  std::erase_if(state.exhausted, gone);
+  // The proof of a return ends all agents before the new incarnation is admitted (F8).
+  std::erase_if(state.fences, [&](const auto& e) {
+    const auto fence = view.fences.find(e.first);
+    if (fence == view.fences.end()) return true;
+    const bool powering = e.second.phase == FencePhase::power_on;
+    return fence->second.value.state == FenceState::failed ||
+           (fence->second.value.state == FenceState::proved && !powering);
+  });
+}
+
+// Twice deposed within the window: somebody else, as long as there is somebody (R3).
+bool backs_off(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
+  const auto& deposed = state.deposed;
+  if (deposed.size() < 2 || deposed.back() - deposed[deposed.size() - 2] > kDeposedWindow) return false;
+  if (pass.due(deposed.back() + kDeposedPause)) return false;
+  const bool others = std::any_of(view.members.begin(), view.members.end(), [&](const auto& member) {
+    return member.first != self.host && !proved_dead(view, member.first, member.second.value.incarnation);
+  });
+  if (!others && !view.leader) return false;
+  return view.leader || !state.vacant_since || !pass.due(*state.vacant_since + kOfficeVacant);
+}
+
+void take_office(const ControllerState& state, const View& view, const SelfView& self, const Reign& new_reign,
+                 Pass& pass) {
+  if (view.leader || view.unreadable(path::kLeader) || backs_off(state, view, self, pass)) return;
+  const auto away = view.away.find(self.host);
+  if (away != view.away.end()) return;
+  Commit commit;
+  commit.lane = "leader";
+  commit.timeout = kCommitTimeout;
+  commit.checks = {{path::kLeader, Revision{}}, {path::member(self.host), view.mod_of(path::member(self.host))}};
+  commit.writes = {{path::kLeader, LeaderRecord{new_reign, self.host, self.incarnation}, self.lease}};
+  pass.act(std::move(commit));
+}
+
+// Claims are moved in batches that fit a transaction, highest priority first (E1).
+class ClaimBatch {
+ public:
+  ClaimBatch(const View& view) : view_(view) {
+    for (const auto& path : {path::kLeader, path::kSpec}) commit_.checks.push_back({path, view_.mod_of(path)});
+    commit_.lane = "claims";
+    commit_.timeout = kCommitTimeout;
+  }
+  [[nodiscard]] bool empty() const { return commit_.writes.empty(); }
+  // False: it does not fit any more, and the batch is as it was.
+  bool add(const std::vector<ClaimMove>& set) {
+    Commit grown = commit_;
+    for (const auto& move : set) {
+      for (const auto& check : move.checks)
+        if (std::find(grown.checks.begin(), grown.checks.end(), check) == grown.checks.end())
+          grown.checks.push_back(check);
+      grown.writes.insert(grown.writes.end(), move.writes.begin(), move.writes.end());
+    }
+    if (!empty() && (grown.checks.size() > kMaxChecks || grown.writes.size() > kMaxWrites)) return false;
+    commit_ = std::move(grown);
+    return true;
+  }
+  [[nodiscard]] Commit take() && { return std::move(commit_); }
+
+ private:
+  const View& view_;
+  Commit commit_;
+};
+
+std::vector<const Resource*> by_importance(const Spec& spec) {
+  std::vector<const Resource*> order;
+  for (const auto& resource : spec.resources) order.push_back(&resource);
+  std::stable_sort(order.begin(), order.end(), [](const Resource* a, const Resource* b) {
+    if (a->priority != b->priority) return a->priority > b->priority;
+    return a->name < b->name;
+  });
+  return order;
+}
+
+// The strict `together` sets, each with its members, so that a set is never split over two transactions (E1).
+std::vector<std::vector<const Resource*>> sets_of(const Spec& spec) {
+  std::vector<std::vector<const Resource*>> sets;
+  std::set<ResourceName> done;
+  const auto order = by_importance(spec);
+  for (const Resource* first : order) {
+    if (done.contains(first->name)) continue;
+    std::vector<const Resource*> set{first};
+    done.insert(first->name);
+    for (std::size_t i = 0; i < set.size(); ++i)
+      for (const auto& rule : spec.rules) {
+        if (rule.kind != RuleKind::together || !rule.strict) continue;
+        if (std::find(rule.resources.begin(), rule.resources.end(), set[i]->name) == rule.resources.end()) continue;
+        for (const auto& name : rule.resources)
+          if (const Resource* r = spec.resource(name); r != nullptr && done.insert(name).second) set.push_back(r);
+      }
+    sets.push_back(std::move(set));
+  }
+  return sets;
+}
+
+std::string wording(const Unplaced& unplaced) {
+  std::string text = unplaced.why;
+  for (const auto& refusal : unplaced.refusals) text += "; " + refusal.host.str() + ": " + refusal.reason;
+  return text;
+}
+
+struct Waiting {
+  std::vector<Unplaced> news;  // not journaled yet, or for another reason
+};
+
+void note_unplaced(const ControllerState& state, const Step& step, Waiting& waiting) {
+  if (!step.unplaced || step.unplaced->refusals.empty()) return;
+  const auto said = state.said_waiting.find(step.unplaced->resource);
+  if (said == state.said_waiting.end() || said->second != wording(*step.unplaced))
+    waiting.news.push_back(*step.unplaced);
+}
+
+bool is_moving(const View& view) {
+  return std::any_of(view.claims.begin(), view.claims.end(),
+                     [&](const auto& claim) { return claim.second.value.move_to && !claim_closed(view, claim.first); });
+}
+
+Waiting decide_claims(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
+  Waiting waiting;
+  ClaimBatch batch(view);
+  Placement placement = book_view(view);
+  const Spec& spec = *view.spec();
+  for (const auto& set : sets_of(spec)) {
+    std::vector<ClaimMove> moves;
+    for (const Resource* resource : set) {
+      const Step step = next_step(view, state, *resource, placement, self, false, pass);
+      note_unplaced(state, step, waiting);
+      if (step.move) moves.push_back(*step.move);
+    }
+    if (!moves.empty() && !batch.add(moves)) break;
+  }
+  // Rules are mended one resource at a time, the least important first: it is the one that should yield.
+  if (batch.empty() && !is_moving(view)) {
+    auto order = by_importance(spec);
+    std::reverse(order.begin(), order.end());
+    for (const Resource* resource : order) {
+      const Step step = next_step(view, state, *resource, placement, self, true, pass);
+      if (step.move && batch.add({*step.move})) break;
+    }
+  }
+  if (!batch.empty()) pass.act(std::move(batch).take());
+  return waiting;
+}
+
+JournalRecord journal_of(const Unplaced& unplaced, const SelfView& self, Now now) {
+  JournalRecord record;
+  record.at = now.wall;
+  record.by = self.host;
+  record.kind = JournalKind::place_failed;
+  record.resource = unplaced.resource;
+  record.why = unplaced.why;
+  for (const auto& refusal : unplaced.refusals) record.reasons.push_back({refusal.host, refusal.reason});
+  return record;
+}
+
+JournalRecord journal_of(const Alarm& alarm, const SelfView& self, Now now) {
+  JournalRecord record;
+  record.at = now.wall;
+  record.by = self.host;
+  record.kind = JournalKind::alarm;
+  record.level = alarm.key;
+  record.why = alarm.text;
+  return record;
+}
+
+// What could not be placed, and new alarms: said once. The lane's commit is remembered as said when it is committed.
+void decide_journal(const ControllerState& state, const View& view, const SelfView& self, const Waiting& waiting,
+                    Pass& pass) {
+  Commit commit;
+  commit.lane = "journal";
+  commit.timeout = kCommitTimeout;
+  commit.checks = {{path::kLeader, view.mod_of(path::kLeader)}};
+  for (const auto& news : waiting.news) {
+    if (commit.writes.size() >= kMaxWrites) break;
+    commit.writes.push_back({path::kNewJournal, journal_of(news, self, pass.now()), {}});
+  }
+  for (const auto& alarm : alarms_of(view)) {
+    if (state.said_alarms.contains(alarm.key) || commit.writes.size() >= kMaxWrites) continue;
+    commit.writes.push_back({path::kNewJournal, journal_of(alarm, self, pass.now()), {}});
+  }
+  if (!commit.writes.empty()) pass.act(std::move(commit));
+}
+
+bool named_anywhere(const View& view, const HostBoot& boot) {
+  const auto is_boot = [&](const HostName& h, const Incarnation& i) { return h == boot.first && i == boot.second; };
+  for (const auto& [name, claim] : view.claims)
+    if (is_boot(claim.value.host, claim.value.incarnation)) return true;
+  const MemberRecord* member = member_of(view, boot.first);
+  if (member != nullptr && member->incarnation == boot.second) return true;
+  const auto status = view.status.find(boot.first);
+  return status != view.status.end() && status->second.value.incarnation == boot.second;
+}
+
+// Old proofs that nothing names (F1), answers to intents that are gone, the oldest journal entries, what the machine
+// of a host looks like, claims of resources that left the file.
+void keep_house(const View& view, Pass& pass) {
+  Commit commit;
+  commit.lane = "house";
+  commit.timeout = kCommitTimeout;
+  const auto write = [&](const std::string& path, std::optional<Record> value) {
+    if (commit.writes.size() >= kMaxWrites - 20) return;
+    commit.checks.push_back({path, view.mod_of(path)});
+    commit.writes.push_back({path, std::move(value), {}});
+  };
+  for (const auto& [host, member] : view.members) {
+    const auto machine = view.machines.find(host);
+    const bool same = machine != view.machines.end() && machine->second.value.machine == member.value.machine;
+    const Host* known = view.spec()->host(host);
+    if (same || known == nullptr || !member.value.machine.complete() || !host_refusal(view, *known).empty()) continue;
+    commit.checks.push_back({path::member(host), member.mod});
+    write(path::machine(host), MachineRecord{member.value.machine});
+  }
+  const std::int64_t kept_ms = std::chrono::duration_cast<std::chrono::milliseconds>(kProofKept).count();
+  for (const auto& [boot, fence] : view.fences) {
+    const bool old = pass.now().wall.unix_ms - fence.value.at.unix_ms > kept_ms;
+    if (fence.value.state == FenceState::proved && old && !named_anywhere(view, boot))
+      write(path::fence(boot.first, boot.second), std::nullopt);
+  }
+  for (const auto& [boot, answer] : view.answers)
+    if (!view.fences.contains(boot)) write(path::answer(boot.first, boot.second), std::nullopt);
+  for (const auto& [name, claim] : view.claims) {
+    if (view.spec()->resource(name) != nullptr || claim.value.order == ClaimOrder::let_go) continue;
+    if (view.unreadable(path::run(name))) continue;
+    // Kept, so that its generations never begin again.
+    ClaimRecord let_go = claim.value;
+    let_go.order = ClaimOrder::let_go;
+    write(path::claim(name), let_go);
+  }
+  for (const auto& [name, order] : view.orders)
+    if (view.spec()->resource(name) == nullptr) write(path::order(name), std::nullopt);
+  if (view.journal.size() > kJournalKept + kJournalStep) {
+    auto entry = view.journal.begin();
+    for (std::size_t i = 0; i < kJournalStep / 2; ++i, ++entry)
+      commit.writes.push_back({entry->first, std::nullopt, {}});
+  }
+  if (commit.writes.empty()) return;
+  for (const auto& path : {path::kLeader, path::kSpec}) commit.checks.push_back({path, view.mod_of(path)});
+  pass.act(std::move(commit));
+}
+
+void remember_said(ControllerState& state, const JournalRecord& record) {
+  if (record.kind == JournalKind::alarm) state.said_alarms.insert(record.level);
+  if (record.kind != JournalKind::place_failed) return;
+  Unplaced said{record.resource, {}, record.why};
+  for (const auto& reason : record.reasons) said.refusals.push_back({reason.host, reason.reason});
+  state.said_waiting[record.resource] = wording(said);
+}
+
+}  // namespace
+
+void observe_view(ControllerState& state, const View& view, const SelfView& self, Now now, bool listing) {
+  fold_office(state, view, self, now);
+  if (view.spec() == nullptr) return;
+  fold_losses(state.losses, view, now.mono, !listing);
+  fold_resources(state, view, now.mono);
+  fold_fences(state, view, now.mono);
+  for (auto it = state.said_waiting.begin(); it != state.said_waiting.end();)
+    it = claim_closed(view, it->first) ? std::next(it) : state.said_waiting.erase(it);
+  if (state.said_alarms.empty()) return;
+  std::set<std::string> standing;
+  for (const auto& alarm : alarms_of(view)) standing.insert(alarm.key);
+  std::erase_if(state.said_alarms, [&](const std::string& key) { return !standing.contains(key); });
+}
+
+void observe_commit(ControllerState& state, const View& view, const CommitEnded& ended, Now now) {
+  if (ended.outcome != CommitOutcome::committed) return;
+  for (const auto& write : ended.commit.writes) {
+    if (!write.value) continue;
+    if (const auto* leader = std::get_if<LeaderRecord>(&*write.value)) state.reign = leader->reign;
+    if (const auto* journal = std::get_if<JournalRecord>(&*write.value)) remember_said(state, *journal);
+  }
+  observe_fence_commit(state, view, ended, now);
+}
+
+void observe_agent(ControllerState& state, const View& view, const AgentEnded& ended, Now now) {
+  const auto run = state.fences.find({ended.run.host, ended.run.incarnation});
+  const Host* host = view.spec() == nullptr ? nullptr : view.spec()->host(ended.run.host);
+  if (run == state.fences.end() || host == nullptr) return;
+  fold_answer(run->second, *host, ended, now.mono);
+}
+
+bool reigns(const ControllerState& state, const View& view, const SelfView& self, Now now) {
+  return holds_office(state, view, self) && self.registered && now.mono < self.lease_until;
+}
+
+void decide(const ControllerState& state, const View& view, const SelfView& self, const Reign& new_reign, Pass& pass) {
+  if (!view.listed() || !self.registered || pass.now().mono >= self.lease_until) return;
+  // What cannot be read may forbid anything: nothing is decided until it can.
+  if (view.spec() == nullptr || view.unreadable(path::kSpec) || view.unreadable(path::kLeader)) return;
+  if (!holds_office(state, view, self)) return take_office(state, view, self, new_reign, pass);
+  if (view.freeze || view.unreadable(path::kFreeze)) return;
+  decide_fences(state, view, self, pass);
+  const Waiting waiting = decide_claims(state, view, self, pass);
+  decide_journal(state, view, self, waiting, pass);
+  keep_house(view, pass);
+}
+
+}  // namespace haven

@@ -1,0 +1,81 @@
+// The elected brain: observes the cluster, decides for it (DESIGN 3). It alone writes claims and fences; every write
+// compares the mod revision of `leader` and of each key the decision rests on (R2), so that a decision from an old view
+// fails instead of winning. It acts on nothing but the view and its own short memory, and what it has ordered it
+// derives again until the engine shows it done.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/decision.hpp"
+#include "core/liveness/fencing.hpp"
+#include "core/liveness/suspicion.hpp"
+#include "core/model/ids.hpp"
+#include "core/model/view.hpp"
+
+namespace haven {
+
+// Between an intent and the first agent call, for the accused to answer (F1). With heartbeats it will be 100 ms.
+inline constexpr Duration kGrace = 1s;
+// The write that ends the grace counts only if it committed this fast: a slow engine may have kept an answer waiting.
+inline constexpr Duration kGraceWriteLimit = 500ms;
+// A controller deposed twice within kDeposedWindow leaves the office to others for kDeposedPause (R3) ...
+inline constexpr Duration kDeposedWindow = 60s;
+inline constexpr Duration kDeposedPause = 5min;
+// ... but a key absent for this long anyone takes.
+inline constexpr Duration kOfficeVacant = 5s;
+inline constexpr Duration kCommitTimeout = 2s;
+// Rounds over all fence levels that proved nothing are repeated after this, doubled each time up to the limit.
+inline constexpr Duration kFenceRetry = 5s;
+inline constexpr Duration kFenceRetryLimit = 60s;
+// `failed` resources are tried again after this, doubled each time up to the limit (B1).
+inline constexpr Duration kStartRetry = 10s;
+inline constexpr Duration kStartRetryLimit = 10min;
+// A better-preferred host must have been well for this long before a resource goes back to it.
+inline constexpr Duration kFailbackWell = 60s;
+// The journal keeps this many entries; pruned in steps, so that not every decision deletes one.
+inline constexpr std::size_t kJournalKept = 1000;
+inline constexpr std::size_t kJournalStep = 100;
+inline constexpr Duration kProofKept = 30 * 24h;
+
+struct SelfView {
+  HostName host;
+  Incarnation incarnation;
+  LeaseId lease;            // 0: none
+  Instant lease_until;      // last keep-alive that was answered, by its send time, plus the lease time
+  bool registered = false;  // our member key stands under our lease
+  bool watching = false;    // the watch stands: the view is as new as the network allows
+  Revision own_last;        // of this host's last transaction: an older view judges nobody (C6)
+};
+
+// What a controller remembers between two passes; all of it can be lost without harm.
+struct ControllerState {
+  std::optional<Reign> reign;  // ours, while `leader` names it
+  Losses losses;
+  std::map<HostBoot, Instant> accused;    // when our intent was first seen committed
+  std::map<HostBoot, Instant> exhausted;  // when our last round was recorded as failed
+  std::map<HostBoot, FenceRun> fences;    // agents of this reign
+  std::map<ResourceName, Instant> failed_since;
+  std::map<ResourceName, Instant> running_since;
+  std::map<HostName, Instant> up_since;
+  std::map<ResourceName, std::string> said_waiting;  // the place-failed last journaled
+  std::set<std::string> said_alarms;
+  std::optional<Instant> vacant_since;  // `leader` absent
+  std::vector<Instant> deposed;         // within the window
+};
+
+// The view changed (by a listing if `listing`): bring the memory up to date.
+void observe_view(ControllerState& state, const View& view, const SelfView& self, Now now, bool listing);
+void observe_commit(ControllerState& state, const View& view, const CommitEnded& ended, Now now);
+void observe_agent(ControllerState& state, const View& view, const AgentEnded& ended, Now now);
+
+// True while this node may act as the controller: it holds the key, and its lease cannot have run out.
+[[nodiscard]] bool reigns(const ControllerState& state, const View& view, const SelfView& self, Now now);
+
+// The orders for the cluster. `new_reign`: a fresh random id, used if this pass takes over. Pure.
+void decide(const ControllerState& state, const View& view, const SelfView& self, const Reign& new_reign, Pass& pass);
+
+}  // namespace haven

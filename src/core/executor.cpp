@@ -1,0 +1,345 @@
+#include "core/executor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace haven {
+namespace {
+
+const Local kUnknown{};
+
+const Local& local_of(const HostState& host, const ResourceName& name) {
+  const auto it = host.locals.find(name);
+  return it == host.locals.end() ? kUnknown : it->second;
+}
+
+// The last answered inspection began after everything that could have changed what it saw.
+bool fresh(const HostState& host, const Local& local) {
+  return host.looked && host.hypervisor && host.inspected >= host.touched && host.inspected >= local.touched;
+}
+
+bool present(const Local& local) { return local.domain.has_value() || local.process; }
+
+// One resource of this host, looked up once.
+struct Case {
+  const HostState& host;
+  const View& view;
+  const SelfView& self;
+  const Resource& resource;
+  Pass& pass;
+  const Local& local;
+  const ClaimRecord* claim = nullptr;
+  const RunRecord* run = nullptr;  // of the claim's generation
+  bool sure = false;               // `present` can be relied on
+  int* slots = nullptr;            // starts that may still begin in this pass
+};
+
+bool in_touch(const Case& c) { return c.self.registered && c.self.watching && c.pass.now().mono < c.self.lease_until; }
+
+bool names_us(const Case& c) {
+  return c.claim != nullptr && c.claim->host == c.self.host && c.claim->incarnation == c.self.incarnation &&
+         c.claim->order != ClaimOrder::let_go;
+}
+
+Generation noted(const Case& c) {
+  const auto it = c.host.released.find(c.resource.name);
+  return it == c.host.released.end() ? Generation{} : it->second;
+}
+
+Commit run_commit(const Case& c, const RunRecord& run) {
+  const ResourceName& name = c.resource.name;
+  Commit commit;
+  commit.lane = "run/" + name.str();
+  commit.timeout = kCommitTimeout;
+  for (const auto& path : {path::claim(name), path::run(name)}) commit.checks.push_back({path, c.view.mod_of(path)});
+  // The member key stands for this incarnation being admitted: a host without it starts and records nothing.
+  commit.checks.push_back({path::member(c.self.host), c.view.mod_of(path::member(c.self.host))});
+  commit.writes.push_back({path::run(name), run, {}});
+  return commit;
+}
+
+RunRecord run_record(const Case& c, RunState state) {
+  RunRecord run;
+  run.host = c.self.host;
+  run.incarnation = c.self.incarnation;
+  run.generation = c.claim->generation;
+  run.state = state;
+  // The budget outlives every generation: it is the resource's, not the host's.
+  const auto known = c.view.runs.find(c.resource.name);
+  if (known != c.view.runs.end()) run.restarts = known->second.value.restarts;
+  return run;
+}
+
+void release(const Case& c, EndReason end, std::string detail) {
+  if (noted(c) < c.claim->generation) c.pass.act(NoteRelease{c.resource.name, c.claim->generation});
+  if (!in_touch(c)) return;
+  RunRecord run = run_record(c, RunState::released);
+  run.end = end;
+  run.detail = std::move(detail);
+  c.pass.act(run_commit(c, run));
+}
+
+// ---- stopping ----
+
+void destroy_at_once(const Case& c) {
+  const Local& l = c.local;
+  if (!l.destroy_sent) return c.pass.act(DestroyDomain{c.resource.name, kDestroyTimeout});
+  const bool give_up = l.destroy_refused || c.pass.due(*l.destroy_sent + kDestroyTimeout);
+  if (!give_up) return;
+  if (!l.kill_sent || c.pass.due(*l.kill_sent + kStuckRetry)) c.pass.act(KillDomain{c.resource.name, kKillTimeout});
+}
+
+// Even SIGKILL did not end it: said in the record, so that the controller can do what on_stop_fail says (B2).
+void record_stuck(const Case& c) {
+  if (!c.local.kill_sent || !c.sure || !in_touch(c) || c.run == nullptr || c.run->stop_failed) return;
+  if (!c.pass.due(*c.local.kill_sent + kKillTimeout)) return;
+  RunRecord run = *c.run;
+  run.stop_failed = true;
+  c.pass.act(run_commit(c, run));
+}
+
+void stop(const Case& c, EndReason end) {
+  if (c.local.start_in_flight) return;
+  if (present(c.local)) {
+    const Local& l = c.local;
+    if (!l.shutdown_sent && l.domain == DomainCondition::running)
+      return c.pass.act(ShutdownDomain{c.resource.name, kShutdownTimeout});
+    const bool patient = l.shutdown_sent && !l.shutdown_refused && l.domain == DomainCondition::running &&
+                         !c.pass.due(*l.shutdown_sent + kShutdownPatience);
+    if (patient) return;
+    destroy_at_once(c);
+    return record_stuck(c);
+  }
+  if (c.sure) release(c, end, "");
+}
+
+// ---- running ----
+
+std::vector<WallTime> recent_restarts(const Case& c) {
+  std::vector<WallTime> restarts;
+  const auto window_ms = std::chrono::duration_cast<std::chrono::milliseconds>(c.resource.restarts.within).count();
+  const auto keep = [&](const std::vector<WallTime>& from) {
+    for (const WallTime at : from)
+      if (c.pass.now().wall.unix_ms - at.unix_ms < window_ms) restarts.push_back(at);
+  };
+  const auto known = c.view.runs.find(c.resource.name);
+  if (known != c.view.runs.end()) keep(known->second.value.restarts);
+  keep(c.local.unrecorded);
+  return restarts;
+}
+
+int free_slots(const HostState& host, const View& view, const SelfView& self) {
+  int free = kParallelStarts;
+  for (const auto& [name, run] : view.runs) {
+    const bool ours = run.value.host == self.host && run.value.incarnation == self.incarnation;
+    if ((ours && run.value.state == RunState::starting) || local_of(host, name).start_in_flight) --free;
+  }
+  return free;
+}
+
+void mark_start(const Case& c, std::vector<WallTime> restarts, bool in_place) {
+  RunRecord run = run_record(c, RunState::starting);
+  run.restarts = std::move(restarts);
+  Commit commit = run_commit(c, run);
+  if (in_place) {
+    JournalRecord journal;
+    journal.at = c.pass.now().wall;
+    journal.by = c.self.host;
+    journal.kind = JournalKind::restart;
+    journal.resource = c.resource.name;
+    journal.host = c.self.host;
+    journal.why = c.local.hint == HintKind::powered_off ? "the guest switched itself off" : "its process ended";
+    commit.writes.push_back({path::kNewJournal, journal, {}});
+  }
+  c.pass.act(std::move(commit));
+}
+
+// It ran under this claim and does not any more.
+void ended(const Case& c) {
+  const Local& l = c.local;
+  const bool told = l.hint && *l.hint != HintKind::changed;
+  if (!told && l.gone_since && !c.pass.due(*l.gone_since + kHintPatience)) return;
+  const bool switched_off = l.hint == HintKind::powered_off;
+  if (switched_off && c.resource.on_poweroff == OnPoweroff::stop)
+    return release(c, EndReason::powered_off, "the guest switched itself off");
+  std::vector<WallTime> restarts = recent_restarts(c);
+  const bool allowed = static_cast<int>(restarts.size()) < c.resource.restarts.limit;
+  if (!in_touch(c)) {
+    // Engine out of reach: what this incarnation itself started may start again here, within its budget (C6).
+    const bool ours = c.run != nullptr && c.run->incarnation == c.self.incarnation;
+    if (allowed && ours && !l.start_in_flight)
+      c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});
+    return;
+  }
+  if (!allowed) return release(c, EndReason::crashed, "it ended again within the budget's time");
+  restarts.push_back(c.pass.now().wall);
+  mark_start(c, std::move(restarts), true);
+}
+
+void starting(const Case& c) {
+  const Local& l = c.local;
+  if (l.start_in_flight || !c.sure) return;
+  if (present(l)) return c.pass.act(run_commit(c, run_record(c, RunState::running)));
+  const bool sent = l.start_for == c.view.mod_of(path::run(c.resource.name)) && l.start_result.has_value();
+  if (!sent) {
+    if (in_touch(c)) c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});
+    return;
+  }
+  switch (*l.start_result) {
+    case CallResult::done:
+      return ended(c);  // it began, and ended before it was seen
+    case CallResult::failed:
+      return release(c, EndReason::start_failed, l.start_message);
+    case CallResult::unknown:
+      return release(c, EndReason::start_failed, "libvirt gave no answer in time");
+  }
+}
+
+void keep_running(const Case& c) {
+  const Local& l = c.local;
+  if (!c.sure) return;
+  if (!present(l)) return ended(c);
+  if (l.domain == DomainCondition::crashed) return destroy_at_once(c);
+  if (l.domain == DomainCondition::paused_io_error && (!l.resume_sent || c.pass.due(*l.resume_sent + kResumeInterval)))
+    c.pass.act(ResumeDomain{c.resource.name, kShutdownTimeout});
+  const bool paused = l.domain == DomainCondition::paused || l.domain == DomainCondition::paused_io_error;
+  if (!in_touch(c) || (c.run->paused == paused && l.unrecorded.empty())) return;
+  RunRecord run = *c.run;
+  run.paused = paused;
+  run.restarts = recent_restarts(c);
+  c.pass.act(run_commit(c, run));
+}
+
+// The release was sent, and the engine does not show it: the same once more.
+void release_again(const Case& c) {
+  if (c.run == nullptr) return release(c, EndReason::stopped, "");
+  if (c.run->state == RunState::starting) return release(c, EndReason::start_failed, c.local.start_message);
+  const bool switched_off = c.local.hint == HintKind::powered_off && c.resource.on_poweroff == OnPoweroff::stop;
+  release(c, switched_off ? EndReason::powered_off : EndReason::crashed, "");
+}
+
+void run(const Case& c) {
+  const bool over = noted(c) >= c.claim->generation || (c.run != nullptr && c.run->state == RunState::released);
+  if (over) {
+    // Released, or about to be: never started again. What still runs under it has no right to (C4).
+    if (present(c.local)) return destroy_at_once(c);
+    const bool recorded = c.run != nullptr && c.run->state == RunState::released;
+    if (c.sure && !recorded) release_again(c);
+    return;
+  }
+  if (c.run == nullptr) {
+    if (!c.sure || !in_touch(c) || c.local.start_in_flight) return;
+    if (present(c.local)) return c.pass.act(run_commit(c, run_record(c, RunState::running)));  // found running: adopt
+    if (*c.slots > 0) {
+      --*c.slots;
+      mark_start(c, recent_restarts(c), false);
+    }
+    return;
+  }
+  if (c.run->state == RunState::starting) return starting(c);
+  keep_running(c);
+}
+
+void act_on(const Case& c) {
+  const ResourceName& name = c.resource.name;
+  for (const auto& path : {path::claim(name), path::run(name), path::order(name)})
+    if (c.view.unreadable(path)) return;
+  if (!names_us(c)) {
+    const bool another = c.claim != nullptr && c.claim->order != ClaimOrder::let_go;
+    // Claim names another: destroy at once, but only on a view no older than our own last word (C6).
+    if (another && present(c.local) && !c.local.start_in_flight && c.self.watching &&
+        c.view.revision() >= c.self.own_last)
+      destroy_at_once(c);
+    return;
+  }
+  if (c.view.freeze && c.claim->order == ClaimOrder::run && !c.host.leaving) return;
+  const bool recorded = c.run != nullptr && c.run->state == RunState::released;
+  if (c.host.leaving || c.claim->order == ClaimOrder::stop) {
+    if (recorded && !present(c.local)) return;
+    return stop(c, c.claim->order == ClaimOrder::stop ? EndReason::stopped : EndReason::host_leaving);
+  }
+  run(c);
+}
+
+// ---- the host's own affairs ----
+
+void answer_intent(const View& view, const SelfView& self, Pass& pass) {
+  const auto fence = view.fences.find({self.host, self.incarnation});
+  if (fence == view.fences.end() || fence->second.value.reason != FenceReason::lost_lease || !self.watching) return;
+  const auto answer = view.answers.find({self.host, self.incarnation});
+  if (answer != view.answers.end() && answer->second.value.intent == fence->second.mod) return;
+  Commit commit;
+  commit.lane = "answer";
+  commit.timeout = kCommitTimeout;
+  const std::string intent = path::fence(self.host, self.incarnation);
+  commit.checks.push_back({intent, fence->second.mod});
+  commit.writes.push_back({path::answer(self.host, self.incarnation), AnswerRecord{fence->second.mod}, {}});
+  pass.act(std::move(commit));
+}
+
+void report_status(const HostState& host, const View& view, const SelfView& self, Pass& pass) {
+  if (!self.registered || !self.watching) return;
+  const bool settled = host.inspected >= host.touched || !host.hypervisor;
+  if (!settled) return;  // what was seen before the spec changed is not about this spec
+  const StatusRecord report = report_of_host(host, view, self);
+  const auto known = view.status.find(self.host);
+  if (known != view.status.end() && known->second.value == report) return;
+  Commit commit;
+  commit.lane = "status";
+  commit.timeout = kCommitTimeout;
+  for (const auto& path : {path::member(self.host), path::status(self.host), path::kSpec})
+    commit.checks.push_back({path, view.mod_of(path)});
+  commit.writes.push_back({path::status(self.host), report, {}});
+  pass.act(std::move(commit));
+}
+
+void inspect(const HostState& host, Pass& pass) {
+  Moment touched = host.touched;
+  for (const auto& [name, local] : host.locals) touched = std::max(touched, local.touched);
+  const bool answers = host.looked && host.hypervisor;
+  const bool stale = answers && host.inspected < touched;
+  if (stale || !host.asked || pass.due(*host.asked + (answers ? kInspectInterval : kInspectRetry)))
+    pass.act(Inspect{kInspectTimeout});
+}
+
+std::vector<const Resource*> by_importance(const Spec& spec) {
+  std::vector<const Resource*> order;
+  order.reserve(spec.resources.size());
+  for (const auto& resource : spec.resources) order.push_back(&resource);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Resource* a, const Resource* b) { return a->priority > b->priority; });
+  return order;
+}
+
+}  // namespace
+
+void act(const HostState& host, const View& view, const SelfView& self, Pass& pass) {
+  if (!view.listed() || host.rebooting) return inspect(host, pass);
+  if (proved_dead(view, self.host, self.incarnation))
+    return pass.act(
+        KillAllAndReboot{"this boot of " + self.host.str() + " was proved dead: nothing of it may go on (F6)"});
+  answer_intent(view, self, pass);
+  if (view.spec() != nullptr && !view.unreadable(path::kSpec)) {
+    if (host.published_edition != view.spec_edition()) {
+      PublishProtected list;
+      for (const auto& resource : view.spec()->resources)
+        if (desired_state(view, resource) != DesiredState::ignored) list.resources.push_back(resource.name);
+      pass.act(std::move(list));
+    }
+    int slots = free_slots(host, view, self);
+    for (const Resource* resource : by_importance(*view.spec())) {
+      Case c{host, view, self, *resource, pass, local_of(host, resource->name)};
+      c.slots = &slots;
+      if (const auto it = view.claims.find(resource->name); it != view.claims.end()) c.claim = &it->second.value;
+      const auto run = view.runs.find(resource->name);
+      if (c.claim != nullptr && run != view.runs.end() && run->second.value.generation == c.claim->generation)
+        c.run = &run->second.value;
+      c.sure = fresh(host, c.local);
+      act_on(c);
+    }
+    report_status(host, view, self, pass);
+  }
+  inspect(host, pass);
+}
+
+}  // namespace haven

@@ -1,0 +1,94 @@
+// The part of every havend that starts, stops and watches resources on its host: observes the hypervisor, acts under
+// the claims that name this incarnation, and under nothing else (C1 to C7).
+//
+// What is present is what an inspection found that began after the last thing that could have changed it; a call's
+// return code only says that it is time to look. Nothing is released before libvirt has answered, the domain is
+// absent and no process of it exists (C4).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/controller.hpp"
+#include "core/decision.hpp"
+#include "core/model/ids.hpp"
+#include "core/model/view.hpp"
+
+namespace haven {
+
+// Starts under way on one host at a time: more only make each other slow.
+inline constexpr int kParallelStarts = 4;
+inline constexpr Duration kStartTimeout = 120s;     // huge memory and slow storage take their time
+inline constexpr Duration kShutdownTimeout = 10s;   // to be asked, not to be gone
+inline constexpr Duration kShutdownPatience = 60s;  // for the guest to switch itself off
+inline constexpr Duration kDestroyTimeout = 20s;
+inline constexpr Duration kKillTimeout = 10s;
+inline constexpr Duration kStuckRetry = 10s;  // a VM that even SIGKILL does not end is tried again
+inline constexpr Duration kInspectTimeout = 5s;
+inline constexpr Duration kInspectInterval = 5s;  // without any hint
+inline constexpr Duration kInspectRetry = 1s;     // while libvirt does not answer
+inline constexpr Duration kResumeInterval = 5s;   // of a guest that stopped itself for its disk
+// How long the reason of an end may come after the end itself was seen.
+inline constexpr Duration kHintPatience = 300ms;
+
+// Counts what this host was told and what it sent, so that two of them are never at the same moment.
+using Moment = std::uint64_t;
+
+// One resource as this host has it. All of it dies with havend and is found again, but for the notes under /run.
+struct Local {
+  std::optional<DomainCondition> domain;  // as last inspected; nullopt: absent
+  bool process = false;
+  Moment touched = 0;            // inspections begun before say nothing any more
+  std::optional<HintKind> hint;  // since it was last seen running
+  std::optional<Instant> gone_since;
+  // The start call.
+  bool start_in_flight = false;
+  Revision start_for;                      // the run record that it was sent for
+  std::optional<CallResult> start_result;  // of that call
+  std::string start_message;
+  std::vector<WallTime> unrecorded;  // restarts in place while the engine was out of reach
+  // The course of a stop.
+  std::optional<Instant> shutdown_sent, destroy_sent, kill_sent, resume_sent;
+  bool shutdown_refused = false, destroy_refused = false;
+};
+
+struct HostState {
+  bool looked = false;           // an inspection was answered by libvirt at least once
+  bool hypervisor = true;        // libvirt answers
+  Moment moment = 0;             // the latest
+  Moment inspected = 0;          // when the last answered inspection began
+  Moment inspecting = 0;         // when the one under way began
+  std::optional<Instant> asked;  // when an inspection was last sent
+  Moment touched = 0;            // all resources: libvirt came back, the spec changed
+  std::map<ResourceName, Local> locals;
+  std::map<ResourceName, Generation> released;  // the notes under /run
+  bool found_none = false;                      // at the first look of this boot (F8)
+  bool leaving = false;                         // the host shuts down: everything is to stop
+  bool rebooting = false;
+  std::uint64_t published_edition = 0;  // the spec of the last PublishProtected
+};
+
+void observe_inspection(HostState& host, const View& view, const Inspected& seen, Instant now);
+void observe_hint(HostState& host, const DomainHint& hint);
+// The hypervisor's state or the spec changed: what was seen before is to be seen again.
+void observe_disturbance(HostState& host, bool hypervisor_answers);
+// An action left for its adapter, and came back.
+void observe_issued(HostState& host, const View& view, const Action& action, Now now);
+void observe_call(HostState& host, const Action& action, const CallDone& done);
+// Restarts that were made out of the engine's reach stand in the record now.
+void observe_recorded(HostState& host, const CommitEnded& ended);
+
+// libvirt asks whether it may start this resource's domain (C5). Empty: yes; else why not.
+[[nodiscard]] std::string hook_refusal(const HostState& host, const View& view, const HookAsked& asked);
+
+// What this host reports of itself (status/<host>).
+[[nodiscard]] StatusRecord report_of_host(const HostState& host, const View& view, const SelfView& self);
+// Nothing of the spec is present here, by an inspection that is fresh.
+[[nodiscard]] bool runs_nothing(const HostState& host, const View& view);
+
+// The orders for this host. Pure.
+void act(const HostState& host, const View& view, const SelfView& self, Pass& pass);
+
+}  // namespace haven

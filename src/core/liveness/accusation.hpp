@@ -1,0 +1,14 @@
+// From a suspicion to a proof, through the engine: the intent first, the accused's answer, the agents, the record of
+// the proof (F1, F2, F7 to F9). A part of the controller; see controller.hpp for who calls it.
+#pragma once
+
+#include "core/controller.hpp"
+
+namespace haven {
+
+void decide_fences(const ControllerState& state, const View& view, const SelfView& self, Pass& pass);
+
+// A committed write against a host: the grace ended in time, or did not; a withdrawal forgives.
+void observe_fence_commit(ControllerState& state, const View& view, const CommitEnded& ended, Now now);
+
+}  // namespace haven

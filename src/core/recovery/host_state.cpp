@@ -1,0 +1,166 @@
+// How an executor's memory follows what it is told, and what it says about itself.
+#include <algorithm>
+
+#include "core/executor.hpp"
+
+namespace haven {
+namespace {
+
+bool claimed_here(const View& view, const ResourceName& name, const SelfView& self) {
+  const auto claim = view.claims.find(name);
+  return claim != view.claims.end() && claim->second.value.host == self.host &&
+         claim->second.value.incarnation == self.incarnation && claim->second.value.order != ClaimOrder::let_go;
+}
+
+const ResourceName* resource_of(const Action& action) {
+  if (const auto* a = std::get_if<StartDomain>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<ShutdownDomain>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<DestroyDomain>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<KillDomain>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<ResumeDomain>(&action)) return &a->resource;
+  return nullptr;
+}
+
+// It is absent: the next stop or start begins with a clean course.
+void forget_course(Local& local) {
+  local.shutdown_sent = local.destroy_sent = local.kill_sent = local.resume_sent = std::nullopt;
+  local.shutdown_refused = local.destroy_refused = false;
+}
+
+void fold_presence(Local& local, bool was_present, Instant now) {
+  const bool is_present = local.domain.has_value() || local.process;
+  if (is_present) {
+    local.gone_since.reset();
+    if (!was_present) local.hint.reset();
+    return;
+  }
+  if (was_present || !local.gone_since) local.gone_since = now;
+  if (!local.start_in_flight) forget_course(local);
+}
+
+}  // namespace
+
+void observe_inspection(HostState& host, const View& view, const Inspected& seen, Instant now) {
+  if (!seen.reached) {
+    host.hypervisor = false;
+    return;
+  }
+  if (!host.hypervisor) host.touched = host.inspecting;
+  host.hypervisor = true;
+  for (const auto& domain : seen.domains) host.locals.try_emplace(domain.resource);
+  for (const auto& process : seen.processes) host.locals.try_emplace(process);
+  for (auto& [name, local] : host.locals) {
+    const bool was_present = local.domain.has_value() || local.process;
+    const auto domain = std::find_if(seen.domains.begin(), seen.domains.end(),
+                                     [&, &resource = name](const DomainSeen& d) { return d.resource == resource; });
+    local.domain = domain == seen.domains.end() ? std::nullopt : std::optional(domain->condition);
+    local.process = std::find(seen.processes.begin(), seen.processes.end(), name) != seen.processes.end();
+    fold_presence(local, was_present, now);
+  }
+  host.inspected = host.inspecting;
+  const bool about_spec = view.spec() != nullptr && host.inspected >= host.touched;
+  if (host.looked || !about_spec) return;
+  host.looked = true;
+  host.found_none = seen.domains.empty() && seen.processes.empty();
+}
+
+void observe_hint(HostState& host, const DomainHint& hint) {
+  Local& local = host.locals[hint.resource];
+  local.touched = ++host.moment;
+  const bool known = local.hint && *local.hint != HintKind::changed;
+  if (!known) local.hint = hint.kind;
+}
+
+void observe_disturbance(HostState& host, bool hypervisor_answers) {
+  host.hypervisor = hypervisor_answers;
+  host.touched = ++host.moment;
+}
+
+void observe_issued(HostState& host, const View& view, const Action& action, Now now) {
+  if (std::holds_alternative<Inspect>(action)) {
+    host.asked = now.mono;
+    host.inspecting = ++host.moment;
+  }
+  if (std::holds_alternative<KillAllAndReboot>(action)) host.rebooting = true;
+  if (std::holds_alternative<PublishProtected>(action)) host.published_edition = view.spec_edition();
+  if (const auto* note = std::get_if<NoteRelease>(&action)) host.released[note->resource] = note->generation;
+  const ResourceName* name = resource_of(action);
+  if (name == nullptr) return;
+  Local& local = host.locals[*name];
+  local.touched = ++host.moment;
+  if (std::holds_alternative<StartDomain>(action)) {
+    const auto run = view.runs.find(*name);
+    // It runs by its record: a restart in place while the engine is out of reach.
+    if (run != view.runs.end() && run->second.value.state == RunState::running) local.unrecorded.push_back(now.wall);
+    local.start_in_flight = true;
+    local.start_for = view.mod_of(path::run(*name));
+    local.start_result.reset();
+    local.hint.reset();
+    forget_course(local);
+  }
+  if (std::holds_alternative<ShutdownDomain>(action)) local.shutdown_sent = now.mono;
+  if (std::holds_alternative<DestroyDomain>(action)) local.destroy_sent = now.mono;
+  if (std::holds_alternative<KillDomain>(action)) local.kill_sent = now.mono;
+  if (std::holds_alternative<ResumeDomain>(action)) local.resume_sent = now.mono;
+}
+
+void observe_call(HostState& host, const Action& action, const CallDone& done) {
+  const ResourceName* name = resource_of(action);
+  if (name == nullptr) return;
+  Local& local = host.locals[*name];
+  local.touched = ++host.moment;
+  const bool bad = done.result != CallResult::done;
+  if (std::holds_alternative<StartDomain>(action)) {
+    local.start_in_flight = false;
+    local.start_result = done.result;
+    local.start_message = done.message;
+  }
+  if (std::holds_alternative<ShutdownDomain>(action)) local.shutdown_refused = bad;
+  if (std::holds_alternative<DestroyDomain>(action)) local.destroy_refused = bad;
+}
+
+void observe_recorded(HostState& host, const CommitEnded& ended) {
+  if (ended.outcome != CommitOutcome::committed) return;
+  for (const auto& write : ended.commit.writes) {
+    const auto parts = path::split(write.path);
+    if (parts.kind != "run") continue;
+    const auto local = host.locals.find(ResourceName{parts.first});
+    if (local != host.locals.end()) local->second.unrecorded.clear();
+  }
+}
+
+std::string hook_refusal(const HostState& host, const View& view, const HookAsked& asked) {
+  const Resource* resource = view.spec() == nullptr ? nullptr : view.spec()->resource(asked.resource);
+  if (resource == nullptr || desired_state(view, *resource) == DesiredState::ignored) return "";
+  if (asked.migration) return "Haven protects " + asked.resource.str() + " and takes no migration of it";
+  const auto local = host.locals.find(asked.resource);
+  if (local != host.locals.end() && local->second.start_in_flight) return "";
+  return "Haven protects " + asked.resource.str() + ": only Haven starts it (haven start " + asked.resource.str() + ")";
+}
+
+StatusRecord report_of_host(const HostState& host, const View& view, const SelfView& self) {
+  StatusRecord report;
+  report.incarnation = self.incarnation;
+  report.spec = view.mod_of(path::kSpec);
+  report.hypervisor = host.hypervisor;
+  if (!host.hypervisor) report.problems.push_back("libvirt does not answer");
+  for (const auto& [name, local] : host.locals) {
+    if (!local.domain && !local.process) continue;
+    if (view.spec()->resource(name) == nullptr) continue;
+    if (!claimed_here(view, name, self)) report.found.push_back(name);
+    if (local.domain == DomainCondition::paused_io_error)
+      report.problems.push_back(name.str() + " stopped itself: its disk failed");
+  }
+  return report;
+}
+
+bool runs_nothing(const HostState& host, const View& view) {
+  if (!host.looked || !host.hypervisor || host.inspected < host.touched) return false;
+  return std::all_of(host.locals.begin(), host.locals.end(), [&](const auto& entry) {
+    const Local& local = entry.second;
+    const bool ours = view.spec() != nullptr && view.spec()->resource(entry.first) != nullptr;
+    return !ours || (!local.domain && !local.process && !local.start_in_flight && host.inspected >= local.touched);
+  });
+}
+
+}  // namespace haven

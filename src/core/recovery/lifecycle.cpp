@@ -1,0 +1,353 @@
+#include "core/recovery/lifecycle.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace haven {
+namespace {
+
+// Everything a step needs, looked up once.
+struct Case {
+  const View& view;
+  const ControllerState& state;
+  const Resource& resource;
+  Placement& placement;
+  const SelfView& self;
+  Pass& pass;
+  const ClaimRecord* claim = nullptr;  // nullptr: never claimed
+  const RunRecord* run = nullptr;      // of the claim's generation only
+  const OrderRecord* order = nullptr;
+  bool owner_alive = false;
+  bool closed = true;
+};
+
+Case look_up(const View& view, const ControllerState& state, const Resource& resource, Placement& placement,
+             const SelfView& self, Pass& pass) {
+  Case c{view, state, resource, placement, self, pass};
+  if (const auto it = view.claims.find(resource.name); it != view.claims.end()) c.claim = &it->second.value;
+  if (const auto it = view.orders.find(resource.name); it != view.orders.end()) c.order = &it->second.value;
+  const auto run = view.runs.find(resource.name);
+  if (c.claim != nullptr && run != view.runs.end() && run->second.value.generation == c.claim->generation)
+    c.run = &run->second.value;
+  if (c.claim != nullptr) {
+    const MemberRecord* member = member_of(view, c.claim->host);
+    c.owner_alive = member != nullptr && member->incarnation == c.claim->incarnation &&
+                    !proved_dead(view, c.claim->host, c.claim->incarnation);
+  }
+  c.closed = claim_closed(view, resource.name);
+  return c;
+}
+
+JournalRecord entry(const Case& c, JournalKind kind, const HostName& host, std::string why) {
+  JournalRecord record;
+  record.at = c.pass.now().wall;
+  record.by = c.self.host;
+  record.kind = kind;
+  record.resource = c.resource.name;
+  record.host = host;
+  record.why = std::move(why);
+  return record;
+}
+
+// A claim write with all that any such decision rests on: the claim, what its owner did, what the operator said.
+ClaimMove claim_write(const Case& c, const ClaimRecord& claim, std::optional<JournalRecord> journal) {
+  const ResourceName& name = c.resource.name;
+  ClaimMove move;
+  for (const auto& path : {path::claim(name), path::run(name), path::order(name)})
+    move.checks.push_back({path, c.view.mod_of(path)});
+  move.checks.push_back({path::member(claim.host), c.view.mod_of(path::member(claim.host))});
+  move.writes.push_back({path::claim(name), claim, {}});
+  if (journal) move.writes.push_back({path::kNewJournal, *journal, {}});
+  return move;
+}
+
+// Strikes the one-shot parts of an order out in the same transaction that acts on them.
+void strike_order(ClaimMove& move, const Case& c) {
+  if (c.order == nullptr || (!c.order->clear && !c.order->relocate_to)) return;
+  const std::string path = path::order(c.resource.name);
+  if (c.order->state)
+    move.writes.push_back({path, OrderRecord{c.order->state, false, std::nullopt}, {}});
+  else
+    move.writes.push_back({path, std::nullopt, {}});
+}
+
+ClaimRecord new_claim(const Case& c, const HostName& host, const Attempts& attempts) {
+  ClaimRecord claim;
+  claim.host = host;
+  claim.incarnation = member_of(c.view, host)->incarnation;
+  claim.generation = c.claim != nullptr ? c.claim->generation.next() : Generation{1};
+  claim.attempts = attempts;
+  return claim;
+}
+
+Step ordered(const Case& c, ClaimOrder order, std::optional<HostName> move_to, std::optional<JournalRecord> journal) {
+  ClaimRecord claim = *c.claim;
+  claim.order = order;
+  claim.move_to = move_to;
+  Step step;
+  step.move = claim_write(c, claim, std::move(journal));
+  strike_order(*step.move, c);
+  if (move_to) c.placement.book(c.resource.name, *move_to);
+  return step;
+}
+
+bool refused(const Choice& choice, const HostName& host, std::string* why = nullptr) {
+  for (const auto& refusal : choice.refusals) {
+    if (refusal.host != host) continue;
+    if (why != nullptr) *why = refusal.reason;
+    return true;
+  }
+  return false;
+}
+
+// How a closed claim came to its end, and what that means for the next try.
+struct Ending {
+  bool failover = false;   // its host died under it
+  bool stays_off = false;  // the guest switched itself off, and that is to be respected
+  Attempts attempts;       // with this ending counted
+};
+
+Ending ending_of(const Case& c) {
+  Ending ending;
+  if (c.claim == nullptr) return ending;
+  ending.attempts = c.claim->attempts;
+  const bool released = c.run != nullptr && c.run->state == RunState::released;
+  if (!released) {
+    ending.failover = c.claim->order != ClaimOrder::let_go;
+    return ending;
+  }
+  switch (c.run->end) {
+    case EndReason::start_failed:
+    case EndReason::crashed:
+      ending.attempts.tried.push_back(c.claim->host);
+      break;
+    case EndReason::powered_off:
+      ending.stays_off = true;
+      break;
+    case EndReason::none:
+    case EndReason::stopped:
+    case EndReason::host_leaving:
+      break;
+  }
+  return ending;
+}
+
+std::vector<Refusal> avoidance(const Attempts& attempts) {
+  std::vector<Refusal> avoid;
+  for (const auto& host : attempts.tried) avoid.push_back({host, "it failed there"});
+  return avoid;
+}
+
+Step unplaced(const Case& c, std::vector<Refusal> refusals, std::string why) {
+  Step step;
+  step.unplaced = Unplaced{c.resource.name, std::move(refusals), std::move(why)};
+  return step;
+}
+
+Step give_up(const Case& c, Attempts attempts) {
+  attempts.failed = true;
+  ClaimRecord claim = *c.claim;
+  claim.attempts = std::move(attempts);
+  Step step;
+  step.move = claim_write(c, claim,
+                          entry(c, JournalKind::failed, c.claim->host,
+                                c.run != nullptr && !c.run->detail.empty() ? c.run->detail : "no further host to try"));
+  return step;
+}
+
+Step claim_for(const Case& c, const HostName& host, const Ending& ending, std::vector<Refusal> refusals) {
+  const ClaimRecord claim = new_claim(c, host, ending.attempts);
+  JournalRecord journal = entry(c, ending.failover ? JournalKind::recover : JournalKind::place, host,
+                                ending.failover ? "its host is proved dead" : "it should run");
+  if (c.claim != nullptr && ending.failover) journal.from = c.claim->host;
+  for (auto& refusal : refusals) journal.reasons.push_back({refusal.host, refusal.reason});
+  Step step;
+  step.move = claim_write(c, claim, std::move(journal));
+  // Where it goes, and the proof that frees it, are part of what this rests on.
+  for (const auto& path : {path::fence(host, claim.incarnation), path::away(host)})
+    step.move->checks.push_back({path, c.view.mod_of(path)});
+  if (c.claim != nullptr && ending.failover) {
+    const std::string proof = path::fence(c.claim->host, c.claim->incarnation);
+    step.move->checks.push_back({proof, c.view.mod_of(proof)});
+  }
+  strike_order(*step.move, c);
+  c.placement.book(c.resource.name, host);
+  return step;
+}
+
+std::optional<std::string> waits_for(const Case& c) {
+  for (const auto& name : c.resource.after) {
+    const auto run = c.view.runs.find(name);
+    const auto claim = c.view.claims.find(name);
+    const bool runs = run != c.view.runs.end() && claim != c.view.claims.end() &&
+                      run->second.value.state == RunState::running && !claim_closed(c.view, name) &&
+                      run->second.value.generation == claim->second.value.generation;
+    if (!runs) return "waits for " + name.str();
+  }
+  return std::nullopt;
+}
+
+bool retry_due(const Case& c) {
+  if (!c.resource.retry) return false;
+  const auto since = c.state.failed_since.find(c.resource.name);
+  if (since == c.state.failed_since.end()) return false;
+  const int doublings = std::min(c.claim->attempts.retries, 10);
+  const Duration delay = std::min(kStartRetryLimit, kStartRetry * (1 << doublings));
+  return c.pass.due(since->second + delay);
+}
+
+Step place(const Case& c) {
+  Ending ending = ending_of(c);
+  const bool cleared = c.order != nullptr && c.order->clear;
+  if (ending.stays_off && !cleared) return {};
+  if (cleared) ending.attempts = {};
+  if (ending.attempts.failed) {
+    if (!retry_due(c)) return {};
+    ending.attempts = {{}, false, ending.attempts.retries + 1};
+  }
+  if (static_cast<int>(ending.attempts.tried.size()) > c.resource.relocations) return give_up(c, ending.attempts);
+  if (const auto wait = waits_for(c)) return unplaced(c, {}, *wait);
+  Choice choice = c.placement.choose(c.resource.name, avoidance(ending.attempts));
+  std::optional<HostName> wanted = c.order != nullptr ? c.order->relocate_to : std::nullopt;
+  if (!wanted && c.claim != nullptr) wanted = c.claim->move_to;
+  if (wanted && c.view.spec()->host(*wanted) != nullptr && !refused(choice, *wanted)) choice.host = wanted;
+  if (choice.host) return claim_for(c, *choice.host, ending, std::move(choice.refusals));
+  // Hosts are left that could not take it now, but did not fail it: it waits. None is left: it has failed.
+  const bool all_tried = std::all_of(choice.refusals.begin(), choice.refusals.end(), [&](const Refusal& r) {
+    return std::find(ending.attempts.tried.begin(), ending.attempts.tried.end(), r.host) != ending.attempts.tried.end();
+  });
+  if (all_tried && !ending.attempts.tried.empty()) return give_up(c, ending.attempts);
+  return unplaced(c, std::move(choice.refusals), "no host can take it");
+}
+
+// Every host's word is part of what a first claim rests on.
+void check_reports(ClaimMove& move, const Case& c) {
+  for (const auto& host : c.view.spec()->hosts)
+    move.checks.push_back({path::status(host.name), c.view.mod_of(path::status(host.name))});
+}
+
+// Nobody ever claimed it, or it was let go: whoever runs it now keeps it; else it may be placed (C6).
+Step adopt_or_place(const Case& c, DesiredState desired) {
+  if (const std::string missing = missing_report(c.view); !missing.empty()) return unplaced(c, {}, missing);
+  std::vector<HostName> found;
+  for (const auto& [host, status] : c.view.status) {
+    const auto& list = status.value.found;
+    const MemberRecord* member = member_of(c.view, host);
+    if (member == nullptr || member->incarnation != status.value.incarnation) continue;
+    if (std::find(list.begin(), list.end(), c.resource.name) != list.end()) found.push_back(host);
+  }
+  if (found.empty()) {
+    Step step = desired == DesiredState::started ? place(c) : Step{};
+    if (step.move) check_reports(*step.move, c);
+    return step;
+  }
+  if (found.size() > 1) return unplaced(c, {}, "it runs on several hosts, and nobody claimed it: stop all but one");
+  ClaimRecord claim = new_claim(c, found.front(), {});
+  if (desired == DesiredState::stopped) claim.order = ClaimOrder::stop;
+  Step step;
+  step.move = claim_write(c, claim, entry(c, JournalKind::place, found.front(), "it was found running there"));
+  check_reports(*step.move, c);
+  strike_order(*step.move, c);
+  return step;
+}
+
+JournalRecord moving(const Case& c, const HostName& to, std::string why) {
+  JournalRecord journal = entry(c, JournalKind::relocate, to, std::move(why));
+  journal.from = c.claim->host;
+  return journal;
+}
+
+Step relocate(const Case& c) {
+  const HostName& to = *c.order->relocate_to;
+  std::string why = to == c.claim->host ? "it runs there already" : "there is no such host";
+  c.placement.release(c.resource.name, c.claim->host);
+  const Choice choice = c.placement.choose(c.resource.name);
+  const bool known = c.view.spec()->host(to) != nullptr;
+  const bool possible = known && to != c.claim->host && !refused(choice, to, &why);
+  c.placement.book(c.resource.name, c.claim->host);
+  if (possible) return ordered(c, ClaimOrder::stop, to, moving(c, to, "the operator said so"));
+  JournalRecord journal = entry(c, JournalKind::place_failed, to, "cannot relocate");
+  journal.reasons.push_back({to, why});
+  Step step;
+  step.move = claim_write(c, *c.claim, journal);
+  strike_order(*step.move, c);
+  return step;
+}
+
+bool well_for_failback(const Case& c, const HostName& host) {
+  const auto since = c.state.up_since.find(host);
+  return since != c.state.up_since.end() && c.pass.due(since->second + kFailbackWell);
+}
+
+// A running resource that breaks a strict rule moves; one with failback = "restart" goes back to a better host.
+Step mend(const Case& c) {
+  const auto broken = c.placement.broken_rules(c.resource.name, c.claim->host);
+  const auto now = c.placement.preference(c.resource.name, c.claim->host);
+  const bool misplaced = !broken.empty() || !now;
+  if (!misplaced && c.resource.failback != Failback::restart) return {};
+  c.placement.release(c.resource.name, c.claim->host);
+  const Choice choice = c.placement.choose(c.resource.name);
+  const bool elsewhere = choice.host && *choice.host != c.claim->host;
+  const bool better = elsewhere && !misplaced && *c.placement.preference(c.resource.name, *choice.host) < *now &&
+                      well_for_failback(c, *choice.host);
+  c.placement.book(c.resource.name, c.claim->host);
+  if (!elsewhere || (!misplaced && !better)) return {};
+  const std::string why = !broken.empty() ? broken.front() : !now ? "the file excludes its host" : "goes back";
+  return ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, why));
+}
+
+// Failures are forgotten after a good run of `within`.
+Step refill(const Case& c) {
+  const Attempts& attempts = c.claim->attempts;
+  if (attempts.tried.empty() && attempts.retries == 0) return {};
+  const auto since = c.state.running_since.find(c.resource.name);
+  if (since == c.state.running_since.end() || !c.pass.due(since->second + c.resource.restarts.within)) return {};
+  ClaimRecord claim = *c.claim;
+  claim.attempts = {};
+  Step step;
+  step.move = claim_write(c, claim, std::nullopt);
+  return step;
+}
+
+Step running_well(const Case& c, bool may_mend) {
+  if (c.order != nullptr && c.order->relocate_to) return relocate(c);
+  if (c.order != nullptr && c.order->clear) {
+    ClaimRecord claim = *c.claim;
+    claim.attempts = {};
+    Step step;
+    step.move = claim_write(c, claim, std::nullopt);
+    strike_order(*step.move, c);
+    return step;
+  }
+  if (c.run == nullptr || c.run->state != RunState::running) return {};
+  if (Step step = refill(c); step.move) return step;
+  return may_mend ? mend(c) : Step{};
+}
+
+}  // namespace
+
+Step next_step(const View& view, const ControllerState& state, const Resource& resource, Placement& placement,
+               const SelfView& self, bool may_mend, Pass& pass) {
+  const ResourceName& name = resource.name;
+  for (const auto& path : {path::claim(name), path::run(name), path::order(name)})
+    if (view.unreadable(path)) return {};
+  const Case c = look_up(view, state, resource, placement, self, pass);
+  const DesiredState desired = desired_state(view, resource);
+  const bool unowned = c.claim == nullptr || c.claim->order == ClaimOrder::let_go;
+
+  if (desired == DesiredState::ignored) {
+    if (c.closed || c.claim->order != ClaimOrder::run) return {};
+    return ordered(c, ClaimOrder::let_go, std::nullopt,
+                   entry(c, JournalKind::stop, c.claim->host, "ignored from now on"));
+  }
+  if (unowned) return adopt_or_place(c, desired);
+  if (c.closed) return desired == DesiredState::started ? place(c) : Step{};
+  if (!c.owner_alive) return {};                      // its host is being judged; until then nothing moves
+  if (c.claim->order == ClaimOrder::stop) return {};  // under way: it ends with a release, or with a proof
+  if (desired == DesiredState::stopped)
+    return ordered(c, ClaimOrder::stop, std::nullopt,
+                   entry(c, JournalKind::stop, c.claim->host, "it should be stopped"));
+  return running_well(c, may_mend);
+}
+
+}  // namespace haven

@@ -1,0 +1,48 @@
+// What happens next to one resource, as the controller sees it: place it, leave it, stop it, move it, give it up.
+//
+// A claim is free to move when its incarnation released that generation or was proved dead (C3) and in no other case;
+// everything else here only chooses between waiting and a new generation.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/controller.hpp"
+#include "core/placement/placement.hpp"
+
+namespace haven {
+
+// One change of one resource's claim (or order), with what it rests on. The caller adds leader and spec.
+struct ClaimMove {
+  std::vector<Check> checks;
+  std::vector<Write> writes;
+};
+
+// A resource that should run and cannot be placed now.
+struct Unplaced {
+  ResourceName resource;
+  std::vector<Refusal> refusals;  // per host
+  std::string why;                // where it is not the hosts' fault
+};
+
+struct Step {
+  std::optional<ClaimMove> move;
+  std::optional<Unplaced> unplaced;
+};
+
+// Why nothing may be placed on this host now; empty: it may take resources.
+[[nodiscard]] std::string host_refusal(const View& view, const Host& host);
+
+// All of the spec's hosts with their refusals, and everything claimed or found running booked.
+[[nodiscard]] Placement book_view(const View& view);
+
+// Why a resource that nobody ever claimed cannot be claimed yet: somebody has not reported (C6). Empty: all have.
+[[nodiscard]] std::string missing_report(const View& view);
+
+// The next step for this resource. Books what it decides in `placement`. `may_mend`: no other resource is being moved
+// for the sake of a rule or a preference just now.
+[[nodiscard]] Step next_step(const View& view, const ControllerState& state, const Resource& resource,
+                             Placement& placement, const SelfView& self, bool may_mend, Pass& pass);
+
+}  // namespace haven

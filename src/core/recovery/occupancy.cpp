@@ -1,0 +1,91 @@
+// Who may take resources, and who already has which.
+#include <algorithm>
+
+#include "core/recovery/lifecycle.hpp"
+
+namespace haven {
+namespace {
+
+bool is_open_fence(const FenceRecord& fence) { return fence.state != FenceState::proved; }
+
+// An older boot of this host that may still own something: nothing new goes there until it is proved dead (F8).
+bool older_boot_open(const View& view, const HostName& host, const Incarnation& current) {
+  for (const auto& [boot, fence] : view.fences)
+    if (boot.first == host && boot.second != current && is_open_fence(fence.value)) return true;
+  for (const auto& [resource, claim] : view.claims)
+    if (claim.value.host == host && claim.value.incarnation != current && !claim_closed(view, resource)) return true;
+  return false;
+}
+
+std::string absence(const View& view, const HostName& host) {
+  const auto status = view.status.find(host);
+  if (status == view.status.end()) return "has never joined";
+  const Incarnation& last = status->second.value.incarnation;
+  if (proved_dead(view, host, last)) return "is down, proved";
+  if (view.fences.contains({host, last})) return "is being fenced";
+  const auto away = view.away.find(host);
+  if (away != view.away.end() && away->second.value.incarnation == last) return "is away, as planned";
+  return "has lost its lease";
+}
+
+}  // namespace
+
+std::string host_refusal(const View& view, const Host& host) {
+  const MemberRecord* member = member_of(view, host.name);
+  if (member == nullptr) return absence(view, host.name);
+  for (const auto& path : {path::member(host.name), path::status(host.name), path::machine(host.name)})
+    if (view.unreadable(path)) return "its record " + path + " cannot be read";
+  if (view.fences.contains({host.name, member->incarnation})) return "is being fenced";
+  const auto away = view.away.find(host.name);
+  if (away != view.away.end() && away->second.value.incarnation == member->incarnation) return "is leaving, as planned";
+  if (older_boot_open(view, host.name, member->incarnation)) return "its last boot is not proved dead yet";
+  const auto status = view.status.find(host.name);
+  if (status != view.status.end() && !status->second.value.hypervisor) return "its libvirt does not answer";
+  return "";
+}
+
+Placement book_view(const View& view) {
+  const Spec& spec = *view.spec();
+  std::vector<HostView> hosts;
+  hosts.reserve(spec.hosts.size());
+  for (const auto& host : spec.hosts) hosts.push_back({host.name, host_refusal(view, host)});
+  Placement placement(spec, hosts);
+  for (const auto& [resource, claim] : view.claims) {
+    if (claim_closed(view, resource) || spec.resource(resource) == nullptr) continue;
+    placement.book(resource, claim.value.host);
+    // What is being moved needs its room at both ends.
+    if (claim.value.move_to && *claim.value.move_to != claim.value.host) placement.book(resource, *claim.value.move_to);
+  }
+  for (const auto& [host, status] : view.status) {
+    const MemberRecord* member = member_of(view, host);
+    if (member == nullptr || member->incarnation != status.value.incarnation) continue;
+    for (const auto& resource : status.value.found)
+      if (spec.resource(resource) != nullptr && claim_closed(view, resource)) placement.book(resource, host);
+  }
+  return placement;
+}
+
+std::string missing_report(const View& view) {
+  const Revision spec = view.mod_of(path::kSpec);
+  for (const auto& host : view.spec()->hosts) {
+    const auto status = view.status.find(host.name);
+    const MemberRecord* member = member_of(view, host.name);
+    if (status == view.status.end()) {
+      if (!proved_dead(view, host.name, kNeverJoined))
+        return host.name.str() + " has never joined, so nobody knows whether it runs there";
+      continue;
+    }
+    const StatusRecord& report = status->second.value;
+    if (proved_dead(view, host.name, report.incarnation)) continue;
+    if (member != nullptr && report.incarnation == member->incarnation && report.spec >= spec && report.hypervisor)
+      continue;
+    const auto away = view.away.find(host.name);
+    const bool left = away != view.away.end() && away->second.value.kind == AwayKind::down &&
+                      away->second.value.incarnation == report.incarnation;
+    if (left) continue;
+    return host.name.str() + " has not reported yet what runs there";
+  }
+  return "";
+}
+
+}  // namespace haven
