@@ -82,7 +82,6 @@ tl::expected<LocalConfig, std::vector<FileError>> parse_local_config(std::string
   Table table(*root, {1, 1}, "havend.toml", problems);
   table.require("host", "host = \"h1\" (this host's name in the cluster file)");
   if (const auto v = table.name("host")) config.host = HostName(v->value);
-  table.require("cluster", "cluster = \"prod\" (the cluster's name in the cluster file)");
   if (const auto v = table.name("cluster")) config.cluster = v->value;
   config.engine = table.choice<EngineKind>("engine", {{"embedded", EngineKind::embedded}, {"etcd", EngineKind::etcd}})
                       .value_or(EngineKind::embedded);

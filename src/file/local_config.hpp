@@ -24,7 +24,7 @@ struct Tls {
 
 struct LocalConfig {
   HostName host;
-  std::string cluster;  // its keys in the engine stand under this name
+  std::string cluster;  // needed only where one engine holds several; empty: the one whose spec is found there
   EngineKind engine = EngineKind::embedded;
   std::vector<std::string> endpoints;  // of etcd, as http://10.0.0.1:2379; empty for embedded
   std::optional<Tls> tls;              // for etcd, and needed for https endpoints

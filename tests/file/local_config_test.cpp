@@ -53,9 +53,9 @@ TEST(LocalConfig, OneHostNeedsItsNamesOnly) {
 
 TEST(LocalConfig, RefusesWithPlaceAndCure) {
   EXPECT_EQ(
-      errors("host = \"h1\"\n"),
-      (Lines{"havend.toml:1:1: cluster is missing in havend.toml; would be right: cluster = \"prod\" (the cluster's "
-             "name in the cluster file)"}));
+      errors("cluster = \"prod\"\n"),
+      (Lines{"havend.toml:1:1: host is missing in havend.toml; would be right: host = \"h1\" (this host's name in the "
+             "cluster file)"}));
   const std::string good = "host = \"h1\"\ncluster = \"c\"\n";
   const auto one = [&](const std::string& lines) {
     const Lines found = errors(good + lines);

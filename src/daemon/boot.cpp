@@ -1,0 +1,180 @@
+#include "daemon/boot.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "daemon/names.hpp"
+
+namespace haven::daemon {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxFileBytes = 1024 * 1024;
+
+tl::unexpected<std::string> why(const std::string& path) { return tl::unexpected(path + ": " + std::strerror(errno)); }
+
+class File {
+ public:
+  File(const std::string& path, int flags, unsigned mode = 0) : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
+  ~File() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::string first_line(const std::string& path) {
+  const auto text = read_file(path);
+  if (!text) return {};
+  return text->substr(0, text->find('\n'));
+}
+
+// Firmware that was never given an identity says so in many ways, all of one digit.
+std::string dmi_uuid() {
+  std::string uuid = first_line("/sys/class/dmi/id/product_uuid");
+  std::transform(uuid.begin(), uuid.end(), uuid.begin(), [](unsigned char c) { return std::tolower(c); });
+  const auto differs = [&](char c) { return c != '-' && c != uuid.front(); };
+  return std::any_of(uuid.begin(), uuid.end(), differs) ? uuid : std::string();
+}
+
+}  // namespace
+
+OrWhy<void> replace_file(const std::string& path, const std::string& content) {
+  const std::string next = path + ".new";
+  {
+    const File file(next, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (file.get() < 0) return why(next);
+    std::size_t written = 0;
+    while (written < content.size()) {
+      const auto n = ::write(file.get(), content.data() + written, content.size() - written);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return why(next);
+      written += static_cast<std::size_t>(n);
+    }
+  }
+  if (::rename(next.c_str(), path.c_str()) < 0) return why(path);
+  return {};
+}
+
+OrWhy<std::string> read_file(const std::string& path) {
+  const File file(path, O_RDONLY);
+  if (file.get() < 0) return why(path);
+  std::string content;
+  char buffer[16384];
+  for (;;) {
+    const auto n = ::read(file.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return why(path);
+    if (n == 0) return content;
+    content.append(buffer, static_cast<std::size_t>(n));
+    if (content.size() > kMaxFileBytes) return tl::unexpected(path + ": larger than 1 MiB");
+  }
+}
+
+OrWhy<void> make_folder(const std::string& path, unsigned mode) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return tl::unexpected(path + ": " + error.message());
+  if (::chmod(path.c_str(), mode) < 0) return why(path);
+  return {};
+}
+
+OrWhy<SingleInstance> SingleInstance::lock(const std::string& run_dir) {
+  const std::string path = run_dir + "/havend.lock";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return why(path);
+  if (::flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    const bool taken = errno == EWOULDBLOCK;
+    auto reason = why(path);
+    ::close(fd);
+    if (taken) return tl::unexpected(path + ": another havend runs on this host");
+    return reason;
+  }
+  return SingleInstance(fd);
+}
+
+SingleInstance::SingleInstance(SingleInstance&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+
+SingleInstance::~SingleInstance() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+std::string random_id() {
+  unsigned char bytes[16];
+  // 16 bytes come whole or not at all; a kernel without randomness cannot run havend.
+  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) std::abort();
+  std::string id;
+  for (const unsigned char byte : bytes) {
+    id += "0123456789abcdef"[byte >> 4U];
+    id += "0123456789abcdef"[byte & 15U];
+  }
+  return id;
+}
+
+OrWhy<Incarnation> incarnation(const std::string& run_dir) {
+  const std::string path = run_dir + "/incarnation";
+  if (::access(path.c_str(), F_OK) == 0) {
+    const std::string id = first_line(path);
+    if (!codec::is_hex32(id)) return tl::unexpected(path + ": is no incarnation (32 hex digits)");
+    return Incarnation(id);
+  }
+  const std::string id = random_id();
+  if (auto done = replace_file(path, id + "\n"); !done) return tl::unexpected(done.error());
+  return Incarnation(id);
+}
+
+OrWhy<MachineIdentity> machine_identity(const std::string& run_dir, const std::string& libvirt_uuid) {
+  const std::string path = run_dir + "/machine";
+  if (const auto kept = read_file(path)) {
+    const auto line = kept->find('\n');
+    if (line != std::string::npos) {
+      return MachineIdentity{kept->substr(0, line), kept->substr(line + 1, kept->find('\n', line + 1) - line - 1)};
+    }
+  }
+  const MachineIdentity found{first_line("/etc/machine-id"), libvirt_uuid.empty() ? dmi_uuid() : libvirt_uuid};
+  if (auto done = replace_file(path, found.machine_id + "\n" + found.dmi_uuid + "\n"); !done) {
+    return tl::unexpected(done.error());
+  }
+  return found;
+}
+
+OrWhy<void> note_release(const std::string& run_dir, const NoteRelease& note) {
+  return replace_file(run_dir + "/released/" + note.resource.str(), std::to_string(note.generation.count) + "\n");
+}
+
+OrWhy<std::vector<NoteRelease>> noted_releases(const std::string& run_dir) {
+  const std::string folder = run_dir + "/released";
+  std::vector<NoteRelease> notes;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(".new")) continue;  // left by a havend that was killed before it renamed: never counted
+    const std::string text = first_line(entry.path().string());
+    NoteRelease note{ResourceName(name), {}};
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), note.generation.count);
+    if (fault != std::errc() || end != text.data() + text.size() || text.empty()) {
+      return tl::unexpected(entry.path().string() + ": is no generation");
+    }
+    notes.push_back(std::move(note));
+  }
+  if (error) return tl::unexpected(folder + ": " + error.message());
+  std::sort(notes.begin(), notes.end(), [](const auto& a, const auto& b) { return a.resource < b.resource; });
+  return notes;
+}
+
+}  // namespace haven::daemon

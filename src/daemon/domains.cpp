@@ -1,0 +1,103 @@
+#include "daemon/domains.hpp"
+
+#include <set>
+#include <utility>
+
+#include "adapter/libvirt/domain_xml.hpp"
+
+namespace haven::daemon {
+namespace {
+
+DomainCondition condition_of(port::DomainState state) {
+  switch (state) {
+    case port::DomainState::running:
+      return DomainCondition::running;
+    case port::DomainState::paused:
+      return DomainCondition::paused;
+    case port::DomainState::paused_io_error:
+      return DomainCondition::paused_io_error;
+    case port::DomainState::crashed:
+    case port::DomainState::absent:
+      return DomainCondition::crashed;
+  }
+  return DomainCondition::crashed;
+}
+
+HintKind kind_of(port::LifecycleKind kind) {
+  switch (kind) {
+    case port::LifecycleKind::powered_off:
+      return HintKind::powered_off;
+    case port::LifecycleKind::crashed:
+    case port::LifecycleKind::failed:
+      return HintKind::crashed;
+    case port::LifecycleKind::started:
+    case port::LifecycleKind::resumed:
+    case port::LifecycleKind::paused:
+    case port::LifecycleKind::paused_io_error:
+    case port::LifecycleKind::destroyed:
+      return HintKind::changed;
+  }
+  return HintKind::changed;
+}
+
+const Resource* find(const auto& map, const auto& key) {
+  const auto it = map.find(key);
+  return it == map.end() ? nullptr : it->second;
+}
+
+}  // namespace
+
+Domains::Domains(std::shared_ptr<const Spec> spec) : spec_(std::move(spec)) {
+  if (!spec_) return;
+  for (const Resource& resource : spec_->resources) {
+    by_name_[resource.name] = &resource;
+    if (!resource.uuid.empty()) by_uuid_[resource.uuid] = &resource;
+    // A QEMU process tells its uuid, a container's only its name.
+    if (!resource.container) continue;
+    const auto facts = libvirt::parse_domain(resource.xml);
+    const std::string name = facts ? facts->name : resource.name.str();
+    container_names_[resource.name] = name;
+    containers_[name] = &resource;
+  }
+}
+
+const Resource* Domains::resource(const ResourceName& name) const { return find(by_name_, name); }
+const Resource* Domains::of_uuid(const std::string& uuid) const { return find(by_uuid_, uuid); }
+
+std::string Domains::domain_name(const ResourceName& name) const {
+  const auto it = container_names_.find(name);
+  return it == container_names_.end() ? name.str() : it->second;
+}
+
+std::vector<std::string> Domains::uuids() const {
+  std::vector<std::string> result;
+  for (const auto& [uuid, resource] : by_uuid_) result.push_back(uuid);
+  return result;
+}
+
+const Resource* Domains::of_process(const port::VmProcess& process) const {
+  return process.uuid.empty() ? find(containers_, process.name) : of_uuid(process.uuid);
+}
+
+Inspected Domains::translate(const port::Inspected& seen) const {
+  Inspected result{.call = seen.call, .reached = seen.reached, .domains = {}, .processes = {}};
+  for (const auto& domain : seen.domains) {
+    if (domain.state == port::DomainState::absent) continue;
+    if (const Resource* r = of_uuid(domain.uuid)) result.domains.push_back({r->name, condition_of(domain.state)});
+  }
+  // A VM may have more than one process; that it has any is what counts.
+  std::set<ResourceName> processes;
+  for (const auto& process : seen.processes) {
+    if (const Resource* r = of_process(process)) processes.insert(r->name);
+  }
+  result.processes.assign(processes.begin(), processes.end());
+  return result;
+}
+
+std::optional<DomainHint> Domains::translate(const port::Lifecycle& seen) const {
+  const Resource* resource = of_uuid(seen.uuid);
+  if (resource == nullptr) return std::nullopt;
+  return DomainHint{resource->name, kind_of(seen.kind)};
+}
+
+}  // namespace haven::daemon

@@ -1,0 +1,44 @@
+// Resources of the spec and what libvirt calls them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/event.hpp"
+#include "core/model/spec.hpp"
+#include "port/hypervisor.hpp"
+
+namespace haven::daemon {
+
+class Domains {
+ public:
+  Domains() = default;
+  explicit Domains(std::shared_ptr<const Spec> spec);
+
+  [[nodiscard]] const Spec* spec() const { return spec_.get(); }
+  // nullptr: not of the spec.
+  [[nodiscard]] const Resource* resource(const ResourceName& name) const;
+  [[nodiscard]] const Resource* of_uuid(const std::string& uuid) const;
+  // By which its processes are told where they do not tell a uuid.
+  [[nodiscard]] std::string domain_name(const ResourceName& name) const;
+  [[nodiscard]] std::vector<std::string> uuids() const;
+
+  // What libvirt and /proc say, about the resources of the spec alone.
+  [[nodiscard]] Inspected translate(const port::Inspected& seen) const;
+  // nullopt: not about a resource of the spec.
+  [[nodiscard]] std::optional<DomainHint> translate(const port::Lifecycle& seen) const;
+
+ private:
+  [[nodiscard]] const Resource* of_process(const port::VmProcess& process) const;
+
+  std::shared_ptr<const Spec> spec_;
+  std::map<ResourceName, const Resource*> by_name_;
+  std::map<std::string, const Resource*> by_uuid_;
+  std::map<std::string, const Resource*> containers_;  // by the domain's name
+  std::map<ResourceName, std::string> container_names_;
+};
+
+}  // namespace haven::daemon

@@ -1,0 +1,264 @@
+#include "daemon/hands.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "daemon/boot.hpp"
+#include "daemon/codec.hpp"
+
+namespace haven::daemon {
+namespace {
+
+// Longer than any kill that still succeeds; the reboot then ends what is left (F6).
+constexpr Duration kKillBeforeReboot = 5s;
+
+CommitOutcome outcome_of(port::Outcome outcome) {
+  switch (outcome) {
+    case port::Outcome::committed:
+      return CommitOutcome::committed;
+    case port::Outcome::conflict:
+      return CommitOutcome::conflict;
+    case port::Outcome::refused:
+      return CommitOutcome::refused;
+    case port::Outcome::unknown:
+      return CommitOutcome::unknown;
+  }
+  return CommitOutcome::unknown;
+}
+
+CallResult result_of(port::CallResult result) {
+  switch (result) {
+    case port::CallResult::done:
+      return CallResult::done;
+    case port::CallResult::failed:
+      return CallResult::failed;
+    case port::CallResult::unknown:
+      return CallResult::unknown;
+  }
+  return CallResult::unknown;
+}
+
+AgentResult result_of(port::AgentAnswer answer) {
+  switch (answer) {
+    case port::AgentAnswer::done:
+      return AgentResult::done;
+    case port::AgentAnswer::is_on:
+      return AgentResult::is_on;
+    case port::AgentAnswer::is_off:
+      return AgentResult::is_off;
+    case port::AgentAnswer::failed:
+      return AgentResult::failed;
+    case port::AgentAnswer::timed_out:
+      return AgentResult::timed_out;
+    case port::AgentAnswer::killed:
+      return AgentResult::killed;
+  }
+  return AgentResult::failed;
+}
+
+port::FenceVerb verb_of(AgentVerb verb) {
+  switch (verb) {
+    case AgentVerb::off:
+      return port::FenceVerb::off;
+    case AgentVerb::on:
+      return port::FenceVerb::on;
+    case AgentVerb::status:
+      return port::FenceVerb::status;
+  }
+  return port::FenceVerb::status;
+}
+
+std::string line_of(const JournalRecord& record) {
+  std::string line = codec::word(record.kind);
+  if (!record.resource.empty()) line += " " + record.resource.str();
+  if (!record.from.empty()) line += " from " + record.from.str();
+  if (!record.host.empty()) line += (record.resource.empty() ? " " : " on ") + record.host.str();
+  if (!record.level.empty()) line += " (level " + record.level + ")";
+  if (!record.why.empty()) line += ": " + record.why;
+  for (const auto& reason : record.reasons) line += "; " + reason.host.str() + ": " + reason.reason;
+  return line;
+}
+
+}  // namespace
+
+Hands::Hands(Edges edges, OwnCalls& own, std::string cluster)
+    : edges_(std::move(edges)), own_(own), store_(std::move(cluster)) {}
+
+void Hands::know(std::shared_ptr<const Spec> spec) {
+  if (spec && spec.get() != domains_.spec()) domains_ = Domains(std::move(spec));
+}
+
+std::vector<std::string> Hands::uuids_of(const std::vector<ResourceName>& resources) const {
+  std::vector<std::string> uuids;
+  for (const ResourceName& name : resources) {
+    const Resource* resource = domains_.resource(name);
+    if (resource != nullptr && !resource->uuid.empty()) uuids.push_back(resource->uuid);
+  }
+  return uuids;
+}
+
+struct Hands::Performing {
+  Hands& hands;
+  CallId call;
+  std::deque<Event>& answers;
+
+  // Looks a resource up; an action about one that the spec does not have failed before it began.
+  const Resource* known(const ResourceName& name) {
+    const Resource* resource = hands.domains_.resource(name);
+    if (resource == nullptr || resource->uuid.empty()) {
+      answers.emplace_back(CallDone{call, CallResult::failed, name.str() + " has no domain in the spec"});
+      return nullptr;
+    }
+    return resource;
+  }
+
+  void operator()(const Commit& commit) {
+    if (hands.store_.cluster().empty()) {
+      answers.emplace_back(CommitDone{call, CommitOutcome::refused, {}, "no cluster file was applied yet"});
+      return;
+    }
+    port::Transaction transaction;
+    for (const Check& check : commit.checks) {
+      transaction.compares.push_back({hands.store_.key(check.path), check.mod});
+    }
+    std::vector<std::string> decisions;
+    for (const Write& write : commit.writes) {
+      const std::string key = hands.store_.key(write.path);
+      if (!write.value) {
+        transaction.operations.emplace_back(port::Delete{key});
+        continue;
+      }
+      transaction.operations.emplace_back(port::Put{key, codec::encode(*write.value), write.lease});
+      if (const auto* record = std::get_if<JournalRecord>(&*write.value)) decisions.push_back(line_of(*record));
+    }
+    if (!decisions.empty()) hands.decisions_[call] = std::move(decisions);
+    hands.edges_.engine.commit(call, std::move(transaction), commit.timeout);
+  }
+  void operator()(const GrantLease& a) { hands.edges_.engine.grant_lease(call, a.ttl, a.timeout); }
+  void operator()(const KeepAlive& a) { hands.edges_.engine.keep_alive(call, a.lease, a.timeout); }
+  void operator()(const RevokeLease& a) { hands.edges_.engine.revoke_lease(call, a.lease, a.timeout); }
+
+  void operator()(const StartDomain& a) {
+    if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.start(call, r->xml, a.timeout);
+  }
+  void operator()(const ShutdownDomain& a) {
+    if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.shutdown(call, r->uuid, a.timeout);
+  }
+  void operator()(const DestroyDomain& a) {
+    if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.destroy(call, r->uuid, a.timeout);
+  }
+  void operator()(const KillDomain& a) {
+    if (const Resource* r = known(a.resource)) {
+      hands.edges_.hypervisor.kill(call, r->uuid, hands.domains_.domain_name(a.resource), a.timeout);
+    }
+  }
+  void operator()(const ResumeDomain& a) {
+    if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.resume(call, r->uuid, a.timeout);
+  }
+  void operator()(const Inspect& a) { hands.edges_.hypervisor.inspect(call, a.timeout); }
+
+  void operator()(const RunAgent& a) {
+    const Spec* spec = hands.domains_.spec();
+    const Host* host = spec == nullptr ? nullptr : spec->host(a.host);
+    if (host == nullptr || a.device >= host->fence.size()) {
+      answers.emplace_back(AgentDone{call, AgentResult::failed, "the spec has no such fence device any more"});
+      return;
+    }
+    const FenceDevice& device = host->fence[a.device];
+    hands.edges_.fence.run(call, {device.agent, device.options}, verb_of(a.verb), a.timeout);
+  }
+  void operator()(const KillAgent& a) { hands.edges_.fence.cancel(a.running); }
+
+  void operator()(const NoteRelease& a) {
+    if (auto done = note_release(hands.edges_.run_dir, a); !done) hands.edges_.die(done.error());
+  }
+  void operator()(const PublishProtected& a) {
+    if (auto done = hands.edges_.publish_protected(hands.uuids_of(a.resources)); !done) {
+      hands.edges_.die(done.error());
+    }
+  }
+  void operator()(const AnswerHook& a) {
+    if (!hands.edges_.answer_hook(a.question.count, a.allow, a.reason) && a.allow) {
+      hands.edges_.say(true, "the libvirt hook was answered too late; nothing was started");
+    }
+  }
+  void operator()(const AnswerOperator& a) {
+    const auto it = hands.questions_.find(a.question);
+    if (it == hands.questions_.end()) return;
+    const OperatorReply reply = std::move(it->second);
+    hands.questions_.erase(it);
+    reply(a.ok, a.text);
+  }
+  void operator()(const KillAllAndReboot& a) {
+    hands.edges_.say(true, "killing every VM and rebooting: " + a.why);
+    std::vector<std::future<OwnAnswer>> kills;
+    if (const Spec* spec = hands.domains_.spec()) {
+      for (const Resource& r : spec->resources) {
+        auto [id, answer] = hands.own_.open();
+        hands.edges_.hypervisor.kill(id, r.uuid, hands.domains_.domain_name(r.name), kKillBeforeReboot);
+        kills.push_back(std::move(answer));
+      }
+    }
+    const auto patience = std::chrono::steady_clock::now() + kKillBeforeReboot;
+    for (const auto& kill : kills) kill.wait_until(patience);
+    hands.edges_.reboot();
+  }
+  void operator()(const Exit&) { hands.exit_ = true; }
+  void operator()(const Say& a) { hands.edges_.say(false, a.text); }
+};
+
+void Hands::perform(const Issued& issued, std::deque<Event>& answers) {
+  std::visit(Performing{*this, issued.call, answers}, issued.action);
+}
+
+Event Hands::done(const port::TransactionDone& answer) {
+  if (auto said = decisions_.extract(answer.call); said && answer.outcome == port::Outcome::committed) {
+    for (const auto& line : said.mapped()) edges_.say(false, line);
+  }
+  return CommitDone{answer.call, outcome_of(answer.outcome), answer.revision, answer.message};
+}
+
+std::optional<Event> Hands::translate(const port::EngineEvent& event) {
+  struct Translate {
+    Hands& hands;
+    Event operator()(const port::TransactionDone& e) { return hands.done(e); }
+    Event operator()(const port::LeaseGranted& e) { return LeaseGranted{e.call, e.lease}; }
+    Event operator()(const port::LeaseAnswer& e) { return LeaseAnswer{e.call, e.lease, e.reached, e.alive}; }
+    Event operator()(const port::Listed& e) { return hands.store_.take(e); }
+    Event operator()(const port::Changed& e) { return hands.store_.take(e); }
+    Event operator()(const port::WatchLost& e) { return EngineLost{e.message}; }
+    Event operator()(const port::Resumed&) { return EngineBack{}; }
+  };
+  return std::visit(Translate{*this}, event);
+}
+
+std::optional<Event> Hands::translate(const port::HypervisorEvent& event) const {
+  struct Translate {
+    const Domains& domains;
+    std::optional<Event> operator()(const port::CallDone& e) {
+      return CallDone{e.call, result_of(e.result), e.message};
+    }
+    std::optional<Event> operator()(const port::Inspected& e) { return domains.translate(e); }
+    std::optional<Event> operator()(const port::Lifecycle& e) {
+      const auto hint = domains.translate(e);
+      return hint ? std::optional<Event>(*hint) : std::nullopt;
+    }
+    std::optional<Event> operator()(const port::ConnectionLost& e) { return HypervisorLost{e.message}; }
+    std::optional<Event> operator()(const port::ConnectionBack&) { return HypervisorBack{}; }
+  };
+  return std::visit(Translate{domains_}, event);
+}
+
+Event Hands::translate(const port::AgentDone& event) const {
+  return AgentDone{event.call, result_of(event.answer), event.message};
+}
+
+bool Hands::expect_answer(CallId question, OperatorReply reply) {
+  if (questions_.size() >= kMaxQuestions) return false;
+  questions_[question] = std::move(reply);
+  return true;
+}
+
+void Hands::expect_no_longer(CallId question) { questions_.erase(question); }
+
+}  // namespace haven::daemon

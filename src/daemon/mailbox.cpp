@@ -1,0 +1,110 @@
+#include "daemon/mailbox.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <system_error>
+
+namespace haven::daemon {
+namespace {
+
+// Only descriptors and memory can be short here, at the start: the process ends with the reason.
+int need(int fd, const char* what) {
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
+  return fd;
+}
+
+const port::Lifecycle* hint_of(const Message& message) {
+  const auto* event = std::get_if<port::HypervisorEvent>(&message);
+  return event == nullptr ? nullptr : std::get_if<port::Lifecycle>(event);
+}
+
+// Wakes up once BOOTTIME has reached `until`, also when the machine slept meanwhile.
+void arm(int timer, Instant until) {
+  itimerspec spec{};
+  if (until != kNever) {
+    const auto ns = std::max<std::int64_t>(until.since_boot.count(), 1);  // 0 would disarm it
+    spec.it_value = {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
+  }
+  ::timerfd_settime(timer, TFD_TIMER_ABSTIME, &spec, nullptr);
+}
+
+void drain(int fd) {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const auto taken = ::read(fd, &count, sizeof count);
+}
+
+}  // namespace
+
+Now read_clocks() {
+  timespec boot{};
+  timespec wall{};
+  ::clock_gettime(CLOCK_BOOTTIME, &boot);
+  ::clock_gettime(CLOCK_REALTIME, &wall);
+  return {Instant{std::chrono::seconds(boot.tv_sec) + std::chrono::nanoseconds(boot.tv_nsec)},
+          WallTime{wall.tv_sec * 1000 + wall.tv_nsec / 1'000'000}};
+}
+
+Mailbox::Mailbox(std::function<void()> overflow)
+    : overflow_(std::move(overflow)),
+      wake_(need(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
+      timer_(need(::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd")) {}
+
+Mailbox::~Mailbox() {
+  ::close(wake_);
+  ::close(timer_);
+}
+
+void Mailbox::push(Message message) {
+  queue_.push_back(std::move(message));
+  if (queue_.size() == 1) nudge();
+}
+
+void Mailbox::post(Message message) {
+  const std::lock_guard lock(mutex_);
+  if (const auto* hint = hint_of(message)) {
+    if (!hinted_.emplace(hint->uuid, hint->kind).second) return;
+  }
+  if (queue_.size() >= kCapacity) overflow_();
+  push(std::move(message));
+}
+
+bool Mailbox::offer(Message message) {
+  const std::lock_guard lock(mutex_);
+  if (queue_.size() >= kCapacityForAsking) return false;
+  push(std::move(message));
+  return true;
+}
+
+void Mailbox::nudge() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
+}
+
+std::optional<Message> Mailbox::take(Instant until) {
+  const auto next = [this]() -> std::optional<Message> {
+    const std::lock_guard lock(mutex_);
+    if (queue_.empty()) return std::nullopt;
+    Message message = std::move(queue_.front());
+    queue_.pop_front();
+    if (const auto* hint = hint_of(message)) hinted_.erase({hint->uuid, hint->kind});
+    return message;
+  };
+  if (auto message = next()) return message;
+  arm(timer_, until);
+  pollfd wait[] = {{wake_, POLLIN, 0}, {timer_, POLLIN, 0}};
+  ::poll(wait, 2, -1);
+  drain(wake_);
+  drain(timer_);
+  return next();
+}
+
+std::size_t Mailbox::size() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
+}  // namespace haven::daemon
