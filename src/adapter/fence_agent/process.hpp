@@ -1,0 +1,78 @@
+// One agent as a process: started without a shell, in a process group of its own, dead at the latest when we are.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <utility>
+
+#include <tl/expected.hpp>
+
+namespace haven::adapter {
+
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Fd();
+  [[nodiscard]] int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+// What a program writes, bounded: everything is read, so that it never waits for us, but only so much is kept.
+class Output {
+ public:
+  enum class Keep { first, last };
+  static constexpr std::size_t kMost = 64 * 1024;
+  explicit Output(Keep keep) : keep_(keep) {}
+  void add(const char* data, std::size_t size);
+  [[nodiscard]] const std::string& text() const { return text_; }
+  // The last line with anything in it; empty: none, or its beginning was not kept.
+  [[nodiscard]] std::string last_line() const;
+
+ private:
+  Keep keep_;
+  std::string text_;
+  bool cut_ = false;
+};
+
+// Ends its whole process group when it goes out of scope. To be started, watched and ended by one thread, which must
+// outlive it: the kernel kills the process with the thread that started it.
+class Process {
+ public:
+  // `input` is the program's whole standard input. It sees a small fixed environment and no descriptor of ours.
+  static tl::expected<Process, std::string> start(const std::string& path, const std::string& input);
+  Process(Process&& other) noexcept;
+  Process& operator=(Process&&) = delete;
+  ~Process();
+
+  [[nodiscard]] int exit_fd() const { return pidfd_.get(); }  // readable once it has ended
+  [[nodiscard]] int out_fd() const { return out_fd_.get(); }  // -1: at its end
+  [[nodiscard]] int err_fd() const { return err_fd_.get(); }
+  // Takes what is there to read, without waiting.
+  void read();
+  void kill_group();
+  // Only once exit_fd() is readable: reads the rest, ends what is left of its group, and answers waitpid's status.
+  int reap();
+
+  [[nodiscard]] const Output& out() const { return out_; }
+  [[nodiscard]] const Output& err() const { return err_; }
+
+ private:
+  Process(pid_t pid, Fd pidfd, Fd out, Fd err)
+      : pid_(pid), pidfd_(std::move(pidfd)), out_fd_(std::move(out)), err_fd_(std::move(err)) {}
+  pid_t pid_;  // 0: reaped, or moved from
+  Fd pidfd_, out_fd_, err_fd_;
+  Output out_{Output::Keep::first};
+  Output err_{Output::Keep::last};
+};
+
+}  // namespace haven::adapter

@@ -1,0 +1,65 @@
+#include "adapter/fence_agent/secret.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "adapter/fence_agent/process.hpp"
+
+namespace haven::adapter {
+namespace {
+
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+}  // namespace
+
+tl::expected<std::string, std::string> read_secret(const std::string& path) {
+  const auto refused = [&](const std::string& why) { return tl::make_unexpected("secret file " + path + ": " + why); };
+  // Not blocking: a pipe in its place must not hold the thread.
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file) return refused(std::strerror(errno));
+  struct stat about {};
+  if (fstat(file.get(), &about) != 0) return refused(std::strerror(errno));
+  if (!S_ISREG(about.st_mode)) return refused("it is no regular file");
+  if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) return refused("others can read it; run: chmod 600 " + path);
+  constexpr std::size_t kLargest = 4096;
+  std::array<char, kLargest + 1> buffer;
+  const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
+  if (size < 0) return refused(std::strerror(errno));
+  if (static_cast<std::size_t>(size) > kLargest) return refused("it is larger than 4 KiB");
+  std::string secret(buffer.data(), static_cast<std::size_t>(size));
+  if (secret.ends_with('\n')) secret.pop_back();
+  if (secret.empty()) return refused("it is empty");
+  if (secret.find_first_of(std::string_view("\n\r\0", 3)) != std::string::npos)
+    return refused("it has more than one line");
+  return secret;
+}
+
+std::string redacted(std::string text, const std::vector<std::string>& secrets) {
+  std::vector<std::string> forms;
+  for (const std::string& secret : secrets) {
+    if (secret.empty()) continue;
+    std::string shell = secret, shell_too = secret, escaped = secret;
+    replace_all(shell, "'", "'\"'\"'");
+    replace_all(shell_too, "'", "'\\''");
+    replace_all(escaped, "\\", "\\\\");
+    std::string both = escaped;
+    replace_all(both, "'", "\\'");
+    forms.insert(forms.end(), {secret, shell, shell_too, escaped, both});
+  }
+  // The longest first: a secret may hold another one.
+  std::stable_sort(forms.begin(), forms.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  for (const std::string& form : forms) replace_all(text, form, "***");
+  return text;
+}
+
+}  // namespace haven::adapter
