@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import cgroups
 import network
@@ -26,6 +27,7 @@ class Host:
         self.pid = None        # of the host's first process
         self._pidfd = None
         self.boots = 0
+        self.cut_at_ms = None  # monotonic: when its power was last cut
 
     def powered(self):
         """The truth: whether the first process of the host exists. It ends after every other one of the host."""
@@ -58,6 +60,7 @@ class Host:
         """Power loss: its cables go first, so that no packet tells of its death; then everything at once."""
         if not self.powered():
             return
+        self.cut_at_ms = int(time.monotonic() * 1000)
         network.pull_cables(self.name)
         self._signal(signal.SIGKILL)
         if self.hung:

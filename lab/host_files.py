@@ -103,11 +103,11 @@ migration_host = "{address}"
 
 
 def _havend_toml(lab, number):
-    lines = [f'host = "h{number}"', f'engine = "{lab["engine"]}"']
+    lines = [f'host = "h{number}"', f'cluster = "{lab["name"]}"', f'engine = "{lab["engine"]}"']
     if lab["engine"] == "etcd":
         endpoints = [f"http://{layout.host_address(n)}:2379" for n in etcd_members(lab["hosts"])]
         lines.append(f"endpoints = {json.dumps(endpoints)}")
-    lines += ['run_dir = "/run/haven"', 'state_dir = "/var/lib/haven"', 'log = "/var/log/haven/havend.log"']
+    lines += ['run_dir = "/run/haven"', 'state_dir = "/var/lib/haven"', 'log = "info"']
     return "\n".join(lines) + "\n"
 
 
@@ -131,7 +131,7 @@ def _init_toml(lab, number):
         services.append({"name": "etcd", "command": _etcd_command(lab, number), "log": "/var/log/etcd.log", **_DAEMON})
     if "havend" in lab["programs"]:
         services.append({"name": "havend", "command": [f"{layout.HAVEN_BIN}/havend", "--config", "/etc/haven/havend.toml"],
-                         "log": "/var/log/haven/havend.out", "stop_signal": "PWR", "stop_timeout_ms": 60000, **_DAEMON})
+                         "log": "/var/log/haven/havend.log", "stop_signal": "PWR", "stop_timeout_ms": 60000, **_DAEMON})
     text = ""
     for service in services:
         text += "[[service]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in service.items()) + "\n"

@@ -1,5 +1,6 @@
 """What answers in a lab, asked from outside the hosts' own programs."""
 
+import concurrent.futures
 import subprocess
 import time
 
@@ -54,17 +55,29 @@ def bmc(lab, host):
     return next((word for word in ("on", "off") if shown.stdout.strip().endswith(f"is {word}")), "silent")
 
 
+def silent_parts(lab, host, state):
+    """What of this host does not answer, as words."""
+    if not state["on"]:
+        return [f"{host} (off)"]
+    silent = [f"{host} {name}" for name, good in services(lab, host).items() if not good]
+    return silent + ([f"{host} bmc"] if bmc(lab, host) != "on" else [])
+
+
+def learn_emulator(lab, host):
+    """Has libvirtd ask the emulator what it can do, which takes a second and would else delay the first start."""
+    return _answers(lab, host, ["virsh", "-q", "domcapabilities", "--virttype", "qemu", "--emulatorbin", layout.EMULATOR])
+
+
 def wait(lab, seconds=READY_SECONDS):
     """Waits until every host's services answer; returns what still does not, as words."""
     deadline = time.monotonic() + seconds
-    while True:
-        silent = []
-        for host, state in ask(lab["state"], {"do": "status"})["hosts"].items():
-            if not state["on"]:
-                silent.append(f"{host} (off)")
-                continue
-            silent += [f"{host} {name}" for name, good in services(lab, host).items() if not good]
-            silent += [f"{host} bmc"] if bmc(lab, host) != "on" else []
-        if not silent or time.monotonic() > deadline or not processes.lives(lab["pid"]):
-            return silent
-        time.sleep(0.1)  # several programs in several hosts: no one event tells
+    hosts = [f"h{number}" for number in range(1, lab["hosts"] + 1)]
+    with concurrent.futures.ThreadPoolExecutor(len(hosts)) as threads:
+        while True:
+            states = ask(lab["state"], {"do": "status"})["hosts"]
+            silent = sum(threads.map(lambda host: silent_parts(lab, host, states[host]), hosts), [])
+            if not silent:
+                return [host for host, good in zip(hosts, threads.map(lambda h: learn_emulator(lab, h), hosts)) if not good]
+            if time.monotonic() > deadline or not processes.lives(lab["pid"]):
+                return silent
+            time.sleep(0.1)  # several programs in several hosts: no one event tells

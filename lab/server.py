@@ -125,7 +125,8 @@ class Server:
         return self._describe(host)
 
     def _describe(self, host):
-        return {"on": host.powered(), "cut": host.cut, "hung": host.hung, "pid": host.pid, "boots": host.boots}
+        return {"on": host.powered(), "cut": host.cut, "hung": host.hung, "pid": host.pid, "boots": host.boots,
+                "cut_at_ms": host.cut_at_ms}
 
 
 def main():

@@ -1,0 +1,131 @@
+"""Watches a lab's guests from outside: from beside the switch, where no host and nothing of Haven's is. One JSON object
+a line on its standard output, with the time in ms of the machine's monotonic clock:
+  {"t": ..., "kind": "run" | "halt", "guest": ..., "host": ..., "pid": ...}      a QEMU process appeared, is gone
+  {"t": ..., "kind": "answer" | "silent", "guest": ..., "boot": ...}             its web page answers, or no longer does
+  {"t": ..., "kind": "double", "guest": ..., "hosts": [...]}                     two QEMU processes of one guest at once
+Called in the lab's namespaces: observer.py STATE; ends with the lab or when its standard output is closed."""
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+
+import guests
+from chassis import ask
+
+LOOK_SECONDS = 0.03    # between two looks at the processes
+ASK_SECONDS = 0.1      # between two requests to a page
+CONNECT_SECONDS = 0.25
+ANSWER_SECONDS = 0.5   # a page that takes longer is silent
+SETTLED_SECONDS = 2.0  # from a process's birth to its last exec
+SILENT_AFTER = 3       # requests in a row
+
+_speaking = threading.Lock()
+
+
+def say(kind, guest, **more):
+    with _speaking:
+        try:
+            print(json.dumps({"t": int(time.monotonic() * 1000), "kind": kind, "guest": guest, **more}), flush=True)
+        except BrokenPipeError:
+            os._exit(0)
+
+
+class Processes:
+    """QEMU processes in any host of the lab."""
+
+    def __init__(self, state):
+        self._state = state
+        self._running = {}  # pid: (guest, host)
+        self._plain = {}    # pid: when it was first seen to be no guest; it becomes none after SETTLED_SECONDS
+
+    def look(self):
+        pids = {int(entry) for entry in os.listdir("/proc") if entry.isdigit()}
+        for pid in [pid for pid in self._running if pid not in pids or guests.guest_of(pid) is None]:
+            guest, host = self._running.pop(pid)
+            say("halt", guest, host=host, pid=pid)
+        now = time.monotonic()
+        self._plain = {pid: seen for pid, seen in self._plain.items() if pid in pids}
+        for pid in pids - self._running.keys():
+            if now - self._plain.get(pid, now) > SETTLED_SECONDS:
+                continue
+            guest = guests.guest_of(pid)
+            if guest is None:
+                self._plain.setdefault(pid, now)
+            elif _runs_emulator(pid):
+                self._began(pid, guest)
+
+    def _began(self, pid, guest):
+        host = self._host_of(pid)
+        others = [where for name, where in self._running.values() if name == guest]
+        self._running[pid] = (guest, host)
+        say("run", guest, host=host, pid=pid)
+        if others:
+            say("double", guest, hosts=[*others, host])
+
+    def _host_of(self, pid):
+        space = _namespace(pid)
+        hosts = ask(self._state, {"do": "status"})["hosts"]
+        return next((name for name, host in hosts.items() if host["pid"] and _namespace(host["pid"]) == space), "?")
+
+
+def _namespace(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return None
+
+
+def _runs_emulator(pid):
+    """False while the start still waits for its slot, the emulator not being there yet."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe").startswith("/usr/bin/")
+    except OSError:
+        return False
+
+
+def boot_that_answers(address):
+    """The boot id on the guest's page, or None."""
+    try:
+        with socket.create_connection((address, 80), CONNECT_SECONDS) as connection:
+            connection.settimeout(ANSWER_SECONDS)
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            page = b""
+            while part := connection.recv(4096):
+                page += part
+    except OSError:
+        return None
+    words = page.rpartition(b"\r\n\r\n")[2].decode(errors="replace").split()
+    return words[2] if len(words) > 3 and words[1] == "boot" else None
+
+
+def watch_page(guest):
+    address, boot, misses = guests.address_of(guest), None, 0
+    while True:
+        now = boot_that_answers(address)
+        misses = 0 if now else misses + 1
+        if now and now != boot:
+            say("answer", guest, boot=now)
+            boot = now
+        elif boot and misses == SILENT_AFTER:
+            say("silent", guest, boot=boot)
+            boot = None
+        time.sleep(ASK_SECONDS)
+
+
+def main():
+    state = sys.argv[1]
+    with open(os.path.join(state, "lab.json")) as file:
+        names = json.load(file)["guests"]
+    for guest in names:
+        threading.Thread(target=watch_page, args=(guest,), daemon=True).start()
+    processes = Processes(state)
+    while True:
+        processes.look()
+        time.sleep(LOOK_SECONDS)
+
+
+if __name__ == "__main__":
+    main()
