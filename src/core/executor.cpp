@@ -296,9 +296,8 @@ void report_status(const HostState& host, const View& view, const SelfView& self
 void inspect(const HostState& host, Pass& pass) {
   Moment touched = host.touched;
   for (const auto& [name, local] : host.locals) touched = std::max(touched, local.touched);
-  const bool answers = host.looked && host.hypervisor;
-  const bool stale = answers && host.inspected < touched;
-  if (stale || !host.asked || pass.due(*host.asked + (answers ? kInspectInterval : kInspectRetry)))
+  const bool stale = host.hypervisor && host.inspected < touched;
+  if (stale || !host.asked || pass.due(*host.asked + (host.hypervisor ? kInspectInterval : kInspectRetry)))
     pass.act(Inspect{kInspectTimeout});
 }
 

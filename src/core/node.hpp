@@ -46,7 +46,7 @@ class Node {
 
   // For status pages and checks: what this node knows, and what it makes of it.
   [[nodiscard]] const View& view() const;
-  [[nodiscard]] Report report(Now now) const;
+  [[nodiscard]] Report report() const;
   [[nodiscard]] bool leads() const;
 
  private:

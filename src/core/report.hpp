@@ -59,7 +59,7 @@ struct Report {
 // What is wrong in the cluster, worst first; the same for everybody who has the same view.
 [[nodiscard]] std::vector<Alarm> alarms_of(const View& view);
 
-[[nodiscard]] Report report_of(const View& view, Now now);
+[[nodiscard]] Report report_of(const View& view);
 
 [[nodiscard]] const char* word(HostCondition condition);
 [[nodiscard]] const char* word(ResourceCondition condition);

@@ -27,7 +27,6 @@ class Check {
 };
 
 bool Check::survives_every(std::size_t losses) {
-  repacking_.refill_steps();
   bool all = true;
   losses_.each(losses, Losses::Which::hardest, [&](const Loss& loss) { return all = repacking_.all_fit(loss); });
   return all;
@@ -50,6 +49,7 @@ Outcome Check::worst(std::size_t losses) {
 
 // Hosts that are left can only do less with every further loss: the first number that is not survived ends it.
 int Check::max_losses(std::size_t reserve, bool reserve_survived) {
+  repacking_.refill_steps();
   auto survived = reserve_survived ? reserve : 0;
   const auto end = reserve_survived ? losses_.domains() : reserve - 1;
   while (survived < end && survives_every(survived + 1)) ++survived;

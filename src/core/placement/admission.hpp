@@ -29,8 +29,9 @@ struct Admission {
   bool exact = true;                 // false: a sound bound was used (never claims more than is true)
 };
 
-// Over one check: after this many tries of a resource on a host, what is not yet known to fit does not.
-inline constexpr std::int64_t kMaxCheckSteps = 20'000'000;
+// For each of the questions of a check (does the reserve hold, what is the worst choice, how many losses more): after
+// this many steps (packing.hpp) what is not yet known to fit does not. Some 0.5 s.
+inline constexpr std::int64_t kMaxCheckSteps = 100'000'000;
 
 // One reason per resource that stays down; after this many, one that counts the others.
 inline constexpr std::size_t kMaxReasons = 20;

@@ -97,6 +97,10 @@ class Remainder {
     fill(blocks, order, &Block::vcpus, cpu_);
   }
 
+  // Of one question, in steps.
+  [[nodiscard]] std::int64_t cost(std::size_t hosts) const {
+    return static_cast<std::int64_t>(hosts * (2 + memory_.divisors.size() + cpu_.divisors.size()));
+  }
   [[nodiscard]] bool excluded(const Trial& trial, std::size_t hosts, std::size_t depth) const {
     return short_of(memory_, hosts, depth, [&](std::size_t h) { return trial.free_memory_mib(h); }) ||
            short_of(cpu_, hosts, depth, [&](std::size_t h) { return trial.free_vcpus(h); });
@@ -163,6 +167,7 @@ class Search {
     // Within a run of same blocks the answer depends on where the last one went: only its start is remembered.
     const auto print = repeats_[depth] ? 0 : trial_.fingerprint() + depth * 0x9e3779b97f4a7c15U;
     if (!repeats_[depth] && hopeless_.contains(print)) return Fit::no;
+    steps_ -= remainder_.cost(blocks_.hosts.size());
     if (!remainder_.excluded(trial_, blocks_.hosts.size(), depth))
       for (const auto host : candidates(depth)) {
         trial_.put(order_[depth], host);
@@ -216,10 +221,11 @@ Packing pack(const PackingProblem& problem, std::int64_t& steps) {
   if (!blocks || sums_exclude(*blocks)) return {Fit::no, {}};
   const auto orders = orders_of(*blocks);
   std::vector<std::size_t> where(blocks->blocks.size());
-  for (const auto& order : orders.by_size)
-    if (pack_greedily(*blocks, order, where, steps)) return answer(*blocks, where);
-  if (pack_greedily(*blocks, orders.hardest, where, steps)) return answer(*blocks, where);
+  if (pack_greedily(*blocks, orders.by_size[0], where, steps)) return answer(*blocks, where);
   if (bounds_exclude(*blocks)) return {Fit::no, {}};
+  for (const auto* order : {&orders.by_size[1], &orders.by_size[2], &orders.hardest})
+    if (pack_greedily(*blocks, *order, where, steps)) return answer(*blocks, where);
+  if (pack_by_filling(*blocks, orders.hardest, where, steps)) return answer(*blocks, where);
   const auto granted = std::clamp<std::int64_t>(steps, 0, kMaxPackingSteps);
   Search search(*blocks, orders.hardest, granted);
   const auto fit = search.run();

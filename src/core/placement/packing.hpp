@@ -19,8 +19,8 @@
 
 namespace haven {
 
-// One step is one try of one item on one host. Beyond this many in one search the answer is `unknown`; some 20 ms.
-inline constexpr std::int64_t kMaxPackingSteps = 400'000;
+// A step is one look at one host. Beyond this many in one search the answer is `unknown`: some 20 ms.
+inline constexpr std::int64_t kMaxPackingSteps = 4'000'000;
 
 struct PackingHost {
   MiB memory;  // free

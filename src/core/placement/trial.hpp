@@ -47,6 +47,10 @@ struct Blocks {
 inline constexpr std::size_t kMaxDivisors = 12;
 [[nodiscard]] std::vector<std::int64_t> divisors_of(std::vector<std::int64_t> sizes);
 
+// True: `where`, by block, holds a packing that takes care to fill each host. False says nothing.
+[[nodiscard]] bool pack_by_filling(const Blocks& blocks, const std::vector<std::size_t>& hardest_first,
+                                   std::vector<std::size_t>& where, std::int64_t& steps);
+
 class Trial {
  public:
   // `blocks` must outlive this.

@@ -1,0 +1,434 @@
+// The node ties the pure parts together: it folds an event into whoever it concerns, lets session, executor and
+// controller derive what they want, and issues what is not under way already. An action under way is known by its
+// identity: the lane of a commit, the verb on a domain, the round of an agent. That makes deriving everything again
+// on every turn safe, and it is the only place where "already asked" is remembered.
+#include "core/node.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "core/controller.hpp"
+#include "core/executor.hpp"
+#include "core/operator.hpp"
+#include "core/session.hpp"
+
+namespace haven {
+namespace {
+
+// A lane rests this long after its commit met a conflict, an unknown end, a refusal.
+constexpr Duration kAfterConflict = 10ms;
+constexpr Duration kAfterUnknown = 200ms;
+constexpr Duration kAfterRefusal = 1s;
+// Adapters answer by the timeout. One that does not is given up this much later, as unknown.
+constexpr Duration kOverdue = 10s;
+// An operator's word meets others' writes: tried again this often, for this long.
+constexpr int kOperatorTries = 5;
+constexpr Duration kOperatorPatience = 4s;
+
+template <class... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+// Empty: not answered, so never under way.
+std::string identity(const Action& action) {
+  return std::visit(Overloaded{
+                        [](const Commit& a) { return "commit/" + a.lane; },
+                        [](const GrantLease&) { return std::string("lease"); },
+                        [](const KeepAlive&) { return std::string("lease"); },
+                        [](const RevokeLease&) { return std::string("lease"); },
+                        [](const StartDomain& a) { return "start/" + a.resource.str(); },
+                        [](const ShutdownDomain& a) { return "shutdown/" + a.resource.str(); },
+                        [](const DestroyDomain& a) { return "destroy/" + a.resource.str(); },
+                        [](const KillDomain& a) { return "kill/" + a.resource.str(); },
+                        [](const ResumeDomain& a) { return "resume/" + a.resource.str(); },
+                        [](const Inspect&) { return std::string("inspect"); },
+                        [](const RunAgent& a) {
+                          return "agent/" + a.host.str() + "/" + a.incarnation.str() + "/" + std::to_string(a.device) +
+                                 "/" + std::to_string(a.round);
+                        },
+                        [](const auto&) { return std::string(); },
+                    },
+                    action);
+}
+
+Duration timeout_of(const Action& action) {
+  return std::visit(
+      [](const auto& a) -> Duration {
+        if constexpr (requires { a.timeout; })
+          return a.timeout;
+        else
+          return {};
+      },
+      action);
+}
+
+// splitmix64 (Steele, Lea, Flood 2014): small, and good enough for ids that only have to differ.
+std::uint64_t next_random(std::uint64_t& state) {
+  std::uint64_t z = (state += 0x9e3779b97f4a7c15U);
+  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+  return z ^ (z >> 31U);
+}
+
+std::string hex128(std::uint64_t& random) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (int word = 0; word < 2; ++word)
+    for (std::uint64_t bits = next_random(random), i = 0; i < 16; ++i, bits >>= 4U) text += kDigits[bits & 15U];
+  return text;
+}
+
+struct Flight {
+  std::string identity;
+  Action action;
+  Instant sent;
+  bool killed = false;
+};
+
+struct Question {
+  OperatorAsked asked;
+  Instant until;
+  int tries = 0;
+};
+
+}  // namespace
+
+struct Node::Inside {
+  NodeConfig config;
+  View view;
+  Session session;
+  HostState host;
+  ControllerState controller;
+  std::map<CallId, Flight> flights;
+  std::map<std::string, CallId> under_way;
+  std::map<std::string, Instant> resting;  // lanes
+  std::vector<Question> questions;
+  Revision needed;  // what a conflict was measured against: nothing is written on an older view
+  Reign next_reign;
+  std::uint64_t random = 0;
+  std::uint64_t calls = 0;
+  std::uint32_t journal_count = 0;
+  std::uint64_t seen_edition = 0;
+  Instant wake;  // the next full pass
+  Instant session_wake;
+  std::vector<Issued> out;
+
+  [[nodiscard]] SelfView self() const { return self_view(session, view, config.host, config.incarnation); }
+  [[nodiscard]] bool reigning(Now now) const { return reigns(controller, view, self(), now); }
+
+  bool fold(const Event& event, Now now);
+  void after_view(Now now, bool listing);
+  bool fold_commit(const CommitDone& done, Now now);
+  bool fold_lease(const LeaseAnswer& answer);
+  bool take_flight(CallId call, Flight& flight);
+  void give_up_overdue(Now now);
+
+  void pass_all(Now now);
+  void pass_session(Now now);
+  void ask_operator_questions(Now now);
+  void issue(Decision decision, Now now);
+  void issue_one(Action action, Now now);
+  void kill_orphans();
+  bool withheld(const Action& action, Now now);
+};
+
+bool Node::Inside::take_flight(CallId call, Flight& flight) {
+  const auto it = flights.find(call);
+  if (it == flights.end()) return false;
+  flight = std::move(it->second);
+  flights.erase(it);
+  under_way.erase(flight.identity);
+  return true;
+}
+
+void Node::Inside::after_view(Now now, bool listing) {
+  if (view.spec_edition() != seen_edition) {
+    seen_edition = view.spec_edition();
+    observe_disturbance(host, host.hypervisor);
+  }
+  observe_view(controller, view, self(), now, listing);
+}
+
+bool Node::Inside::fold_commit(const CommitDone& done, Now now) {
+  Flight flight;
+  if (!take_flight(done.call, flight)) return false;
+  const auto& commit = std::get<Commit>(flight.action);
+  const CommitEnded ended{commit, flight.sent, done.outcome, done.revision};
+  switch (done.outcome) {
+    case CommitOutcome::committed:
+      view.take_own(commit, done.revision);
+      session.own_last = std::max(session.own_last, done.revision);
+      if (commit.lane == "register") session.registered_under = commit.writes.front().lease;
+      break;
+    case CommitOutcome::conflict:
+      needed = std::max(needed, done.revision);
+      resting[commit.lane] = now.mono + kAfterConflict;
+      break;
+    case CommitOutcome::unknown:
+      resting[commit.lane] = now.mono + kAfterUnknown;
+      break;
+    case CommitOutcome::refused:
+      resting[commit.lane] = now.mono + kAfterRefusal;
+      // The likeliest cause is a lease that is gone: ask for another.
+      if (commit.lane == "register" || commit.lane == "leader") session.lease = {};
+      break;
+  }
+  observe_commit(controller, view, ended, now);
+  observe_recorded(host, ended);
+  if (commit.lane.starts_with("operator/") && done.outcome == CommitOutcome::committed) {
+    const CallId question{std::stoull(commit.lane.substr(9))};
+    std::erase_if(questions, [&](const Question& q) { return q.asked.question == question; });
+    out.push_back({{}, AnswerOperator{question, true, "done"}});
+  }
+  after_view(now, false);
+  return true;
+}
+
+bool Node::Inside::fold_lease(const LeaseAnswer& answer) {
+  Flight flight;
+  if (!take_flight(answer.call, flight) || answer.lease != session.lease) return false;
+  if (!answer.reached) return false;
+  if (!answer.alive) {
+    session.lease = {};
+    return true;
+  }
+  const bool was_short = session.lease_until < flight.sent;
+  session.lease_until = std::max(session.lease_until, flight.sent + session.ttl);
+  return was_short;
+}
+
+// True: something may be decided differently now.
+bool Node::Inside::fold(const Event& event, Now now) {
+  const auto look_again = [&](bool answers) {
+    observe_disturbance(host, answers);
+    return true;
+  };
+  return std::visit(
+      Overloaded{
+          [&](const Tick&) { return false; },
+          [&](const EngineListed& e) {
+            view.take(e);
+            session.watching = true;
+            after_view(now, true);
+            return true;
+          },
+          [&](const EngineChanged& e) {
+            const bool news = !e.changes.empty() || !session.watching || view.revision() < needed;
+            view.take(e);
+            session.watching = true;
+            if (news) after_view(now, false);
+            return news;
+          },
+          [&](const EngineLost&) { return std::exchange(session.watching, false); },
+          [&](const EngineBack&) { return !std::exchange(session.watching, true); },
+          [&](const CommitDone& e) { return fold_commit(e, now); },
+          [&](const LeaseGranted& e) {
+            Flight flight;
+            if (!take_flight(e.call, flight) || e.lease.id == 0) return false;
+            session.lease = e.lease;
+            session.ttl = std::get<GrantLease>(flight.action).ttl;
+            session.lease_until = flight.sent + session.ttl;
+            return true;
+          },
+          [&](const LeaseAnswer& e) { return fold_lease(e); },
+          [&](const Inspected& e) {
+            Flight flight;
+            if (!take_flight(e.call, flight)) return false;
+            observe_inspection(host, view, e, now.mono);
+            return true;
+          },
+          [&](const CallDone& e) {
+            Flight flight;
+            if (!take_flight(e.call, flight)) return false;
+            observe_call(host, flight.action, e);
+            return true;
+          },
+          [&](const DomainHint& e) {
+            observe_hint(host, e);
+            return true;
+          },
+          [&](const HypervisorLost&) { return look_again(false); },
+          [&](const HypervisorBack&) { return look_again(true); },
+          [&](const AgentDone& e) {
+            Flight flight;
+            if (!take_flight(e.call, flight)) return false;
+            observe_agent(controller, view, {std::get<RunAgent>(flight.action), e.result, e.message}, now);
+            return true;
+          },
+          [&](const HookAsked& e) {
+            const std::string refusal = hook_refusal(host, view, e);
+            out.push_back({{}, AnswerHook{e.question, refusal.empty(), refusal}});
+            return false;
+          },
+          [&](const OperatorAsked& e) {
+            questions.push_back({e, now.mono + kOperatorPatience});
+            return true;
+          },
+          [&](const ShutdownAsked& e) {
+            session.leaving = e.kind;
+            session.leaving_since = now.mono;
+            host.leaving = e.kind == ShutdownKind::host;
+            return true;
+          },
+      },
+      event);
+}
+
+// A commit on a view older than a conflict has shown would only meet it again.
+bool Node::Inside::withheld(const Action& action, Now now) {
+  const auto* commit = std::get_if<Commit>(&action);
+  if (commit == nullptr) return false;
+  if (view.revision() < needed) return true;
+  const auto rest = resting.find(commit->lane);
+  if (rest == resting.end()) return false;
+  if (now.mono >= rest->second) {
+    resting.erase(rest);
+    return false;
+  }
+  wake = std::min(wake, rest->second);
+  return true;
+}
+
+void Node::Inside::issue_one(Action action, Now now) {
+  const std::string id = identity(action);
+  if (!id.empty() && under_way.contains(id)) return;
+  if (withheld(action, now)) return;
+  if (auto* commit = std::get_if<Commit>(&action))
+    for (auto& write : commit->writes)
+      if (write.path == path::kNewJournal) write.path = path::journal(now.wall, config.host, journal_count++);
+  if (std::holds_alternative<GrantLease>(action) || std::holds_alternative<KeepAlive>(action))
+    session.renewed = now.mono;
+  if (std::holds_alternative<Exit>(action)) session.exited = true;
+  observe_issued(host, view, action, now);
+  CallId call;
+  if (!id.empty()) {
+    call = CallId{++calls};
+    under_way[id] = call;
+    flights[call] = {id, action, now.mono};
+  }
+  out.push_back({call, std::move(action)});
+}
+
+void Node::Inside::issue(Decision decision, Now now) {
+  for (auto& action : decision.actions) issue_one(std::move(action), now);
+}
+
+void Node::Inside::ask_operator_questions(Now now) {
+  for (auto& question : questions) {
+    const std::string lane = "commit/operator/" + std::to_string(question.asked.question.count);
+    if (under_way.contains(lane)) continue;
+    auto result = operator_commit(view, question.asked, self(), now);
+    const bool late = now.mono >= question.until || question.tries >= kOperatorTries;
+    if (!result || result->writes.empty() || late) {
+      const bool ok = result.has_value() && !late;
+      const std::string text = late ? "the engine could not record it in time: see haven status, then try again"
+                                    : (ok ? "it is so already" : result.error());
+      out.push_back({{}, AnswerOperator{question.asked.question, ok, text}});
+      question.asked.question = CallId{};
+      continue;
+    }
+    if (withheld(*result, now)) {
+      wake = std::min(wake, question.until);
+      continue;
+    }
+    ++question.tries;
+    issue_one(std::move(*result), now);
+  }
+  std::erase_if(questions, [](const Question& q) { return q.asked.question == CallId{}; });
+}
+
+// Agents of a reign that ended, or of a fence that came to its end, are killed (F7, F8).
+void Node::Inside::kill_orphans() {
+  for (auto& [call, flight] : flights) {
+    const auto* agent = std::get_if<RunAgent>(&flight.action);
+    if (agent == nullptr || flight.killed) continue;
+    const auto run = controller.fences.find({agent->host, agent->incarnation});
+    if (run != controller.fences.end() && run->second.round == agent->round) continue;
+    flight.killed = true;
+    out.push_back({{}, KillAgent{call}});
+  }
+}
+
+void Node::Inside::pass_session(Now now) {
+  MemberRecord member{config.incarnation, config.machine, host.found_none, config.cpu, config.memory};
+  Pass pass(now);
+  keep_session(session, host, view, self(), reigning(now), member, pass);
+  Decision decision = std::move(pass).take();
+  session_wake = decision.wake;
+  issue(std::move(decision), now);
+}
+
+void Node::Inside::pass_all(Now now) {
+  wake = kNever;
+  if (session.exited) return;
+  Pass executor(now);
+  act(host, view, self(), executor);
+  Decision acts = std::move(executor).take();
+  wake = std::min(wake, acts.wake);
+  issue(std::move(acts), now);
+  // A lease that may have run out ends the right to agents as well.
+  if (controller.reign && !reigning(now)) controller.fences.clear();
+  if (!session.leaving) {
+    Pass brain(now);
+    decide(controller, view, self(), next_reign, brain);
+    Decision decision = std::move(brain).take();
+    wake = std::min(wake, decision.wake);
+    const bool takes_over = std::any_of(decision.actions.begin(), decision.actions.end(), [](const Action& a) {
+      const auto* commit = std::get_if<Commit>(&a);
+      return commit != nullptr && commit->lane == "leader";
+    });
+    if (takes_over && !under_way.contains("commit/leader")) next_reign = Reign{hex128(random)};
+    issue(std::move(decision), now);
+  }
+  ask_operator_questions(now);
+  kill_orphans();
+}
+
+void Node::Inside::give_up_overdue(Now now) {
+  std::vector<CallId> overdue;
+  for (const auto& [call, flight] : flights)
+    if (now.mono > flight.sent + timeout_of(flight.action) + kOverdue) overdue.push_back(call);
+  for (const CallId call : overdue) {
+    Flight flight;
+    take_flight(call, flight);
+    const CallDone unknown{call, CallResult::unknown, "no answer"};
+    observe_call(host, flight.action, unknown);
+    if (const auto* agent = std::get_if<RunAgent>(&flight.action))
+      observe_agent(controller, view, {*agent, AgentResult::timed_out, unknown.message}, now);
+  }
+}
+
+Node::Node(NodeConfig config) : inside_(std::make_unique<Inside>()) {
+  inside_->random = config.seed;
+  for (const auto& note : config.released) inside_->host.released[note.resource] = note.generation;
+  inside_->config = std::move(config);
+  inside_->next_reign = Reign{hex128(inside_->random)};
+}
+
+Node::~Node() = default;
+
+std::vector<Issued> Node::step(const Event& event, Now now) {
+  Inside& n = *inside_;
+  n.out.clear();
+  const bool changed = n.fold(event, now);
+  if (std::holds_alternative<Tick>(event)) n.give_up_overdue(now);
+  const bool full = changed || now.mono >= n.wake;
+  // Before the session: what a pass notes (a look, a release) decides what may be said of this host.
+  if (full) n.pass_all(now);
+  if (full || now.mono >= n.session_wake) n.pass_session(now);
+  return std::move(n.out);
+}
+
+Instant Node::wake_at() const { return std::min(inside_->wake, inside_->session_wake); }
+const View& Node::view() const { return inside_->view; }
+Report Node::report() const { return report_of(inside_->view); }
+bool Node::leads() const {
+  const Inside& n = *inside_;
+  return n.controller.reign && n.view.leader && n.view.leader->value.reign == *n.controller.reign;
+}
+
+}  // namespace haven

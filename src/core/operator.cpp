@@ -1,0 +1,159 @@
+#include "core/operator.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace haven {
+namespace {
+
+using Result = tl::expected<Commit, std::string>;
+
+OrderRecord order_of(const View& view, const ResourceName& name) {
+  const auto it = view.orders.find(name);
+  return it == view.orders.end() ? OrderRecord{} : it->second.value;
+}
+
+Result order_commit(const View& view, const ResourceName& name, const OrderRecord& order) {
+  const std::string path = path::order(name);
+  Commit commit;
+  commit.checks.push_back({path, view.mod_of(path)});
+  commit.checks.push_back({path::kSpec, view.mod_of(path::kSpec)});
+  const bool empty = order == OrderRecord{};
+  if (empty && view.mod_of(path) == Revision{}) return Commit{};
+  commit.writes.push_back({path, empty ? std::nullopt : std::optional<Record>(order), {}});
+  return commit;
+}
+
+Result order_resource(const View& view, const OperatorAsked& asked) {
+  const Resource* resource = view.spec()->resource(asked.resource);
+  if (resource == nullptr) return tl::unexpected("there is no resource " + asked.resource.str());
+  OrderRecord order = order_of(view, asked.resource);
+  const auto override_with = [&](DesiredState state) {
+    order.state = state == resource->state ? std::nullopt : std::optional(state);
+  };
+  switch (asked.verb) {
+    case OperatorVerb::start:
+      override_with(DesiredState::started);
+      order.clear = true;
+      break;
+    case OperatorVerb::stop:
+    case OperatorVerb::disable:
+      override_with(DesiredState::stopped);
+      order.clear = false;
+      order.relocate_to.reset();
+      break;
+    case OperatorVerb::ignore:
+      override_with(DesiredState::ignored);
+      break;
+    case OperatorVerb::clear:
+      order.clear = true;
+      break;
+    case OperatorVerb::relocate:
+      if (view.spec()->host(asked.host) == nullptr) return tl::unexpected("there is no host " + asked.host.str());
+      if (desired_state(view, *resource) != DesiredState::started)
+        return tl::unexpected(asked.resource.str() + " is not to run: haven start " + asked.resource.str());
+      order.relocate_to = asked.host;
+      break;
+    case OperatorVerb::freeze:
+    case OperatorVerb::thaw:
+    case OperatorVerb::fence_confirm:
+      break;
+  }
+  return order_commit(view, asked.resource, order);
+}
+
+Result freeze(const View& view, const OperatorAsked& asked, const SelfView& self, Now now) {
+  const bool on = asked.verb == OperatorVerb::freeze;
+  if (on == view.freeze.has_value()) return Commit{};
+  Commit commit;
+  commit.checks.push_back({path::kFreeze, view.mod_of(path::kFreeze)});
+  commit.writes.push_back({path::kFreeze, on ? std::optional<Record>(FreezeRecord{asked.by}) : std::nullopt, {}});
+  JournalRecord journal;
+  journal.at = now.wall;
+  journal.by = self.host;
+  journal.kind = JournalKind::freeze;
+  journal.why = (on ? "on, by " : "off, by ") + asked.by;
+  commit.writes.push_back({path::kNewJournal, journal, {}});
+  return commit;
+}
+
+// Every boot of the host that something waits for. One that never joined has none: its absence is what is confirmed.
+std::vector<Incarnation> boots_to_confirm(const View& view, const HostName& host) {
+  std::vector<Incarnation> boots;
+  const auto add = [&](const Incarnation& boot) {
+    const MemberRecord* member = member_of(view, host);
+    const bool lives = member != nullptr && member->incarnation == boot;
+    if (!lives && !proved_dead(view, host, boot) && std::find(boots.begin(), boots.end(), boot) == boots.end())
+      boots.push_back(boot);
+  };
+  for (const auto& [boot, fence] : view.fences)
+    if (boot.first == host) add(boot.second);
+  for (const auto& [name, claim] : view.claims)
+    if (claim.value.host == host && !claim_closed(view, name)) add(claim.value.incarnation);
+  const auto status = view.status.find(host);
+  add(status == view.status.end() ? kNeverJoined : status->second.value.incarnation);
+  return boots;
+}
+
+Result confirm(const View& view, const OperatorAsked& asked, const SelfView& self, Now now) {
+  if (view.spec()->host(asked.host) == nullptr) return tl::unexpected("there is no host " + asked.host.str());
+  const auto boots = boots_to_confirm(view, asked.host);
+  if (boots.empty() && member_of(view, asked.host) != nullptr)
+    return tl::unexpected(asked.host.str() + " holds a lease: it is alive, and nothing waits for its death");
+  if (boots.empty()) return Commit{};
+  Commit commit;
+  commit.checks.push_back({path::member(asked.host), view.mod_of(path::member(asked.host))});
+  for (const auto& boot : boots) {
+    const std::string path = path::fence(asked.host, boot);
+    commit.checks.push_back({path, view.mod_of(path)});
+    FenceRecord proof;
+    if (const auto known = view.fences.find({asked.host, boot}); known != view.fences.end())
+      proof = known->second.value;
+    proof.state = FenceState::proved;
+    proof.proof = ProofKind::operator_word;
+    proof.by = asked.by;
+    proof.at = now.wall;
+    commit.writes.push_back({path, proof, {}});
+  }
+  JournalRecord journal;
+  journal.at = now.wall;
+  journal.by = self.host;
+  journal.kind = JournalKind::fenced;
+  journal.host = asked.host;
+  journal.level = "operator";
+  journal.why = "confirmed by " + asked.by;
+  commit.writes.push_back({path::kNewJournal, journal, {}});
+  return commit;
+}
+
+}  // namespace
+
+Result operator_commit(const View& view, const OperatorAsked& asked, const SelfView& self, Now now) {
+  if (view.spec() == nullptr) return tl::unexpected(std::string("nothing is applied yet: haven apply FILE"));
+  Result result;
+  switch (asked.verb) {
+    case OperatorVerb::freeze:
+    case OperatorVerb::thaw:
+      result = freeze(view, asked, self, now);
+      break;
+    case OperatorVerb::fence_confirm:
+      result = confirm(view, asked, self, now);
+      break;
+    case OperatorVerb::start:
+    case OperatorVerb::stop:
+    case OperatorVerb::disable:
+    case OperatorVerb::ignore:
+    case OperatorVerb::clear:
+    case OperatorVerb::relocate:
+      result = order_resource(view, asked);
+      break;
+  }
+  if (result) {
+    result->lane = "operator/" + std::to_string(asked.question.count);
+    result->timeout = kCommitTimeout;
+  }
+  return result;
+}
+
+}  // namespace haven

@@ -1,0 +1,268 @@
+#include "core/report.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "core/liveness/suspicion.hpp"
+#include "core/recovery/lifecycle.hpp"
+
+namespace haven {
+namespace {
+
+HostCondition absent_condition(const View& view, const HostName& host, std::string& why) {
+  const auto status = view.status.find(host);
+  if (status == view.status.end()) {
+    why = "has never joined";
+    return HostCondition::unknown;
+  }
+  const Incarnation& last = status->second.value.incarnation;
+  if (proved_dead(view, host, last)) {
+    why = "proved dead";
+    return HostCondition::dead;
+  }
+  const auto fence = view.fences.find({host, last});
+  if (fence != view.fences.end()) {
+    why = fence->second.value.state == FenceState::failed ? "no fence device proved it dead"
+                                                          : "an intent stands against it";
+    return HostCondition::fencing;
+  }
+  if (!missing_incarnation(view, host)) {
+    why = view.away.at(host).value.kind == AwayKind::down ? "shut down" : "its havend was stopped as planned";
+    return HostCondition::away;
+  }
+  why = "its lease is gone";
+  return HostCondition::suspected;
+}
+
+HostReport report_host(const View& view, const Host& host) {
+  HostReport report;
+  report.name = host.name;
+  report.memory = host.memory - host.keep_memory;
+  report.controller = view.leader && view.leader->value.host == host.name;
+  const MemberRecord* member = member_of(view, host.name);
+  if (member == nullptr) {
+    report.condition = absent_condition(view, host.name, report.why);
+  } else {
+    report.why = host_refusal(view, host);
+    report.condition = report.why.empty() ? HostCondition::up : HostCondition::joining;
+    if (view.fences.contains({host.name, member->incarnation})) report.condition = HostCondition::fencing;
+    if (view.away.contains(host.name)) report.condition = HostCondition::away;
+    const auto status = view.status.find(host.name);
+    if (status != view.status.end() && !status->second.value.hypervisor) report.condition = HostCondition::up;
+  }
+  for (const auto& [name, claim] : view.claims) {
+    const Resource* resource = view.spec()->resource(name);
+    if (claim.value.host != host.name || claim_closed(view, name) || resource == nullptr) continue;
+    report.memory_used += resource->memory;
+    const auto run = view.runs.find(name);
+    if (run != view.runs.end() && run->second.value.state == RunState::running) ++report.running;
+  }
+  return report;
+}
+
+ResourceReport report_open(const View& view, ResourceReport report, const ClaimRecord& claim) {
+  report.host = claim.host;
+  const MemberRecord* member = member_of(view, claim.host);
+  const bool alive = member != nullptr && member->incarnation == claim.incarnation;
+  if (!alive) {
+    report.condition = ResourceCondition::waiting;
+    report.why = "its host " + claim.host.str() + " is not proved dead";
+    const auto away = view.away.find(claim.host);
+    if (away != view.away.end() && away->second.value.incarnation == claim.incarnation) {
+      report.condition = ResourceCondition::running;
+      report.why = "as last seen: havend on " + claim.host.str() + " was stopped as planned";
+    }
+    return report;
+  }
+  if (claim.order == ClaimOrder::stop) {
+    report.condition = ResourceCondition::stopping;
+    const auto run = view.runs.find(report.name);
+    if (run != view.runs.end() && run->second.value.stop_failed)
+      report.why = "it cannot be stopped, not even by SIGKILL";
+    return report;
+  }
+  const auto run = view.runs.find(report.name);
+  const bool current = run != view.runs.end() && run->second.value.generation == claim.generation;
+  report.condition = ResourceCondition::starting;
+  if (current && run->second.value.state == RunState::running)
+    report.condition = run->second.value.paused ? ResourceCondition::paused : ResourceCondition::running;
+  return report;
+}
+
+// Why nobody has it: as the controller would find it over this view.
+std::string reason_to_wait(const View& view, const Placement& placement, const Resource& resource) {
+  for (const auto& name : resource.after) {
+    const auto run = view.runs.find(name);
+    if (run == view.runs.end() || run->second.value.state != RunState::running || claim_closed(view, name))
+      return "waits for " + name.str();
+  }
+  if (!view.claims.contains(resource.name))
+    if (std::string missing = missing_report(view); !missing.empty()) return missing;
+  const Choice choice = placement.choose(resource.name);
+  if (choice.host) return "about to start on " + choice.host->str();
+  std::string why;
+  for (const auto& refusal : choice.refusals)
+    why += (why.empty() ? "" : "; ") + refusal.host.str() + ": " + refusal.reason;
+  return why;
+}
+
+ResourceReport report_resource(const View& view, const Placement& placement, const Resource& resource) {
+  ResourceReport report;
+  report.name = resource.name;
+  report.priority = resource.priority;
+  for (const auto& path : {path::claim(resource.name), path::run(resource.name), path::order(resource.name)})
+    if (view.unreadable(path)) {
+      report.condition = ResourceCondition::unreadable;
+      report.why = path + " cannot be read: left as it is";
+      return report;
+    }
+  const DesiredState desired = desired_state(view, resource);
+  if (desired == DesiredState::ignored) {
+    report.condition = ResourceCondition::ignored;
+    return report;
+  }
+  const auto claim = view.claims.find(resource.name);
+  if (!claim_closed(view, resource.name)) return report_open(view, report, claim->second.value);
+  const auto run = view.runs.find(resource.name);
+  const bool off_by_itself = claim != view.claims.end() && run != view.runs.end() &&
+                             run->second.value.generation == claim->second.value.generation &&
+                             run->second.value.end == EndReason::powered_off;
+  if (desired == DesiredState::stopped || off_by_itself) {
+    report.condition = ResourceCondition::stopped;
+    report.why = off_by_itself ? "the guest switched itself off: haven start " + resource.name.str() : "";
+    return report;
+  }
+  if (claim != view.claims.end() && claim->second.value.attempts.failed) {
+    report.condition = ResourceCondition::failed;
+    report.why = run != view.runs.end() ? run->second.value.detail : "";
+    return report;
+  }
+  report.why = reason_to_wait(view, placement, resource);
+  return report;
+}
+
+void add_fence_alarms(const View& view, std::vector<Alarm>& alarms) {
+  for (const auto& [boot, fence] : view.fences) {
+    const std::string host = boot.first.str();
+    if (fence.value.state == FenceState::failed)
+      alarms.push_back(
+          {"fence/" + host,
+           host + " is silent and no fence device proved it dead; if it is, say: haven fence confirm " + host});
+    const MemberRecord* member = member_of(view, boot.first);
+    if (fence.value.state == FenceState::proved && member != nullptr && member->incarnation == boot.second)
+      alarms.push_back(
+          {"zombie/" + host, host + " was proved dead and still holds its lease: it is to reboot itself; see to it"});
+  }
+}
+
+void add_host_alarms(const View& view, std::vector<Alarm>& alarms) {
+  for (const auto& host : view.spec()->hosts) {
+    const std::string& name = host.name.str();
+    const MemberRecord* member = member_of(view, host.name);
+    if (member != nullptr && host_refusal(view, host) == "its last boot is not proved dead yet")
+      alarms.push_back(
+          {"joining/" + name,
+           name + " is back, but its last boot is not proved dead; if nothing of it runs, say: haven fence confirm " +
+               name});
+    const auto away = view.away.find(host.name);
+    if (member == nullptr && away != view.away.end() && away->second.value.kind == AwayKind::restarting)
+      alarms.push_back({"away/" + name,
+                        "havend on " + name + " was stopped as planned and is not back: nobody watches its resources"});
+    const auto status = view.status.find(host.name);
+    if (member == nullptr || status == view.status.end()) continue;
+    for (const auto& problem : status->second.value.problems)
+      alarms.push_back({"host/" + name + "/" + problem, name + ": " + problem});
+  }
+}
+
+void add_resource_alarms(const View& view, std::vector<Alarm>& alarms) {
+  for (const auto& resource : view.spec()->resources) {
+    const std::string& name = resource.name.str();
+    const auto claim = view.claims.find(resource.name);
+    const auto run = view.runs.find(resource.name);
+    if (run != view.runs.end() && run->second.value.stop_failed && !claim_closed(view, resource.name))
+      alarms.push_back(
+          {"stuck/" + name, name + " cannot be stopped on " + run->second.value.host.str() + ", not even by SIGKILL"});
+    const bool failed = claim != view.claims.end() && claim->second.value.attempts.failed &&
+                        desired_state(view, resource) == DesiredState::started;
+    if (failed)
+      alarms.push_back({"failed/" + name, name +
+                                              " failed: " + (run == view.runs.end() ? "" : run->second.value.detail) +
+                                              "; once mended, say: haven clear " + name});
+  }
+}
+
+}  // namespace
+
+std::vector<Alarm> alarms_of(const View& view) {
+  std::vector<Alarm> alarms;
+  for (const auto& [path, problem] : view.unreadables())
+    alarms.push_back({"unreadable/" + path,
+                      path + " in the engine cannot be read (" + problem + "): what it concerns is left as it is"});
+  if (view.spec() == nullptr) return alarms;
+  add_fence_alarms(view, alarms);
+  add_resource_alarms(view, alarms);
+  add_host_alarms(view, alarms);
+  return alarms;
+}
+
+Report report_of(const View& view) {
+  Report report;
+  report.engine = view.listed();
+  report.frozen = view.freeze.has_value();
+  if (view.leader) report.controller = view.leader->value.host;
+  report.alarms = alarms_of(view);
+  if (view.spec() == nullptr) return report;
+  report.cluster = view.spec()->cluster.name;
+  for (const auto& host : view.spec()->hosts) report.hosts.push_back(report_host(view, host));
+  const Placement placement = book_view(view);
+  for (const auto& resource : view.spec()->resources)
+    report.resources.push_back(report_resource(view, placement, resource));
+  return report;
+}
+
+const char* word(HostCondition condition) {
+  switch (condition) {
+    case HostCondition::up:
+      return "up";
+    case HostCondition::joining:
+      return "joining";
+    case HostCondition::away:
+      return "away";
+    case HostCondition::suspected:
+      return "suspected";
+    case HostCondition::fencing:
+      return "fencing";
+    case HostCondition::dead:
+      return "dead";
+    case HostCondition::unknown:
+      return "unknown";
+  }
+  return "";
+}
+
+const char* word(ResourceCondition condition) {
+  switch (condition) {
+    case ResourceCondition::running:
+      return "running";
+    case ResourceCondition::paused:
+      return "paused";
+    case ResourceCondition::starting:
+      return "starting";
+    case ResourceCondition::stopping:
+      return "stopping";
+    case ResourceCondition::stopped:
+      return "stopped";
+    case ResourceCondition::failed:
+      return "failed";
+    case ResourceCondition::waiting:
+      return "waiting";
+    case ResourceCondition::ignored:
+      return "ignored";
+    case ResourceCondition::unreadable:
+      return "unreadable";
+  }
+  return "";
+}
+
+}  // namespace haven

@@ -1,0 +1,122 @@
+#include "core/session.hpp"
+
+#include <algorithm>
+
+namespace haven {
+namespace {
+
+Duration lease_time(const View& view) { return view.spec() == nullptr ? Duration{3s} : view.spec()->cluster.lease; }
+
+void keep_lease(const Session& session, const View& view, Pass& pass) {
+  const Duration third = session.ttl / 3;
+  if (session.lease.id == 0) {
+    if (!session.renewed || pass.due(*session.renewed + third / 2)) {
+      const Duration ttl = lease_time(view);
+      pass.act(GrantLease{ttl, ttl / 2});
+    }
+  } else if (!session.renewed || pass.due(*session.renewed + third)) {
+    pass.act(KeepAlive{session.lease, third});
+  }
+}
+
+// A registration waits for the key of an older boot to go, and no intent may name this one (F1, F8).
+bool may_register(const Session& session, const HostState& host, const View& view, const SelfView& self) {
+  if (!session.watching || session.lease.id == 0 || self.registered || host.rebooting) return false;
+  if (view.spec() == nullptr || view.spec()->host(self.host) == nullptr) return false;
+  const MemberRecord* standing = member_of(view, self.host);
+  if (standing != nullptr && standing->incarnation != self.incarnation) return false;
+  if (view.mod_of(path::fence(self.host, self.incarnation)) != Revision{}) return false;
+  const auto status = view.status.find(self.host);
+  const bool known_boot = status != view.status.end() && status->second.value.incarnation == self.incarnation;
+  return known_boot || (host.looked && host.inspected >= host.touched);
+}
+
+void enlist(const Session& session, const HostState& host, const View& view, const SelfView& self,
+            const MemberRecord& member, Pass& pass) {
+  Commit commit;
+  commit.lane = "register";
+  commit.timeout = kCommitTimeout;
+  for (const auto& path : {path::member(self.host), path::fence(self.host, self.incarnation), path::away(self.host),
+                           path::status(self.host), path::kSpec})
+    commit.checks.push_back({path, view.mod_of(path)});
+  commit.writes.push_back({path::member(self.host), member, session.lease});
+  commit.writes.push_back({path::status(self.host), report_of_host(host, view, self), {}});
+  if (view.mod_of(path::away(self.host)) != Revision{})
+    commit.writes.push_back({path::away(self.host), std::nullopt, {}});
+  pass.act(std::move(commit));
+}
+
+Commit away_commit(const View& view, const SelfView& self, AwayKind kind, bool reigning) {
+  Commit commit;
+  commit.lane = "away";
+  commit.timeout = kCommitTimeout;
+  for (const auto& path : {path::away(self.host), path::member(self.host)})
+    commit.checks.push_back({path, view.mod_of(path)});
+  commit.writes.push_back({path::away(self.host), AwayRecord{self.incarnation, kind}, {}});
+  if (reigning) {  // somebody else is to take over at once
+    commit.checks.push_back({path::kLeader, view.mod_of(path::kLeader)});
+    commit.writes.push_back({path::kLeader, std::nullopt, {}});
+  }
+  if (kind == AwayKind::down) commit.writes.push_back({path::member(self.host), std::nullopt, {}});
+  return commit;
+}
+
+std::optional<AwayKind> recorded_away(const View& view, const SelfView& self) {
+  const auto away = view.away.find(self.host);
+  if (away == view.away.end() || away->second.value.incarnation != self.incarnation) return std::nullopt;
+  return away->second.value.kind;
+}
+
+bool holds_claims(const View& view, const SelfView& self) {
+  return std::any_of(view.claims.begin(), view.claims.end(), [&](const auto& claim) {
+    return claim.second.value.host == self.host && claim.second.value.incarnation == self.incarnation &&
+           !claim_closed(view, claim.first);
+  });
+}
+
+void leave(const Session& session, const HostState& host, const View& view, const SelfView& self, bool reigning,
+           Pass& pass) {
+  const auto recorded = recorded_away(view, self);
+  const bool can_record = self.registered && session.watching;
+  if (*session.leaving == ShutdownKind::restart) {
+    if (recorded == AwayKind::restarting || pass.due(session.leaving_since + kRestartPatience)) return pass.act(Exit{});
+    if (can_record) pass.act(away_commit(view, self, AwayKind::restarting, reigning));
+    return;
+  }
+  if (recorded == AwayKind::down || pass.due(session.leaving_since + kHostShutdownPatience)) return pass.act(Exit{});
+  if (!can_record) {
+    // Nothing to be recorded by one that never joined, or cannot reach the engine: go once all has stopped.
+    if (view.listed() && runs_nothing(host, view) && !holds_claims(view, self)) pass.act(Exit{});
+    return;
+  }
+  if (runs_nothing(host, view) && !holds_claims(view, self))
+    pass.act(away_commit(view, self, AwayKind::down, reigning));
+  else if (recorded != AwayKind::leaving)
+    pass.act(away_commit(view, self, AwayKind::leaving, reigning));
+}
+
+}  // namespace
+
+SelfView self_view(const Session& session, const View& view, const HostName& host, const Incarnation& incarnation) {
+  SelfView self;
+  self.host = host;
+  self.incarnation = incarnation;
+  self.lease = session.lease;
+  self.lease_until = session.lease_until;
+  const MemberRecord* member = member_of(view, host);
+  self.registered = session.lease.id != 0 && session.registered_under == session.lease && member != nullptr &&
+                    member->incarnation == incarnation;
+  self.watching = session.watching;
+  self.own_last = session.own_last;
+  return self;
+}
+
+void keep_session(const Session& session, const HostState& host, const View& view, const SelfView& self, bool reigning,
+                  const MemberRecord& member, Pass& pass) {
+  if (session.exited) return;
+  keep_lease(session, view, pass);
+  if (session.leaving) return leave(session, host, view, self, reigning, pass);
+  if (may_register(session, host, view, self)) enlist(session, host, view, self, member, pass);
+}
+
+}  // namespace haven

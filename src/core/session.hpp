@@ -1,0 +1,39 @@
+// This host's standing with the engine: a lease, the member key under it, and the ways to leave in good order.
+//
+// The lease is renewed by the brain's own turns and by nothing else: a node that does not turn falls silent (S2).
+#pragma once
+
+#include <optional>
+
+#include "core/decision.hpp"
+#include "core/executor.hpp"
+#include "core/model/view.hpp"
+
+namespace haven {
+
+// A planned stop that the engine cannot record in this time goes on without a record.
+inline constexpr Duration kRestartPatience = 2s;
+inline constexpr Duration kHostShutdownPatience = 100s;
+
+struct Session {
+  LeaseId lease;                   // 0: none
+  Duration ttl = 3s;               // that it was granted for
+  Instant lease_until;             // by the send time of what was last answered
+  std::optional<Instant> renewed;  // when it was last asked for or renewed
+  LeaseId registered_under;        // the lease of our last committed registration
+  bool watching = false;
+  Revision own_last;
+  std::optional<ShutdownKind> leaving;
+  Instant leaving_since;
+  bool exited = false;
+};
+
+// What this node is to the rest of the core.
+[[nodiscard]] SelfView self_view(const Session& session, const View& view, const HostName& host,
+                                 const Incarnation& incarnation);
+
+// Lease, registration, leaving. `member`: what a registration says of this machine.
+void keep_session(const Session& session, const HostState& host, const View& view, const SelfView& self, bool reigning,
+                  const MemberRecord& member, Pass& pass);
+
+}  // namespace haven
