@@ -158,6 +158,7 @@ void HypervisorState::carry_out_start(CallId id, const Call& call, Instant at) {
       std::ranges::any_of(guests_, [&](const auto& other) { return other.second.domain.name == domain.name; });
   if (guests_.contains(domain.uuid) || name_taken)
     return answer(id, CallResult::failed, "domain " + domain.name + " is already active");
+  if (world_.hook && !world_.hook(domain.uuid)) return answer(id, CallResult::failed, "the hook refused this start");
   if (fails(Verb::start, domain.uuid)) return answer(id, CallResult::failed, "the simulation refuses this start");
   const auto life = ++last_life_;
   guests_[domain.uuid] = {domain, 0, life, true};
@@ -227,7 +228,26 @@ void HypervisorState::set_paused(Guest& guest, bool io_error, Instant at) {
   tell({guest.domain.uuid, guest.domain.name, io_error ? LifecycleKind::paused_io_error : LifecycleKind::paused});
 }
 
+bool HypervisorState::world_fails(Verb verb, const std::string& uuid) const {
+  if (!world_.fails) return false;
+  switch (verb) {
+    case Verb::start:
+      return world_.fails(Deed::start, uuid);
+    case Verb::shutdown:
+      return world_.fails(Deed::shutdown, uuid);
+    case Verb::destroy:
+      return world_.fails(Deed::destroy, uuid);
+    case Verb::kill:
+      return world_.fails(Deed::kill, uuid);
+    case Verb::resume:
+    case Verb::inspect:
+      return false;
+  }
+  return false;
+}
+
 bool HypervisorState::fails(Verb verb, const std::string& uuid) {
+  if (world_fails(verb, uuid)) return true;
   const auto found = failing_.find({verb, uuid});
   if (found == failing_.end() || found->second <= 0) return false;
   --found->second;

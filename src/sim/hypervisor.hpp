@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -86,6 +87,14 @@ class HypervisorState {
   void fail_destroys(const std::string& uuid, int count) { failing_[{Verb::destroy, uuid}] = count; }
   void fail_kills(const std::string& uuid, int count) { failing_[{Verb::kill, uuid}] = count; }
 
+  // What the world around it has to say, where it does: asked as an order is carried out. They must not give orders.
+  enum class Deed { start, shutdown, destroy, kill };
+  struct World {
+    std::function<bool(const std::string& uuid)> hook;              // may this VM start (C5)?
+    std::function<bool(Deed deed, const std::string& uuid)> fails;  // does this one fail, beside those counted above?
+  };
+  void set_world(World world) { world_ = std::move(world); }
+
   // The truth, by uuid.
   [[nodiscard]] std::vector<port::VmProcess> processes() const;
   [[nodiscard]] port::DomainState state_of(const std::string& uuid) const;  // absent: no process and none on its way
@@ -130,9 +139,11 @@ class HypervisorState {
   void change(Instant at, const Guest& guest, ProcessChange::Kind kind, ProcessChange::Why why);
   void set_paused(Guest& guest, bool io_error, Instant at);
   [[nodiscard]] bool fails(Verb verb, const std::string& uuid);
+  [[nodiscard]] bool world_fails(Verb verb, const std::string& uuid) const;
   [[nodiscard]] Guest* find(const std::string& uuid);
 
   HypervisorTimes times_;
+  World world_;
   Libvirt libvirt_ = Libvirt::alive;
   bool connected_ = true;
   bool storage_lost_ = false;

@@ -1,7 +1,6 @@
 #include "adapter/libvirt/processes.hpp"
 
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,10 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+
+extern "C" {
+#include <sys/pidfd.h>  // glibc 2.36 forgets to say so itself
+}
 
 namespace haven::libvirt {
 namespace {

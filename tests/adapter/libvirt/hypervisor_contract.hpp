@@ -1,0 +1,343 @@
+// One suite for every port::Hypervisor: what src/port/hypervisor.hpp promises, tried. A bench brings the hypervisor and
+// the faults; INSTANTIATE_TEST_SUITE_P names the benches.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "port/hypervisor.hpp"
+
+namespace haven::testing {
+
+// Everything the sink was told, in order.
+class Heard {
+ public:
+  [[nodiscard]] port::HypervisorSink sink() {
+    return [this](port::HypervisorEvent event) {
+      const std::lock_guard lock(mutex_);
+      events_.push_back(std::move(event));
+      changed_.notify_all();
+    };
+  }
+  // The first event of this type that fits, waiting for it as long as this.
+  template <class Event>
+  std::optional<Event> first(const std::function<bool(const Event&)>& fits, Duration patience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      for (const auto& event : events_)
+        if (const auto* found = std::get_if<Event>(&event); found != nullptr && fits(*found)) return *found;
+      if (changed_.wait_until(lock, deadline) == std::cv_status::timeout &&
+          std::chrono::steady_clock::now() >= deadline)
+        return std::nullopt;
+    }
+  }
+  template <class Event>
+  std::size_t count(const std::function<bool(const Event&)>& fits) {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(std::ranges::count_if(events_, [&](const auto& event) {
+      const auto* found = std::get_if<Event>(&event);
+      return found != nullptr && fits(*found);
+    }));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<port::HypervisorEvent> events_;
+};
+
+class HypervisorBench {
+ public:
+  virtual ~HypervisorBench() = default;
+  virtual port::Hypervisor& hypervisor() = 0;
+  virtual Heard& heard() = 0;
+  virtual std::string domain(const std::string& uuid, const std::string& name) = 0;
+  virtual std::string refused_domain(const std::string& uuid,
+                                     const std::string& name) = 0;  // well-formed; cannot start
+  virtual bool obeys_shutdown() = 0;
+  virtual void freeze_libvirt() = 0;
+  virtual void thaw_libvirt() = 0;
+  virtual void kill_libvirt() = 0;
+  virtual void start_libvirt() = 0;
+  virtual void end_process(int pid) = 0;  // SIGKILL behind everybody's back
+  virtual void pause(const std::string& uuid) = 0;
+};
+
+using MakeBench = std::function<std::unique_ptr<HypervisorBench>()>;
+struct NamedBench {
+  std::string name;
+  MakeBench make;
+};
+inline std::string bench_name(const ::testing::TestParamInfo<NamedBench>& info) { return info.param.name; }
+
+class HypervisorContract : public ::testing::TestWithParam<NamedBench> {
+ protected:
+  static constexpr Duration kPatience = 20s;
+  const std::string uuid = "aaaaaaaa-0000-4000-8000-000000000001";
+  const std::string other_uuid = "aaaaaaaa-0000-4000-8000-000000000002";
+
+  void SetUp() override { bench = GetParam().make(); }
+
+  CallId next() { return CallId{++last_call}; }
+  Heard& heard() { return bench->heard(); }
+  port::Hypervisor& hypervisor() { return bench->hypervisor(); }
+
+  port::CallDone answer(CallId call, Duration patience = kPatience) {
+    const auto done = heard().first<port::CallDone>([&](const auto& event) { return event.call == call; }, patience);
+    EXPECT_TRUE(done) << "call " << call.count << " was not answered";
+    return done.value_or(port::CallDone{call, port::CallResult::unknown, "not answered"});
+  }
+  port::CallDone start(const std::string& xml, Duration timeout = kPatience) {
+    const auto call = next();
+    hypervisor().start(call, xml, timeout);
+    return answer(call);
+  }
+  port::CallDone destroy(const std::string& id) {
+    const auto call = next();
+    hypervisor().destroy(call, id, kPatience);
+    return answer(call);
+  }
+  port::Inspected inspect(Duration timeout = kPatience) {
+    const auto call = next();
+    hypervisor().inspect(call, timeout);
+    const auto seen = heard().first<port::Inspected>([&](const auto& event) { return event.call == call; }, kPatience);
+    EXPECT_TRUE(seen) << "an inspect was not answered";
+    return seen.value_or(port::Inspected{call, false, {}, {}});
+  }
+  // Looks until libvirt says that the domain is in this state. Events are only hints to look.
+  bool becomes(const std::string& id, port::DomainState state) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    do {
+      const auto seen = inspect();
+      if (seen.reached && state_in(seen, id) == state) return true;
+    } while (std::chrono::steady_clock::now() < deadline);
+    return false;
+  }
+  bool told(const std::string& id, port::LifecycleKind kind) {
+    return heard()
+        .first<port::Lifecycle>([&](const auto& event) { return event.uuid == id && event.kind == kind; }, kPatience)
+        .has_value();
+  }
+  static port::DomainState state_in(const port::Inspected& seen, const std::string& id) {
+    const auto found = std::ranges::find(seen.domains, id, &port::Domain::uuid);
+    return found == seen.domains.end() ? port::DomainState::absent : found->state;
+  }
+  // The process that runs it; 0: none.
+  static int process_in(const port::Inspected& seen, const std::string& id, const std::string& name) {
+    const auto found = std::ranges::find_if(seen.processes, [&](const auto& process) {
+      return process.uuid == id || (process.uuid.empty() && process.name == name);
+    });
+    return found == seen.processes.end() ? 0 : found->pid;
+  }
+
+  std::unique_ptr<HypervisorBench> bench;
+  std::uint64_t last_call = 0;
+};
+
+TEST_P(HypervisorContract, StartsADomainAndForgetsItOnceItIsDestroyed) {
+  EXPECT_EQ(start(bench->domain(uuid, "web1")).result, port::CallResult::done);
+  const auto running = inspect();
+  EXPECT_TRUE(running.reached);
+  EXPECT_EQ(state_in(running, uuid), port::DomainState::running);
+  EXPECT_NE(process_in(running, uuid, "web1"), 0);
+  EXPECT_TRUE(told(uuid, port::LifecycleKind::started));
+
+  EXPECT_EQ(destroy(uuid).result, port::CallResult::done);
+  const auto gone = inspect();
+  EXPECT_TRUE(gone.reached);
+  EXPECT_EQ(state_in(gone, uuid), port::DomainState::absent);
+  EXPECT_EQ(process_in(gone, uuid, "web1"), 0);
+  EXPECT_TRUE(told(uuid, port::LifecycleKind::destroyed));
+}
+
+TEST_P(HypervisorContract, RefusesBrokenXmlWithAReasonAndLeavesNothing) {
+  for (const std::string& xml : {std::string("<domain type='qemu'><name>web1"), bench->refused_domain(uuid, "web1")}) {
+    const auto done = start(xml);
+    EXPECT_EQ(done.result, port::CallResult::failed) << xml;
+    EXPECT_NE(done.message, "") << xml;
+  }
+  const auto seen = inspect();
+  EXPECT_TRUE(seen.reached);
+  EXPECT_EQ(state_in(seen, uuid), port::DomainState::absent);
+  EXPECT_EQ(process_in(seen, uuid, "web1"), 0);
+}
+
+TEST_P(HypervisorContract, RefusesASecondStartAndLeavesTheFirstAsItIs) {
+  ASSERT_EQ(start(bench->domain(uuid, "web1")).result, port::CallResult::done);
+  const int pid = process_in(inspect(), uuid, "web1");
+  const auto again = start(bench->domain(uuid, "web1"));
+  EXPECT_EQ(again.result, port::CallResult::failed);
+  EXPECT_NE(again.message, "");
+  const auto seen = inspect();
+  EXPECT_EQ(state_in(seen, uuid), port::DomainState::running);
+  EXPECT_EQ(process_in(seen, uuid, "web1"), pid);
+}
+
+TEST_P(HypervisorContract, DestroyAndKillOfWhatIsAbsentAreDone) {
+  EXPECT_EQ(destroy(uuid).result, port::CallResult::done);
+  const auto call = next();
+  hypervisor().kill(call, uuid, "web1", kPatience);
+  EXPECT_EQ(answer(call).result, port::CallResult::done);
+}
+
+TEST_P(HypervisorContract, ShutdownAndResumeOfWhatIsAbsentFail) {
+  const auto shutdown = next();
+  hypervisor().shutdown(shutdown, uuid, kPatience);
+  EXPECT_EQ(answer(shutdown).result, port::CallResult::failed);
+  const auto resume = next();
+  hypervisor().resume(resume, uuid, kPatience);
+  EXPECT_EQ(answer(resume).result, port::CallResult::failed);
+}
+
+TEST_P(HypervisorContract, AProcessThatEndsByItselfIsToldAndGone) {
+  ASSERT_EQ(start(bench->domain(uuid, "web1")).result, port::CallResult::done);
+  bench->end_process(process_in(inspect(), uuid, "web1"));
+  EXPECT_TRUE(heard().first<port::Lifecycle>(
+      [&](const auto& event) {
+        return event.uuid == uuid &&
+               (event.kind == port::LifecycleKind::failed || event.kind == port::LifecycleKind::crashed);
+      },
+      kPatience));
+  EXPECT_TRUE(becomes(uuid, port::DomainState::absent));
+}
+
+TEST_P(HypervisorContract, ShutdownIsDoneOnceTheGuestWasAsked) {
+  ASSERT_EQ(start(bench->domain(uuid, "web1")).result, port::CallResult::done);
+  const auto is_off = [&](const port::Lifecycle& event) {
+    return event.uuid == uuid && event.kind == port::LifecycleKind::powered_off;
+  };
+  // A guest that is not up yet may miss the first.
+  bool off = false;
+  for (int i = 0; i < 10 && !off; ++i) {
+    const auto call = next();
+    hypervisor().shutdown(call, uuid, kPatience);
+    ASSERT_EQ(answer(call).result, port::CallResult::done);
+    if (!bench->obeys_shutdown()) break;
+    off = heard().first<port::Lifecycle>(is_off, 500ms).has_value();
+  }
+  EXPECT_EQ(off, bench->obeys_shutdown());
+  EXPECT_TRUE(becomes(uuid, off ? port::DomainState::absent : port::DomainState::running));
+}
+
+TEST_P(HypervisorContract, ResumesAPausedDomain) {
+  ASSERT_EQ(start(bench->domain(uuid, "web1")).result, port::CallResult::done);
+  bench->pause(uuid);
+  EXPECT_TRUE(told(uuid, port::LifecycleKind::paused));
+  EXPECT_TRUE(becomes(uuid, port::DomainState::paused));
+  const auto call = next();
+  hypervisor().resume(call, uuid, kPatience);
+  EXPECT_EQ(answer(call).result, port::CallResult::done);
+  EXPECT_TRUE(told(uuid, port::LifecycleKind::resumed));
+  EXPECT_TRUE(becomes(uuid, port::DomainState::running));
+}
+
+TEST_P(HypervisorContract, AHungLibvirtCostsItsCallersTheirTimeoutsAndNothingElse) {
+  ASSERT_EQ(start(bench->domain(uuid, "web1")).result, port::CallResult::done);
+  bench->freeze_libvirt();
+  const auto begin = std::chrono::steady_clock::now();
+  const auto unanswered = next();
+  hypervisor().start(unanswered, bench->domain(other_uuid, "web2"), 400ms);
+  const auto seen_call = next();
+  hypervisor().inspect(seen_call, 400ms);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 200ms) << "the caller was held up";
+
+  // `unknown` if it had gone out, `failed` if it had not and now never will.
+  const auto given_up = answer(unanswered).result;
+  EXPECT_NE(given_up, port::CallResult::done);
+  const auto seen =
+      heard().first<port::Inspected>([&](const auto& event) { return event.call == seen_call; }, kPatience);
+  const auto took = std::chrono::steady_clock::now() - begin;
+  EXPECT_GE(took, 390ms);
+  EXPECT_LT(took, 1500ms);
+  ASSERT_TRUE(seen);
+  EXPECT_FALSE(seen->reached);
+  EXPECT_TRUE(seen->domains.empty());
+  EXPECT_NE(process_in(*seen, uuid, "web1"), 0) << "processes are seen without libvirt";
+  bench->thaw_libvirt();
+  EXPECT_TRUE(becomes(uuid, port::DomainState::running));
+  const auto late = given_up == port::CallResult::failed ? port::DomainState::absent : port::DomainState::running;
+  EXPECT_TRUE(becomes(other_uuid, late));
+}
+
+TEST_P(HypervisorContract, KillsByPidWhileLibvirtHangs) {
+  ASSERT_EQ(start(bench->domain(uuid, "web1")).result, port::CallResult::done);
+  bench->freeze_libvirt();
+  const auto call = next();
+  hypervisor().kill(call, uuid, "web1", kPatience);
+  const auto done = answer(call);
+  EXPECT_EQ(done.result, port::CallResult::done) << done.message;
+  EXPECT_EQ(process_in(inspect(200ms), uuid, "web1"), 0);
+  bench->thaw_libvirt();
+  EXPECT_TRUE(becomes(uuid, port::DomainState::absent));
+}
+
+TEST_P(HypervisorContract, AStartThatWasGivenUpAndCompletesLateIsSeen) {
+  EXPECT_TRUE(inspect().reached);  // so that the call goes out on a connection that stands
+  bench->freeze_libvirt();
+  EXPECT_EQ(start(bench->domain(uuid, "web1"), 300ms).result, port::CallResult::unknown);
+  EXPECT_EQ(process_in(inspect(200ms), uuid, "web1"), 0);
+  bench->thaw_libvirt();
+  EXPECT_TRUE(told(uuid, port::LifecycleKind::started));
+  EXPECT_TRUE(becomes(uuid, port::DomainState::running));
+  EXPECT_NE(process_in(inspect(), uuid, "web1"), 0);
+  EXPECT_EQ(heard().count<port::CallDone>([&](const auto& event) { return event.call == CallId{2}; }), 1U);
+}
+
+TEST_P(HypervisorContract, ALibvirtThatIsKilledAndComesBackFindsItsDomainAgain) {
+  ASSERT_EQ(start(bench->domain(uuid, "web1")).result, port::CallResult::done);
+  const int pid = process_in(inspect(), uuid, "web1");
+  bench->kill_libvirt();
+  EXPECT_TRUE(heard().first<port::ConnectionLost>([](const auto&) { return true; }, kPatience));
+  const auto meanwhile = inspect();
+  EXPECT_FALSE(meanwhile.reached);
+  EXPECT_EQ(process_in(meanwhile, uuid, "web1"), pid);
+  const auto refused = start(bench->domain(other_uuid, "web2"));
+  EXPECT_EQ(refused.result, port::CallResult::failed) << "it was never sent";
+
+  bench->start_libvirt();
+  EXPECT_TRUE(heard().first<port::ConnectionBack>([](const auto&) { return true; }, kPatience));
+  EXPECT_TRUE(becomes(uuid, port::DomainState::running));
+  EXPECT_EQ(process_in(inspect(), uuid, "web1"), pid);
+  EXPECT_EQ(state_in(inspect(), other_uuid), port::DomainState::absent);
+}
+
+TEST_P(HypervisorContract, CallsBeyondWhatMayHangAreAnsweredInTimeToo) {
+  ASSERT_EQ(start(bench->domain(uuid, "web1")).result, port::CallResult::done);
+  bench->freeze_libvirt();
+  std::vector<CallId> calls;
+  for (int i = 0; i < 40; ++i) {
+    calls.push_back(next());
+    hypervisor().resume(calls.back(), uuid, 300ms);
+  }
+  for (const auto call : calls) EXPECT_NE(answer(call).result, port::CallResult::done);
+  bench->thaw_libvirt();
+  EXPECT_TRUE(becomes(uuid, port::DomainState::running));
+  for (const auto call : calls)
+    EXPECT_EQ(heard().count<port::CallDone>([&](const auto& event) { return event.call == call; }), 1U);
+}
+
+TEST_P(HypervisorContract, SeveralDomainsStartAtOnceAndEachCallIsAnsweredOnce) {
+  const std::vector<std::string> uuids{uuid, other_uuid, "aaaaaaaa-0000-4000-8000-000000000003"};
+  std::vector<CallId> calls;
+  for (std::size_t i = 0; i < uuids.size(); ++i) {
+    calls.push_back(next());
+    hypervisor().start(calls.back(), bench->domain(uuids[i], "web" + std::to_string(i)), kPatience);
+  }
+  for (const auto call : calls) EXPECT_EQ(answer(call).result, port::CallResult::done);
+  const auto seen = inspect();
+  for (const auto& id : uuids) EXPECT_EQ(state_in(seen, id), port::DomainState::running);
+  for (const auto call : calls)
+    EXPECT_EQ(heard().count<port::CallDone>([&](const auto& event) { return event.call == call; }), 1U);
+}
+
+}  // namespace haven::testing

@@ -1,0 +1,110 @@
+// The contract against the simulated hypervisor, in real time with short durations.
+#include <atomic>
+#include <thread>
+
+#include "adapter/libvirt/hypervisor_contract.hpp"
+#include "sim/hypervisor.hpp"
+
+namespace haven::testing {
+namespace {
+
+constexpr sim::HypervisorTimes kShort{
+    .call = 1ms, .start = 40ms, .appear = 20ms, .stop = 20ms, .destroy = 10ms, .kill = 10ms, .keepalive = 8s};
+
+// The port over the pure state: a thread that advances it whenever something is due.
+class RealTime final : public port::Hypervisor {
+ public:
+  explicit RealTime(port::HypervisorSink sink) : sink_(std::move(sink)), thread_([this] { run(); }) {}
+  ~RealTime() override {
+    with([this](auto&, Instant) { stopping_ = true; });
+    thread_.join();
+  }
+  void start(CallId call, const std::string& xml, Duration timeout) override {
+    with([&](auto& state, Instant now) { state.start(call, xml, timeout, now); });
+  }
+  void shutdown(CallId call, const std::string& uuid, Duration timeout) override {
+    with([&](auto& state, Instant now) { state.shutdown(call, uuid, timeout, now); });
+  }
+  void destroy(CallId call, const std::string& uuid, Duration timeout) override {
+    with([&](auto& state, Instant now) { state.destroy(call, uuid, timeout, now); });
+  }
+  void resume(CallId call, const std::string& uuid, Duration timeout) override {
+    with([&](auto& state, Instant now) { state.resume(call, uuid, timeout, now); });
+  }
+  void kill(CallId call, const std::string& uuid, const std::string& name, Duration timeout) override {
+    with([&](auto& state, Instant now) { state.kill(call, uuid, name, timeout, now); });
+  }
+  void inspect(CallId call, Duration timeout) override {
+    with([&](auto& state, Instant now) { state.inspect(call, timeout, now); });
+  }
+  void with(const std::function<void(sim::HypervisorState&, Instant)>& change) {
+    const std::lock_guard lock(mutex_);
+    change(state_, now());
+    changed_.notify_all();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static Instant now() { return {Clock::now().time_since_epoch()}; }
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      for (auto& event : state_.advance(now()).events) sink_(std::move(event));
+      const auto due = std::min(state_.next_due(), now() + 1h);
+      changed_.wait_until(lock, Clock::time_point(due.since_boot));
+    }
+  }
+
+  port::HypervisorSink sink_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  sim::HypervisorState state_{kShort};
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+class SimulatedBench final : public HypervisorBench {
+ public:
+  port::Hypervisor& hypervisor() override { return hypervisor_; }
+  Heard& heard() override { return heard_; }
+  std::string domain(const std::string& uuid, const std::string& name) override {
+    return "<domain type='qemu'><name>" + name + "</name><uuid>" + uuid + "</uuid></domain>";
+  }
+  std::string refused_domain(const std::string& uuid, const std::string& name) override {
+    hypervisor_.with([&](auto& state, Instant) { state.fail_starts(uuid, 1); });
+    return domain(uuid, name);
+  }
+  bool obeys_shutdown() override { return true; }
+  void freeze_libvirt() override {
+    hypervisor_.with([](auto& state, Instant now) { state.hang(now); });
+  }
+  void thaw_libvirt() override {
+    hypervisor_.with([](auto& state, Instant now) { state.go_on(now); });
+  }
+  void kill_libvirt() override {
+    hypervisor_.with([](auto& state, Instant now) { state.crash(now); });
+  }
+  void start_libvirt() override {
+    hypervisor_.with([](auto& state, Instant now) { state.come_back(now); });
+  }
+  void end_process(int pid) override {
+    hypervisor_.with([pid](auto& state, Instant now) {
+      for (const auto& process : state.processes())
+        if (process.pid == pid) state.end_process(process.uuid, now);
+    });
+  }
+  void pause(const std::string& uuid) override {
+    hypervisor_.with([&](auto& state, Instant now) { state.pause_guest(uuid, false, now); });
+  }
+
+ private:
+  Heard heard_;
+  RealTime hypervisor_{heard_.sink()};
+};
+
+INSTANTIATE_TEST_SUITE_P(Every, HypervisorContract,
+                         ::testing::Values(NamedBench{"Simulated", [] { return std::make_unique<SimulatedBench>(); }}),
+                         bench_name);
+
+}  // namespace
+}  // namespace haven::testing
