@@ -40,18 +40,21 @@ std::int64_t free_of(const Trial& trial, std::size_t host, Amount amount) {
   return amount == &Block::memory_mib ? trial.free_memory_mib(host) : trial.free_vcpus(host);
 }
 
-// What a filling takes little of: blocks, so that the small ones stay for later; or the other amount.
-enum class Price { blocks, other_amount };
+// How a host begins to be filled: with nothing, or with a share of large and small alike, so that what is hungry for
+// the other amount is not left for the last hosts.
+enum class Start { empty, even_share };
+constexpr double kEvenShare = 0.75;
 
 class Filling {
  public:
-  Filling(const Blocks& blocks, Price price, std::vector<std::size_t>& where, std::int64_t& steps)
-      : blocks_(blocks), price_(price), amounts_(scarcity_of(blocks)), trial_(blocks), where_(where), steps_(steps) {}
+  Filling(const Blocks& blocks, Start start, std::vector<std::size_t>& where, std::int64_t& steps)
+      : blocks_(blocks), start_(start), amounts_(scarcity_of(blocks)), trial_(blocks), where_(where), steps_(steps) {}
 
   bool run(const std::vector<std::size_t>& hardest_first);
 
  private:
   bool put_where_least_is_left(std::size_t block);
+  void deal_even_share(std::size_t host);
   bool fill(std::size_t host);
   void put(std::size_t block, std::size_t host) {
     trial_.put(block, host);
@@ -63,7 +66,7 @@ class Filling {
   }
 
   const Blocks& blocks_;
-  const Price price_;
+  const Start start_;
   const Scarcity amounts_;
   Trial trial_;
   std::vector<std::size_t>& where_;
@@ -112,31 +115,50 @@ bool Filling::run(const std::vector<std::size_t>& hardest_first) {
          std::all_of(last.begin(), last.end(), [&](std::size_t b) { return put_where_least_is_left(b); });
 }
 
-// Of all subsets of what is left one that takes most of the scarce amount; of these the one of the least price.
+void Filling::deal_even_share(std::size_t host) {
+  std::int64_t need = 0;
+  for (const auto b : loose_) need += blocks_.blocks[b].*amounts_.scarce;
+  const auto free = free_of(trial_, host, amounts_.scarce);
+  const auto least_free = free - static_cast<std::int64_t>(static_cast<double>(free) * kEvenShare);
+  const auto stride = static_cast<std::size_t>(need / std::max<std::int64_t>(free, 1) + 1);
+  std::vector<std::size_t> left;
+  for (std::size_t i = 0; i < loose_.size(); ++i) {
+    const auto after = free_of(trial_, host, amounts_.scarce) - blocks_.blocks[loose_[i]].*amounts_.scarce;
+    if (i % stride == stride / 2 && after >= least_free && trial_.may_stand(loose_[i], host))
+      put(loose_[i], host);
+    else
+      left.push_back(loose_[i]);
+  }
+  loose_ = std::move(left);
+}
+
+// Of all subsets of what is left one that takes most of the scarce amount; of these one of the fewest blocks: small
+// ones are kept for later.
 bool Filling::fill(std::size_t host) {
+  if (start_ == Start::even_share) deal_even_share(host);
+  if (loose_.empty()) return true;
   std::int64_t unit = 0;
   for (const auto b : loose_) unit = std::gcd(unit, blocks_.blocks[b].*amounts_.scarce);
   const auto units = static_cast<std::size_t>(free_of(trial_, host, amounts_.scarce) / unit) + 1;
   if (units > kMaxCells / loose_.size()) return false;
   steps_ -= static_cast<std::int64_t>(units * loose_.size());
-  constexpr auto kNever = std::numeric_limits<std::int64_t>::max();
-  std::vector<std::int64_t> price(units, kNever);
+  constexpr auto kUnreached = std::numeric_limits<std::size_t>::max();
+  std::vector<std::size_t> fewest(units, kUnreached);
   std::vector<std::int64_t> other(units, 0);
-  price[0] = 0;
+  fewest[0] = 0;
   std::vector<std::vector<bool>> taken(loose_.size(), std::vector<bool>(units, false));
   for (std::size_t i = 0; i < loose_.size(); ++i) {
     const auto& block = blocks_.blocks[loose_[i]];
     const auto size = static_cast<std::size_t>(block.*amounts_.scarce / unit);
-    const auto own = price_ == Price::blocks ? 1 : block.*amounts_.other;
     for (auto u = units; u-- > size;)
-      if (price[u - size] != kNever && price[u - size] + own < price[u]) {
-        price[u] = price[u - size] + own;
+      if (fewest[u - size] != kUnreached && fewest[u - size] + 1 < fewest[u]) {
+        fewest[u] = fewest[u - size] + 1;
         other[u] = other[u - size] + block.*amounts_.other;
         taken[i][u] = true;
       }
   }
   auto u = units - 1;
-  while (price[u] == kNever || other[u] > free_of(trial_, host, amounts_.other)) --u;
+  while (fewest[u] == kUnreached || other[u] > free_of(trial_, host, amounts_.other)) --u;
   std::vector<std::size_t> left;
   for (auto i = loose_.size(); i-- > 0;) {
     if (!taken[i][u]) {
@@ -154,8 +176,8 @@ bool Filling::fill(std::size_t host) {
 
 bool pack_by_filling(const Blocks& blocks, const std::vector<std::size_t>& hardest_first,
                      std::vector<std::size_t>& where, std::int64_t& steps) {
-  return Filling(blocks, Price::blocks, where, steps).run(hardest_first) ||
-         Filling(blocks, Price::other_amount, where, steps).run(hardest_first);
+  return Filling(blocks, Start::empty, where, steps).run(hardest_first) ||
+         Filling(blocks, Start::even_share, where, steps).run(hardest_first);
 }
 
 }  // namespace haven

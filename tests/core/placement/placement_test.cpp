@@ -198,7 +198,7 @@ TEST(Placement, OpensATogetherSetOnlyWhereAllOfItFits) {
   EXPECT_THAT(
       ask.refusals("app"),
       ElementsAre("h1: together: app and db do not all fit with app here: they need 3072 MiB and 2 vCPU in all, "
-                  "2560 MiB and 64 vCPU are free on h1"));
+                  "2560 MiB and 63 vCPU are free on h1"));
   spec.resources[1].state = DesiredState::stopped;
   spec.hosts[1].memory = {1024};
   EXPECT_EQ(Ask(spec).booked("x", "h1").host_for("app"), "h1") << "what is not started needs no room";
@@ -221,6 +221,12 @@ TEST(Placement, LeavesRoomForTheRestOfASetThatRuns) {
                   {together({"first", "small", "big"}, FailureDomain::rack)}));
   ask.booked("first", "h3");
   EXPECT_EQ(ask.host_for("small"), "h2");
+}
+
+TEST(Placement, LetsTheRestOfASetFollowWhoMoves) {
+  Ask ask(cluster({host("h1", 1024), host("h2", 4096)}, {vm("app", 1024), vm("db", 1024)}, {together({"app", "db"})}));
+  ask.booked("app", "h1");
+  EXPECT_EQ(ask.host_for("app"), "h2") << "db has no room on h1";
 }
 
 TEST(Placement, RefusesEverywhereWhileASetStandsInTwoPlaces) {

@@ -13,7 +13,7 @@ namespace {
 using dumb::Where;
 
 // Draws many clusters for each of RapidCheck's runs: a run costs more than a small cluster.
-constexpr int kClustersPerRun = 8;
+constexpr int kClustersPerRun = 40;
 
 std::vector<std::string> domains_in_order(const Spec& spec) {
   std::vector<std::string> names;
@@ -101,7 +101,6 @@ RC_GTEST_PROP(AdmissionProperty, EqualsTryingEverything, ()) {
     RC_ASSERT(answer.max_losses == expected.max_losses);
     RC_ASSERT(answer.unprotected == expected.unprotected);
     RC_ASSERT(answer.reasons.empty() == answer.admitted);
-    RC_TAG(answer.admitted ? "admitted" : "refused", answer.max_losses);
   }
 }
 

@@ -2,11 +2,12 @@
 #include <rapidcheck/gtest.h>
 
 #include "core/placement/packing.hpp"
+#include "placement/small_cluster_gen.hpp"
 
 namespace haven {
 namespace {
 
-int between(int low, int high) { return *rc::gen::inRange(low, high + 1); }
+using dumb::between;
 
 bool breaks_nothing(const PackingProblem& problem, const Packing& packing) {
   auto hosts = problem.hosts;

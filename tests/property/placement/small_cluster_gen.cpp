@@ -3,9 +3,11 @@
 #include <sstream>
 
 namespace haven::dumb {
+
+int between(int low, int high) { return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange(low, high + 1)); }
+
 namespace {
 
-int between(int low, int high) { return *rc::gen::inRange(low, high + 1); }
 bool one_in(int n) { return between(1, n) == n; }
 
 template <class T>

@@ -14,6 +14,9 @@ namespace haven::dumb {
 
 using Where = std::multimap<std::string, std::string>;  // resource -> host, as often as it is booked
 
+// Both ends included, evenly: RapidCheck's own ranges start out narrow.
+int between(int low, int high);
+
 // 1 to `hosts` hosts, 1 to `vms` VMs, few rules, tight enough that about half of the questions are answered by no.
 Spec any_spec(int hosts, int vms);
 std::string described(const Spec& spec);
