@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <csignal>
 #include <cstring>
@@ -202,6 +203,17 @@ tl::expected<std::vector<VmProcess>, std::string> find_vm_processes(const std::s
 
 bool belongs_to(const VmProcess& process, const std::string& uuid, const std::string& name) {
   return process.uuid.empty() ? !name.empty() && process.name == name : process.uuid == uuid;
+}
+
+bool container_has_initctl(const std::string& proc_path, const std::string& uuid) {
+  const auto processes = find_vm_processes(proc_path);
+  if (!processes) return false;
+  const auto init = std::ranges::find(*processes, uuid, &VmProcess::uuid);
+  if (init == processes->end()) return false;
+  const fs::path root = fs::path(proc_path) / std::to_string(init->pid) / "root";
+  std::error_code error;
+  return std::ranges::any_of(std::array{"run/initctl", "dev/initctl", "etc/.initctl"},
+                             [&](const char* pipe) { return fs::is_fifo(fs::symlink_status(root / pipe, error)); });
 }
 
 tl::expected<void, std::string> kill_vm_processes(const std::string& proc_path, const std::string& uuid,
