@@ -25,7 +25,7 @@ def ask(state, request):
 def main():
     state, host, verb, what, *value = sys.argv[1:]
     if (verb, what) == ("get", "power"):
-        print("power:1" if ask(state, {"do": "power?", "host": host})["on"] else "power:0")
+        print("power:1" if ask(state, {"do": "power?", "host": host, "from": "bmc"})["on"] else "power:0")
     elif (verb, what) == ("get", "boot"):
         print("boot:default")
     elif (verb, what) == ("set", "power"):

@@ -14,8 +14,8 @@ import layout
 
 _MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "button", "evdev")
 # What the guest has no use for costs it time at each boot.
-COMMAND_LINE = ("console=ttyS0 quiet panic=1 no_timer_check nokaslr mitigations=off lsm=landlock ipv6.disable=1 audit=0 "
-                "8250.nr_uarts=1 cryptomgr.notests rcupdate.rcu_expedited=1 tsc=reliable")
+COMMAND_LINE = ("console=ttyS0 quiet panic=1 no_timer_check nokaslr mitigations=off lsm=landlock ipv6.disable=1 "
+                "audit=0 8250.nr_uarts=1 cryptomgr.notests rcupdate.rcu_expedited=1 tsc=reliable")
 
 
 class GuestImageError(Exception):

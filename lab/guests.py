@@ -39,6 +39,7 @@ def address_of(name):
 def domain(lab, number):
     """Its disk is marked shareable: QEMU's own lock on the image would hide a second run of Haven's making."""
     name = f"web{number}"
+    options = f"lab.name={name} lab.ip={layout.guest_address(number)}/{layout.MAIN_BITS}"
     return f"""<domain type='qemu'>
   <name>{name}</name>
   <uuid>{uuid_of(lab, number)}</uuid>
@@ -48,7 +49,7 @@ def domain(lab, number):
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>{layout.SHARED}/boot/kernel</kernel>
     <initrd>{layout.SHARED}/boot/initramfs</initrd>
-    <cmdline>{guest_image.COMMAND_LINE} lab.name={name} lab.ip={layout.guest_address(number)}/{layout.MAIN_BITS}</cmdline>
+    <cmdline>{guest_image.COMMAND_LINE} {options}</cmdline>
   </os>
   <features><acpi/><tcg><tb-cache unit='MiB'>32</tb-cache></tcg></features>
   <cpu mode='custom' match='exact' check='none'><model fallback='forbid'>qemu64</model></cpu>

@@ -28,6 +28,7 @@ class Host:
         self._pidfd = None
         self.boots = 0
         self.cut_at_ms = None  # monotonic: when its power was last cut
+        self.bmc_asked_at_ms = None  # and when its BMC was first asked for it since
 
     def powered(self):
         """The truth: whether the first process of the host exists. It ends after every other one of the host."""
@@ -60,7 +61,7 @@ class Host:
         """Power loss: its cables go first, so that no packet tells of its death; then everything at once."""
         if not self.powered():
             return
-        self.cut_at_ms = int(time.monotonic() * 1000)
+        self.cut_at_ms, self.bmc_asked_at_ms = int(time.monotonic() * 1000), None
         network.pull_cables(self.name)
         self._signal(signal.SIGKILL)
         if self.hung:

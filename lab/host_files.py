@@ -9,8 +9,8 @@ import stat
 import layout
 
 # Secrets of the machine, and what only its own services read.
-_LEFT_OUT = {"shadow", "shadow-", "gshadow", "gshadow-", "ssh", "sudoers", "sudoers.d", "libvirt", "haven", "machine-id",
-             "hostname", "default", "systemd", "cron.d", "cron.daily"}
+_LEFT_OUT = {"shadow", "shadow-", "gshadow", "gshadow-", "ssh", "sudoers", "sudoers.d", "libvirt", "haven",
+             "machine-id", "hostname", "default", "systemd", "cron.d", "cron.daily"}
 _VAR = ("lib/libvirt", "lib/haven", "lib/etcd", "log/libvirt", "log/haven", "cache/libvirt", "spool", "tmp")
 _DAEMON = {"nice": -10, "oom_score_adj": -900}  # above any guest: their processes have 0
 
@@ -130,8 +130,8 @@ def _init_toml(lab, number):
     if lab["engine"] == "etcd" and number in etcd_members(lab["hosts"]):
         services.append({"name": "etcd", "command": _etcd_command(lab, number), "log": "/var/log/etcd.log", **_DAEMON})
     if "havend" in lab["programs"]:
-        services.append({"name": "havend", "command": [f"{layout.HAVEN_BIN}/havend", "--config", "/etc/haven/havend.toml"],
-                         "log": "/var/log/haven/havend.log", "stop_signal": "PWR", "stop_timeout_ms": 60000, **_DAEMON})
+        services.append({"name": "havend", "log": "/var/log/haven/havend.log", "stop_signal": "PWR", "stop_timeout_ms": 60000, **_DAEMON,
+                         "command": [f"{layout.HAVEN_BIN}/havend", "--config", "/etc/haven/havend.toml"]})
     text = ""
     for service in services:
         text += "[[service]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in service.items()) + "\n"

@@ -20,8 +20,8 @@ from chassis import ask
 
 UP_SECONDS = 60.0
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_TOOLS = ("ip", "unshare", "nsenter", "libvirtd", "virsh", "qemu-system-x86_64", "ipmi_sim", "fence_ipmilan", "ipmitool",
-          "etcd", "etcdctl", "cpio", "modprobe", "strip")
+_TOOLS = ("ip", "unshare", "nsenter", "libvirtd", "virsh", "qemu-system-x86_64", "ipmi_sim", "fence_ipmilan",
+          "ipmitool", "etcd", "etcdctl", "modprobe", "strip")
 
 
 class LabError(Exception):
@@ -41,8 +41,14 @@ def check_machine():
         raise LabError(f"this machine does not let root make namespaces: {probe.stderr.strip()}")
     absent = [name for name, place in layout.LAB_PROGRAMS.items() if layout.built(place) is None]
     if absent:
-        raise LabError(f"not built in {layout.build_folder()}: {', '.join(absent)}; build first (cmake --preset release "
-                       "&& cmake --build --preset release) or set HAVEN_BUILD")
+        raise LabError(f"not built in {layout.build_folder()}: {', '.join(absent)}; build first (cmake --preset "
+                       "release && cmake --build --preset release) or set HAVEN_BUILD")
+
+
+def check_haven():
+    absent = [name for name, place in layout.HAVEN_PROGRAMS.items() if layout.built(place) is None]
+    if absent:
+        raise LabError(f"not built in {layout.build_folder()}: {', '.join(absent)}")
 
 
 def describe(name, hosts, single):

@@ -54,7 +54,9 @@ class Processes:
             guest = guests.guest_of(pid)
             if guest is None:
                 self._plain.setdefault(pid, now)
-            elif _runs_emulator(pid):
+                continue
+            self._plain.pop(pid, None)
+            if _runs_emulator(pid):
                 self._began(pid, guest)
 
     def _began(self, pid, guest):

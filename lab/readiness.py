@@ -26,8 +26,9 @@ def services(lab, host):
     number = int(host[1:])
     found = {"libvirtd": _answers(lab, host, ["virsh", "-q", "list"])}
     if lab["engine"] == "etcd" and number in host_files.etcd_members(lab["hosts"]):
-        found["etcd"] = _answers(lab, host, ["env", "ETCDCTL_API=3", "etcdctl", "--dial-timeout=2s",
-                                             f"--endpoints=http://{layout.host_address(number)}:2379", "endpoint", "health"])
+        endpoint = f"--endpoints=http://{layout.host_address(number)}:2379"
+        found["etcd"] = _answers(lab, host, ["env", "ETCDCTL_API=3", "etcdctl", "--dial-timeout=2s", endpoint,
+                                             "endpoint", "health"])
     if "havend" in lab["programs"]:
         found["havend"] = _answers(lab, host, ["haven", "status", "--json"]) or _runs(lab, host, "havend")
     return found
@@ -45,7 +46,8 @@ def bmc(lab, host):
     """What the host's BMC says: "on", "off", or "silent"."""
     number = int(host[1:])
     command = inside.switch_command(lab, ["ipmitool", "-I", "lanplus", "-H", layout.bmc_address(number), "-U",
-                                          layout.BMC_USER, "-E", "-C", "3", "-N", "1", "-R", "2", "chassis", "power", "status"])
+                                          layout.BMC_USER, "-E", "-C", "3", "-N", "1", "-R", "2", "chassis", "power",
+                                          "status"])
     try:
         shown = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_SECONDS, check=False,
                                stdin=subprocess.DEVNULL,
@@ -65,7 +67,8 @@ def silent_parts(lab, host, state):
 
 def learn_emulator(lab, host):
     """Has libvirtd ask the emulator what it can do, which takes a second and would else delay the first start."""
-    return _answers(lab, host, ["virsh", "-q", "domcapabilities", "--virttype", "qemu", "--emulatorbin", layout.EMULATOR])
+    return _answers(lab, host, ["virsh", "-q", "domcapabilities", "--virttype", "qemu", "--emulatorbin",
+                                layout.EMULATOR])
 
 
 def wait(lab, seconds=READY_SECONDS):
@@ -77,7 +80,8 @@ def wait(lab, seconds=READY_SECONDS):
             states = ask(lab["state"], {"do": "status"})["hosts"]
             silent = sum(threads.map(lambda host: silent_parts(lab, host, states[host]), hosts), [])
             if not silent:
-                return [host for host, good in zip(hosts, threads.map(lambda h: learn_emulator(lab, h), hosts)) if not good]
+                learnt = threads.map(lambda host: learn_emulator(lab, host), hosts)
+                return [f"{host} emulator" for host, good in zip(hosts, learnt) if not good]
             if time.monotonic() > deadline or not processes.lives(lab["pid"]):
                 return silent
             time.sleep(0.1)  # several programs in several hosts: no one event tells

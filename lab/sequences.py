@@ -40,5 +40,6 @@ def double_runs(lanes):
             found.append(f"boot {boot} saw another boot write {lane['overlaps']} times")
         before = lanes.get(boot - 1)
         if before and before["sequence"] > lane["before"]:
-            found.append(f"boot {boot - 1} wrote up to {before['sequence']} though boot {boot} began at {lane['before']}")
+            found.append(f"boot {boot - 1} wrote up to {before['sequence']} though boot {boot} began at "
+                         f"{lane['before']}")
     return found

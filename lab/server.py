@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import traceback
 
 import bmc
@@ -115,6 +116,8 @@ class Server:
         host = self.hosts.get(request["host"])
         if host is None:
             raise ValueError(f"no host {request['host']}: there are {', '.join(self.hosts)}")
+        if request.get("from") == "bmc" and host.bmc_asked_at_ms is None:
+            host.bmc_asked_at_ms = int(time.monotonic() * 1000)
         orders = {"power?": lambda: None, "on": host.power_on, "crash": host.crash, "shutdown": host.shut_down,
                   "reboot": lambda: host.shut_down(reboot=True),
                   "cut": lambda: host.set_network(False), "heal": lambda: host.set_network(True),
@@ -126,7 +129,7 @@ class Server:
 
     def _describe(self, host):
         return {"on": host.powered(), "cut": host.cut, "hung": host.hung, "pid": host.pid, "boots": host.boots,
-                "cut_at_ms": host.cut_at_ms}
+                "cut_at_ms": host.cut_at_ms, "bmc_asked_at_ms": host.bmc_asked_at_ms}
 
 
 def main():

@@ -1,0 +1,76 @@
+"""The observer's report, folded: which QEMU runs where, which page answers, and when that last changed."""
+
+import json
+import os
+import queue
+import subprocess
+import threading
+
+import inside
+import mounts
+
+_OBSERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "observer.py")
+
+
+class Outside:
+    """Live for as long as the `with` block. Feed it by wait()."""
+
+    def __init__(self, lab):
+        self.guests = {name: {"host": None, "pid": None, "boot": None, "run_ms": None, "answer_ms": None}
+                       for name in lab["guests"]}
+        self.doubles = []     # {"guest", "hosts", "t"}
+        self.ended = False    # the observer itself is gone
+        self._events = queue.Queue()
+        self._lab = lab
+
+    def __enter__(self):
+        self._process = subprocess.Popen(
+            inside.switch_command(self._lab, ["/usr/bin/python3", _OBSERVER, self._lab["state"]]),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, preexec_fn=mounts.die_with_parent)
+        threading.Thread(target=self._read, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.wait()
+
+    def _read(self):
+        for line in self._process.stdout:
+            self._events.put(json.loads(line))
+        self._events.put(None)
+
+    def wait(self, seconds):
+        """Takes in what happens within so many seconds, returning at the first change; the changes."""
+        changes = []
+        try:
+            changes.append(self._events.get(timeout=seconds))
+            while True:
+                changes.append(self._events.get_nowait())
+        except queue.Empty:
+            pass
+        for change in changes:
+            self._fold(change)
+        return changes
+
+    def _fold(self, event):
+        if event is None:
+            self.ended = True
+            return
+        guest, kind = self.guests[event["guest"]], event["kind"]
+        if kind == "run":
+            guest.update(host=event["host"], pid=event["pid"], run_ms=event["t"])
+        elif kind == "halt" and guest["pid"] == event["pid"]:
+            guest.update(host=None, pid=None)
+        elif kind == "answer":
+            guest.update(boot=event["boot"], answer_ms=event["t"])
+        elif kind == "silent":
+            guest.update(boot=None)
+        elif kind == "double":
+            self.doubles.append(event)
+
+    def answering(self):
+        return [name for name, guest in self.guests.items() if guest["boot"] and guest["host"]]
+
+    def on(self, host):
+        """Guests whose QEMU runs on that host."""
+        return [name for name, guest in self.guests.items() if guest["host"] == host]
