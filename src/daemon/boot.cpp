@@ -128,13 +128,21 @@ std::string random_id() {
 
 OrWhy<Incarnation> incarnation(const std::string& run_dir) {
   const std::string path = run_dir + "/incarnation";
+  const std::string boot = first_line("/proc/sys/kernel/random/boot_id");
   if (::access(path.c_str(), F_OK) == 0) {
-    const std::string id = first_line(path);
+    const auto kept = read_file(path);
+    if (!kept) return tl::unexpected(kept.error());
+    const std::string id = kept->substr(0, kept->find('\n'));
     if (!codec::is_hex32(id)) return tl::unexpected(path + ": is no incarnation (32 hex digits)");
-    return Incarnation(id);
+    if (*kept == id + "\n" + boot + "\n") return Incarnation(id);
+    // A run_dir that outlives the boot: what it says is about another incarnation.
+    std::error_code error;
+    fs::remove(run_dir + "/machine", error);
+    if (!error) fs::remove_all(run_dir + "/released", error);
+    if (error) return tl::unexpected(run_dir + ": " + error.message());
   }
   const std::string id = random_id();
-  if (auto done = replace_file(path, id + "\n"); !done) return tl::unexpected(done.error());
+  if (auto done = replace_file(path, id + "\n" + boot + "\n"); !done) return tl::unexpected(done.error());
   return Incarnation(id);
 }
 
@@ -159,6 +167,7 @@ OrWhy<void> note_release(const std::string& run_dir, const NoteRelease& note) {
 
 OrWhy<std::vector<NoteRelease>> noted_releases(const std::string& run_dir) {
   const std::string folder = run_dir + "/released";
+  if (auto made = make_folder(folder, 0700); !made) return tl::unexpected(made.error());
   std::vector<NoteRelease> notes;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {

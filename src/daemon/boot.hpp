@@ -41,7 +41,7 @@ class SingleInstance {
 // 32 hex digits of the kernel's randomness.
 [[nodiscard]] std::string random_id();
 
-// The same for every havend of this boot; drawn by the first.
+// The same for every havend of this boot; drawn by the first. To be called before the other things that are kept.
 [[nodiscard]] OrWhy<Incarnation> incarnation(const std::string& run_dir);
 
 // What this boot's first havend found: later ones say the same, whatever answers then. `libvirt_uuid` is empty where

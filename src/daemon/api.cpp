@@ -1,0 +1,153 @@
+#include "daemon/api.hpp"
+
+#include <grp.h>
+#include <httplib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace haven::daemon {
+namespace {
+
+constexpr time_t kReadTimeout_s = 10;
+
+// httplib's own pool takes any number; this one holds the accepting thread up instead.
+class BoundedPool final : public httplib::TaskQueue {
+ public:
+  BoundedPool() {
+    for (std::size_t i = 0; i < Api::kThreads; ++i) {
+      threads_.emplace_back([this] { serve(); });
+    }
+  }
+  void enqueue(std::function<void()> task) override {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_.size() < Api::kMostWaiting || ending_; });
+    waiting_.push_back(std::move(task));
+    changed_.notify_all();
+  }
+  void shutdown() override {
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+      changed_.notify_all();
+    }
+    for (auto& thread : threads_) thread.join();
+  }
+
+ private:
+  void serve() {
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return !waiting_.empty() || ending_; });
+      if (waiting_.empty()) return;
+      const auto task = std::move(waiting_.front());
+      waiting_.pop_front();
+      changed_.notify_all();
+      lock.unlock();
+      task();
+    }
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> waiting_;
+  bool ending_ = false;
+  std::vector<std::thread> threads_;
+};
+
+Service::Query query_of(const httplib::Request& request) {
+  Service::Query query;
+  for (const auto& [key, value] : request.params) query.emplace(key, value);
+  return query;
+}
+
+void give(httplib::Response& response, const Answer& answer) {
+  response.status = static_cast<int>(answer.code);
+  response.set_content(answer.body, "application/json");
+}
+
+void route(httplib::Server& server, Service& service) {
+  using Request = httplib::Request;
+  using Response = httplib::Response;
+  server.Get("/v1/status", [&](const Request&, Response& r) { give(r, service.status()); });
+  server.Get("/v1/journal", [&](const Request& q, Response& r) { give(r, service.journal(query_of(q))); });
+  server.Get("/v1/spec", [&](const Request&, Response& r) { give(r, service.spec()); });
+  server.Get("/v1/domain", [&](const Request& q, Response& r) { give(r, service.domain(query_of(q))); });
+  server.Post("/v1/apply", [&](const Request& q, Response& r) { give(r, service.apply(q.body)); });
+  server.Post("/v1/operator", [&](const Request& q, Response& r) { give(r, service.operate(q.body)); });
+  server.set_error_handler([](const Request& q, Response& r) {
+    if (!r.body.empty()) return;
+    const int status = r.status;
+    const bool unknown = status == 404;
+    give(r,
+         error_answer(unknown ? Code::not_found : Code::bad_request,
+                      unknown         ? "no such place"
+                      : status == 413 ? "the request is too large"
+                                      : "no valid request",
+                      q.path, unknown ? "/v1/status, /v1/journal, /v1/spec, /v1/domain, /v1/apply, /v1/operator" : ""));
+    r.status = status;
+  });
+  // An exception here is a defect of ours; the one who asked is told so, and havend lives on.
+  server.set_exception_handler([](const Request& q, Response& r, const std::exception_ptr&) {
+    give(r, error_answer(Code::unavailable, "havend failed on this request", q.path, ""));
+    r.status = 500;
+  });
+}
+
+}  // namespace
+
+struct Api::Inside {
+  httplib::Server server;
+  std::atomic<bool> ended{false};
+  std::thread thread;
+  std::string path;
+};
+
+Api::Api(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
+
+tl::expected<std::unique_ptr<Api>, std::string> Api::listen(const std::string& path, Service& service) {
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) return tl::unexpected(path + ": too long for a socket");
+  auto inside = std::make_unique<Inside>();
+  inside->path = path;
+  httplib::Server& server = inside->server;
+  server.set_address_family(AF_UNIX);
+  server.new_task_queue = [] { return new BoundedPool; };
+  server.set_payload_max_length(kMostBytes);
+  server.set_keep_alive_max_count(1);
+  server.set_read_timeout(kReadTimeout_s);
+  server.set_write_timeout(kReadTimeout_s);
+  route(server, service);
+  ::unlink(path.c_str());
+  if (!server.bind_to_port(path, 80)) return tl::unexpected(path + ": " + std::strerror(errno));
+  // Between bind and here the usual umask lets nobody but root connect.
+  const group* haven = ::getgrnam("haven");
+  if ((haven != nullptr && ::chown(path.c_str(), static_cast<uid_t>(-1), haven->gr_gid) < 0) ||
+      ::chmod(path.c_str(), 0660) < 0) {
+    return tl::unexpected(path + ": " + std::strerror(errno));
+  }
+  inside->thread = std::thread([inside = inside.get()] {
+    inside->server.listen_after_bind();
+    inside->ended = true;
+  });
+  return std::unique_ptr<Api>(new Api(std::move(inside)));
+}
+
+Api::~Api() {
+  // stop() does nothing before the thread has begun to serve.
+  while (!inside_->server.is_running() && !inside_->ended) std::this_thread::yield();
+  inside_->server.stop();
+  inside_->thread.join();
+  ::unlink(inside_->path.c_str());
+}
+
+}  // namespace haven::daemon

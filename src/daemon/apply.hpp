@@ -1,0 +1,83 @@
+// `haven apply` at havend's end: everything is judged again here, then stored as one transaction.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/spec.hpp"
+#include "daemon/runtime.hpp"
+#include "daemon/spec_store.hpp"
+#include "file/diff.hpp"
+#include "file/error.hpp"
+#include "port/fence_device.hpp"
+
+namespace haven::daemon {
+
+struct ApplyRequest {
+  std::string file_name;                       // as the operator called it
+  std::string text;                            // of the cluster file
+  std::map<std::string, std::string> domains;  // domain XML: path as the parser asks for it -> text
+  std::optional<Revision> seen;                // what it is to replace; absent: whatever is there
+  bool dry_run = false;                        // judge and compare only
+};
+
+// What speaks against it; nothing was stored. An error's `file` is empty where no place in the file is to blame.
+struct Refusal {
+  enum class Kind {
+    bad_input,  // the file, or what it names, is wrong
+    refused,    // the cluster will not have it, now
+  };
+  Kind kind = Kind::refused;
+  std::vector<file::FileError> errors;
+};
+
+struct ApplyResult {
+  bool changed = false;  // false: it is stored like this already (or would be)
+  std::vector<file::DiffLine> changes;
+  std::vector<std::string> warnings;  // what the operator should know and may want
+  Revision seen;                      // of what it was compared with; 0: nothing was ever applied
+};
+
+class Applier {
+ public:
+  struct Limits {
+    Duration validate = 10s;  // for one agent's metadata
+    Duration commit = 10s;    // for one transaction
+    Duration settle = 3s;     // for havend itself to see what was stored
+  };
+  // `single_host`: the engine serves this host alone.
+  Applier(Runtime& runtime, port::FenceDevice& fence, HostName host, bool single_host);
+
+  // Blocks; one at a time.
+  [[nodiscard]] tl::expected<ApplyResult, Refusal> apply(const ApplyRequest& request);
+
+ private:
+  // What the cluster is now, as far as a new file must fit it.
+  struct Present {
+    bool listed = false;
+    std::string cluster;
+    std::string ambiguity;
+    codec::StoredSpec stored;
+    std::vector<Host> capacities;                 // hosts as they reported themselves
+    std::map<ResourceName, std::string> running;  // uuid of what is claimed or runs
+  };
+  [[nodiscard]] tl::expected<Present, Refusal> present();
+  void judge(Spec& spec, const Present& present, Refusal& refusal, std::vector<std::string>& warnings);
+  [[nodiscard]] tl::expected<Revision, Refusal> store(const codec::CutDocument& cut, const std::string& cluster,
+                                                      const Present& present, Revision seen);
+  void settle(Revision at);
+
+  std::mutex one_at_a_time_;
+  Runtime& runtime_;
+  port::FenceDevice& fence_;
+  HostName host_;
+  bool single_host_;
+  Limits limits_;
+};
+
+}  // namespace haven::daemon

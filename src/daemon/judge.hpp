@@ -1,0 +1,27 @@
+// What the file's own parser cannot see: disks, fence agents, and whether everything fits what the hosts really have.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/model/spec.hpp"
+#include "file/error.hpp"
+#include "port/fence_device.hpp"
+
+namespace haven::daemon {
+
+// Every finding names what it is about and what would be right; `file` is left empty.
+using Findings = std::vector<file::FileError>;
+
+// Missing disks and boot files of what may run on `here`, and caches that a failover would lose (PROTOCOL C7).
+[[nodiscard]] Findings judge_domains(const Spec& spec, const HostName& here);
+// By each agent's own metadata; equal devices once.
+[[nodiscard]] Findings judge_fencing(const Spec& spec, port::FenceDevice& fence, Duration timeout);
+// Capacities that the file leaves out, from what the hosts reported (`known`).
+void fill_capacities(Spec& spec, const std::vector<Host>& known);
+// Resources that fit no host that they may run on. A host of unknown capacity may have room.
+[[nodiscard]] Findings judge_capacity(const Spec& spec);
+// Why the promise to survive `reserve` losses would not hold; empty: it holds, or a capacity is not known.
+[[nodiscard]] std::vector<std::string> judge_admission(const Spec& spec);
+
+}  // namespace haven::daemon

@@ -1,0 +1,256 @@
+#include <signal.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "adapter/etcd/etcd_engine.hpp"
+#include "adapter/fence_agent/fence_agents.hpp"
+#include "adapter/libvirt/host.hpp"
+#include "adapter/libvirt/hypervisor.hpp"
+#include "adapter/sqlite/sqlite_engine.hpp"
+#include "daemon/api.hpp"
+#include "daemon/boot.hpp"
+#include "daemon/chores.hpp"
+#include "daemon/log.hpp"
+#include "daemon/runtime.hpp"
+#include "daemon/service.hpp"
+#include "file/local_config.hpp"
+#include "hook/paths.hpp"
+#include "hook/protected_list.hpp"
+#include "hook/server.hpp"
+
+namespace haven::daemon {
+namespace {
+
+constexpr int kBadInput = 2;
+constexpr const char* kAgentsFolder = "/usr/sbin";
+constexpr Duration kCapacityTimeout = 5s;
+// At a host's boot libvirtd starts beside havend; its word is worth waiting for once, then the kernel's own has to do.
+constexpr Duration kFirstLibvirtWait = 10s;
+constexpr auto kLibvirtPoll = std::chrono::milliseconds(200);
+constexpr Duration kAutostartTimeout = 20s;
+constexpr Duration kDescribeTimeout = 5s;
+
+Runtime* the_runtime = nullptr;  // for the signals' handler
+
+extern "C" void on_signal(int signal) {
+  const int saved = errno;
+  if (the_runtime != nullptr) {
+    the_runtime->ask_shutdown(signal == SIGPWR ? ShutdownKind::host : ShutdownKind::restart);
+  }
+  errno = saved;
+}
+
+void handle_signals(Runtime* runtime) {
+  the_runtime = runtime;
+  struct sigaction action {};
+  action.sa_handler = runtime == nullptr ? SIG_IGN : on_signal;
+  for (const int signal : {SIGTERM, SIGINT, SIGPWR}) ::sigaction(signal, &action, nullptr);
+}
+
+[[noreturn]] void die(const std::string& why) {
+  log(LogLevel::error, "havend ends: " + why);
+  flush_log();
+  std::_Exit(1);
+}
+
+[[noreturn]] void reboot_now() {
+  flush_log();
+  ::reboot(RB_AUTOBOOT);
+  die("the reboot was refused; this host is proved dead and must not go on");
+}
+
+LogLevel level_of(file::LogLevel level) {
+  switch (level) {
+    case file::LogLevel::debug:
+      return LogLevel::debug;
+    case file::LogLevel::info:
+      return LogLevel::info;
+    case file::LogLevel::warning:
+      return LogLevel::warning;
+    case file::LogLevel::error:
+      return LogLevel::error;
+  }
+  return LogLevel::info;
+}
+
+OrWhy<file::LocalConfig> load_config(const std::string& path) {
+  const auto text = read_file(path);
+  if (!text) return tl::unexpected(text.error());
+  auto config = file::parse_local_config(*text, path);
+  if (config) return *config;
+  std::string lines;
+  for (const auto& error : config.error()) lines += (lines.empty() ? "" : "\n") + file::to_string(error);
+  return tl::unexpected(lines);
+}
+
+// What this host has. On a first boot libvirtd may still be on its way.
+OrWhy<NodeConfig> node_config(const file::LocalConfig& config) {
+  NodeConfig node;
+  node.host = config.host;
+  const auto id = incarnation(config.run_dir);
+  if (!id) return tl::unexpected(id.error());
+  node.incarnation = *id;
+  auto notes = noted_releases(config.run_dir);
+  if (!notes) return tl::unexpected(notes.error());
+  node.released = std::move(*notes);
+  node.seed = std::stoull(random_id().substr(0, 16), nullptr, 16);
+
+  const bool first = ::access((config.run_dir + "/machine").c_str(), F_OK) != 0;
+  const auto give_up = std::chrono::steady_clock::now() + (first ? kFirstLibvirtWait : Duration(0));
+  auto capacity = libvirt::host_capacity({}, kCapacityTimeout);
+  while (!capacity && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(kLibvirtPoll);
+    capacity = libvirt::host_capacity({}, kCapacityTimeout);
+  }
+  if (capacity) {
+    node.cpu = capacity->cpus;
+    node.memory = capacity->memory;
+  } else {
+    log(LogLevel::warning, "libvirt does not say what this host has: " + capacity.error());
+    node.cpu = {::sysconf(_SC_NPROCESSORS_ONLN)};
+    node.memory = {::sysconf(_SC_PHYS_PAGES) / 1024 * ::sysconf(_SC_PAGESIZE) / 1024};
+  }
+  auto machine = machine_identity(config.run_dir, capacity ? capacity->uuid : std::string());
+  if (!machine) return tl::unexpected(machine.error());
+  node.machine = *machine;
+  return node;
+}
+
+OrWhy<std::unique_ptr<port::Engine>> open_engine(const file::LocalConfig& config, port::EngineSink sink) {
+  if (config.engine == file::EngineKind::embedded) {
+    return adapter::open_sqlite_engine(config.state_dir + "/haven.db", std::move(sink));
+  }
+  adapter::EtcdConfig etcd{.endpoints = config.endpoints, .tls = {}};
+  if (config.tls) etcd.tls = adapter::EtcdTls{config.tls->ca, config.tls->cert, config.tls->key};
+  return adapter::open_etcd_engine(etcd, std::move(sink));
+}
+
+// The durable list, autostart, and what else could start a domain.
+bool after_publishing(const file::LocalConfig& config, LocalAlarms& alarms, const std::vector<std::string>& uuids) {
+  bool done = true;
+  std::string trouble;
+  if (auto written = hook::write_protected(config.state_dir + "/protected", uuids); !written) {
+    trouble = "the list of protected domains cannot be kept: " + written.error();
+    done = false;
+  }
+  alarms.set("protected", trouble);
+  const auto off = libvirt::turn_autostart_off({}, uuids, kAutostartTimeout);
+  if (!off) {
+    done = false;
+    alarms.set("autostart", "libvirt's autostart of protected domains: " + off.error());
+  } else {
+    alarms.set("autostart", "");
+    for (const auto& uuid : *off) log(LogLevel::info, "autostart of domain " + uuid + " was on and is off now");
+  }
+  const auto found = rivals("/etc");
+  for (std::size_t i = 0; i < 3; ++i) {
+    alarms.set("rival/" + std::to_string(i + 1), i < found.size() && !uuids.empty() ? found[i] : "");
+  }
+  return done;
+}
+
+std::vector<std::string> lists_of_before(const file::LocalConfig& config) {
+  return hook::read_protected({config.run_dir + "/protected", config.state_dir + "/protected"}).uuids;
+}
+
+OrWhy<int> serve(const file::LocalConfig& config) {
+  for (const auto& [folder, mode] : {std::pair(config.run_dir, 0755U), std::pair(config.state_dir, 0700U)}) {
+    if (auto made = make_folder(folder, mode); !made) return tl::unexpected(made.error());
+  }
+  const auto alone = SingleInstance::lock(config.run_dir);
+  if (!alone) return tl::unexpected(alone.error());
+  const auto node = node_config(config);
+  if (!node) return tl::unexpected(node.error());
+
+  LocalAlarms alarms;
+  if (config.run_dir != HAVEN_RUN_DIR || config.state_dir != HAVEN_STATE_DIR) {
+    alarms.set("hook",
+               "run_dir or state_dir is not where the libvirt hook looks (" HAVEN_RUN_DIR ", " HAVEN_STATE_DIR ")");
+  }
+  const auto mailbox = std::make_shared<Mailbox>([] { die("the mailbox is full: the daemon's thread stands still"); });
+  const auto own = std::make_shared<OwnCalls>();
+  Chores chores([&](const auto& uuids) { return after_publishing(config, alarms, uuids); });
+  auto engine = open_engine(config, engine_sink(mailbox, own));
+  if (!engine) return tl::unexpected(engine.error());
+  libvirt::LibvirtHypervisor hypervisor({}, hypervisor_sink(mailbox, own));
+  adapter::FenceAgents fence(kAgentsFolder, fence_sink(mailbox));
+  auto hook = hook::HookServer::listen(config.run_dir + "/hook.sock", [&](const hook::HookRequest& request) {
+    const auto& question = request.question;
+    (void)mailbox->offer(HookQuestion{request.id, question.uuid, question.op == hook::Op::migrate});
+  });
+  if (!hook) return tl::unexpected(hook.error());
+
+  Edges edges{**engine,
+              hypervisor,
+              fence,
+              config.run_dir,
+              [&](auto id, bool allow, const std::string& reason) { return (*hook)->answer(id, allow, reason); },
+              [&](const std::vector<std::string>& uuids) -> tl::expected<void, std::string> {
+                chores.want(uuids);
+                return hook::write_protected(config.run_dir + "/protected", uuids);
+              },
+              [](bool is_error, const std::string& line) { log(is_error ? LogLevel::error : LogLevel::info, line); },
+              reboot_now,
+              die};
+  Runtime runtime(*node, mailbox, own, std::move(edges), config.cluster, lists_of_before(config));
+  const bool embedded = config.engine == file::EngineKind::embedded;
+  Applier applier(runtime, fence, config.host, embedded);
+  Service service(runtime, applier, alarms, config.host, embedded,
+                  [](const std::string& name) { return libvirt::describe_domain({}, name, kDescribeTimeout); });
+  auto api = Api::listen(config.run_dir + "/api.sock", service);
+  if (!api) return tl::unexpected(api.error());
+  handle_signals(&runtime);
+  log(LogLevel::info, "havend serves " + config.host.str() + ", incarnation " + node->incarnation.str());
+  runtime.run();
+  handle_signals(nullptr);
+  service.stop();
+  log(LogLevel::info, "havend ends as it was asked to");
+  return 0;
+}
+
+}  // namespace
+}  // namespace haven::daemon
+
+int main(int argc, char** argv) {
+  using namespace haven::daemon;
+  CLI::App app{"havend: keeps this host's share of a Haven cluster running"};
+  std::string path = "/etc/haven/havend.toml";
+  bool check = false;
+  app.add_option("--config", path, "the local configuration")->capture_default_str();
+  app.add_flag("--check", check, "judge the configuration and end");
+  app.set_version_flag("--version", "havend " HAVEN_VERSION);
+  app.footer("Example:\n  havend --config /etc/haven/havend.toml --check");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kBadInput;
+  }
+  const auto config = load_config(path);
+  if (!config) {
+    std::cerr << "havend: " << config.error() << "\n";
+    return kBadInput;
+  }
+  if (check) {
+    std::cout << path << ": good\n";
+    return 0;
+  }
+  // Everything that is made is root's alone until it says otherwise.
+  ::umask(077);
+  ::signal(SIGPIPE, SIG_IGN);
+  start_log(level_of(config->log));
+  const auto done = serve(*config);
+  if (!done) {
+    std::cerr << "havend: " << done.error() << "\n";
+    return 1;
+  }
+  return *done;
+}

@@ -1,0 +1,272 @@
+#include "daemon/service.hpp"
+
+#include <charconv>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "daemon/codec.hpp"
+#include "daemon/names.hpp"
+#include "file/diff.hpp"
+
+namespace haven::daemon {
+namespace {
+
+using Json = nlohmann::json;
+
+Answer reply(Code code, const Json& json) { return {code, json.dump(-1, ' ', false, Json::error_handler_t::replace)}; }
+Answer data(Json json) { return reply(Code::ok, Json{{"data", std::move(json)}}); }
+Answer busy() { return error_answer(Code::unavailable, "havend has too much to do", "", "try again"); }
+
+Json error_json(const std::string& what, const std::string& where, const std::string& wanted) {
+  return {{"what", what}, {"where", where}, {"wanted", wanted}};
+}
+Json error_json(const file::FileError& error) {
+  const std::string where =
+      error.file.empty() ? "" : error.file + ":" + std::to_string(error.line) + ":" + std::to_string(error.column);
+  return error_json(error.what, where, error.wanted);
+}
+
+Json name_or_null(const std::optional<HostName>& name) { return name ? Json(name->str()) : Json(nullptr); }
+
+Json status_json(const Report& report, const std::vector<Alarm>& local) {
+  Json alarms = Json::array();
+  for (const auto& list : {report.alarms, local}) {
+    for (const Alarm& alarm : list) alarms.push_back({{"key", alarm.key}, {"text", alarm.text}});
+  }
+  Json hosts = Json::array();
+  for (const HostReport& host : report.hosts) {
+    hosts.push_back({{"name", host.name.str()},
+                     {"state", word(host.condition)},
+                     {"controller", host.controller},
+                     {"running", host.running},
+                     {"memory_used_mib", host.memory_used.count},
+                     {"memory_mib", host.memory.count},
+                     {"why", host.why}});
+  }
+  Json resources = Json::array();
+  for (const ResourceReport& resource : report.resources) {
+    resources.push_back({{"name", resource.name.str()},
+                         {"state", word(resource.condition)},
+                         {"host", name_or_null(resource.host)},
+                         {"priority", resource.priority},
+                         {"why", resource.why}});
+  }
+  return {{"cluster", report.cluster}, {"engine", report.engine},
+          {"frozen", report.frozen},   {"controller", name_or_null(report.controller)},
+          {"alarms", alarms},          {"hosts", hosts},
+          {"resources", resources}};
+}
+
+Json entry_json(const JournalRecord& record) {
+  Json reasons = Json::array();
+  for (const auto& reason : record.reasons) {
+    reasons.push_back({{"host", reason.host.str()}, {"reason", reason.reason}});
+  }
+  return {{"at_ms", record.at.unix_ms},
+          {"by", record.by.str()},
+          {"kind", codec::word(record.kind)},
+          {"resource", record.resource.str()},
+          {"host", record.host.str()},
+          {"from", record.from.str()},
+          {"level", record.level},
+          {"why", record.why},
+          {"reasons", reasons}};
+}
+
+std::string value_of(const Service::Query& query, const std::string& key) {
+  const auto it = query.find(key);
+  return it == query.end() ? std::string() : it->second;
+}
+
+// nullopt: absent or no text.
+std::optional<std::string> text_of(const Json& json, const char* key) {
+  const auto it = json.find(key);
+  if (it == json.end() || !it->is_string()) return std::nullopt;
+  return it->get<std::string>();
+}
+bool flag_of(const Json& json, const char* key) {
+  const auto it = json.find(key);
+  return it != json.end() && it->is_boolean() && it->get<bool>();
+}
+
+std::optional<ApplyRequest> read_apply(const std::string& body) {
+  const Json json = Json::parse(body, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  const auto file_name = text_of(json, "file_name");
+  const auto text = text_of(json, "text");
+  if (!file_name || !text) return std::nullopt;
+  ApplyRequest request;
+  request.file_name = *file_name;
+  request.text = *text;
+  request.dry_run = flag_of(json, "dry_run");
+  if (const auto seen = json.find("seen"); seen != json.end()) {
+    if (!seen->is_number_integer()) return std::nullopt;
+    request.seen = Revision{seen->get<std::int64_t>()};
+  }
+  const auto domains = json.find("domains");
+  if (domains == json.end()) return request;
+  if (!domains->is_object()) return std::nullopt;
+  for (const auto& [path, xml] : domains->items()) {
+    if (!xml.is_string()) return std::nullopt;
+    request.domains[path] = xml.get<std::string>();
+  }
+  return request;
+}
+
+std::optional<OperatorVerb> verb_of(const std::string& word) {
+  static const std::map<std::string, OperatorVerb> kVerbs = {
+      {"start", OperatorVerb::start},   {"stop", OperatorVerb::stop},   {"disable", OperatorVerb::disable},
+      {"ignore", OperatorVerb::ignore}, {"clear", OperatorVerb::clear}, {"relocate", OperatorVerb::relocate},
+      {"freeze", OperatorVerb::freeze}, {"thaw", OperatorVerb::thaw},   {"fence_confirm", OperatorVerb::fence_confirm}};
+  const auto it = kVerbs.find(word);
+  return it == kVerbs.end() ? std::nullopt : std::optional(it->second);
+}
+
+}  // namespace
+
+Answer error_answer(Code code, const std::string& what, const std::string& where, const std::string& wanted) {
+  return reply(code, Json{{"error", error_json(what, where, wanted)}});
+}
+
+Service::Service(Runtime& runtime, Applier& applier, LocalAlarms& alarms, HostName host, bool embedded,
+                 Describe describe)
+    : runtime_(runtime),
+      applier_(applier),
+      alarms_(alarms),
+      host_(std::move(host)),
+      embedded_(embedded),
+      describe_(std::move(describe)) {}
+
+Answer Service::status() {
+  Report report;
+  std::string cluster;
+  std::string ambiguity;
+  const bool seen = runtime_.see([&](const Runtime::Sight& sight) {
+    report = sight.node.report();
+    cluster = sight.store.cluster();
+    ambiguity = sight.store.ambiguity();
+  });
+  if (!seen) return busy();
+  if (report.cluster.empty()) report.cluster = cluster;
+  auto local = alarms_.all();
+  if (!ambiguity.empty()) local.push_back({"cluster", ambiguity + "; cluster = \"NAME\" in havend.toml says which"});
+  return data(status_json(report, local));
+}
+
+Answer Service::journal(const Query& query) {
+  const std::string after = value_of(query, "after");
+  const std::string resource = value_of(query, "resource");
+  int wait_s = 0;
+  const std::string wait = value_of(query, "wait_s");
+  const auto [end, fault] = std::from_chars(wait.data(), wait.data() + wait.size(), wait_s);
+  if (!wait.empty() && (fault != std::errc() || end != wait.data() + wait.size() || wait_s < 0)) {
+    return error_answer(Code::bad_request, "wait_s is no number of seconds", "wait_s", "0 to 20");
+  }
+  const bool may_wait = waiting_.fetch_add(1) < kMostWaiting;
+  const auto deadline =
+      std::chrono::steady_clock::now() + (may_wait ? std::min<Duration>(std::chrono::seconds(wait_s), kMostWait) : 0s);
+  Json entries = Json::array();
+  std::string last = after;
+  std::uint64_t news = 0;
+  bool seen = true;
+  while (seen) {
+    news = runtime_.wait_news(0, 0s);
+    seen = runtime_.see([&](const Runtime::Sight& sight) {
+      const auto& journal = sight.node.view().journal;
+      for (auto it = journal.upper_bound(after); it != journal.end(); ++it) {
+        last = it->first;
+        if (resource.empty() || it->second.resource.str() == resource) entries.push_back(entry_json(it->second));
+      }
+    });
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (!entries.empty() || stopping_ || left <= 0s) break;
+    (void)runtime_.wait_news(news, left);
+  }
+  --waiting_;
+  if (!seen) return busy();
+  if (entries.size() > kMostEntries) {
+    entries.erase(entries.begin(), entries.end() - static_cast<std::ptrdiff_t>(kMostEntries));
+  }
+  return data({{"entries", std::move(entries)}, {"last", last}});
+}
+
+Answer Service::spec() {
+  std::shared_ptr<const codec::SpecDocument> document;
+  Revision mod;
+  if (!runtime_.see([&](const Runtime::Sight& sight) {
+        document = sight.store.stored().document;
+        mod = sight.store.stored().mod;
+      })) {
+    return busy();
+  }
+  Json json = {{"host", host_.str()},   {"engine", embedded_ ? "embedded" : "etcd"},
+               {"revision", mod.count}, {"file_name", nullptr},
+               {"text", nullptr},       {"domains", Json::object()}};
+  if (document) {
+    json["file_name"] = document->file_name;
+    json["text"] = document->text;
+    for (const auto& [path, xml] : document->domains) json["domains"][path] = xml;
+  }
+  return data(std::move(json));
+}
+
+Answer Service::domain(const Query& query) {
+  const std::string name = value_of(query, "name");
+  if (name.empty()) return error_answer(Code::bad_request, "no domain is named", "name", "?name=DOMAIN");
+  const auto xml = describe_(name);
+  if (!xml) return error_answer(Code::refused, xml.error(), name, "a domain that `virsh list --all` shows here");
+  return data({{"name", name}, {"xml", *xml}});
+}
+
+Answer Service::apply(const std::string& body) {
+  const auto request = read_apply(body);
+  if (!request) {
+    return error_answer(Code::bad_request, "no request to apply a file", "",
+                        "{\"file_name\", \"text\", \"domains\", \"seen\", \"dry_run\"}");
+  }
+  const auto result = applier_.apply(*request);
+  if (!result) {
+    Json errors = Json::array();
+    for (const auto& error : result.error().errors) errors.push_back(error_json(error));
+    const bool input = result.error().kind == Refusal::Kind::bad_input;
+    return reply(input ? Code::bad_input : Code::refused, Json{{"error", errors.front()}, {"errors", errors}});
+  }
+  Json changes = Json::array();
+  for (const auto& line : result->changes) changes.push_back(file::to_string(line));
+  return data({{"changed", result->changed},
+               {"changes", changes},
+               {"warnings", result->warnings},
+               {"seen", result->seen.count}});
+}
+
+Answer Service::operate(const std::string& body) {
+  const Json json = Json::parse(body, nullptr, false);
+  const auto verb = json.is_object() ? verb_of(text_of(json, "verb").value_or("")) : std::nullopt;
+  if (!verb) {
+    return error_answer(Code::bad_request, "no such verb", "verb",
+                        "start, stop, disable, ignore, clear, relocate, freeze, thaw or fence_confirm");
+  }
+  OperatorAsked asked;
+  asked.verb = *verb;
+  asked.resource = ResourceName(text_of(json, "resource").value_or(""));
+  asked.host = HostName(text_of(json, "host").value_or(""));
+  asked.by = text_of(json, "by").value_or("").substr(0, 64);
+  asked.force = flag_of(json, "force");
+  if (!asked.resource.empty() && !codec::well_formed(asked.resource)) {
+    return error_answer(Code::bad_input, "\"" + asked.resource.str() + "\" is no name of a resource", "resource",
+                        "web1");
+  }
+  if (!asked.host.empty() && !codec::well_formed(asked.host)) {
+    return error_answer(Code::bad_input, "\"" + asked.host.str() + "\" is no name of a host", "host", "h1");
+  }
+  const auto answer = runtime_.operate(asked);
+  if (!answer) {
+    return error_answer(Code::unavailable, "no answer in time; whether it is obeyed is not known", "",
+                        "look at `haven status`");
+  }
+  if (!answer->ok) return error_answer(Code::refused, answer->text, "", "");
+  return data({{"text", answer->text}});
+}
+
+}  // namespace haven::daemon

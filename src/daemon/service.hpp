@@ -1,0 +1,62 @@
+// What the API answers, apart from how it is carried: requests and replies are JSON texts. Every reply is an object
+// that holds either `data` or `error` {what, where, wanted}. Any thread; each call ends within a few seconds, apply's
+// checks of fence agents aside.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "daemon/apply.hpp"
+#include "daemon/local_alarms.hpp"
+#include "daemon/runtime.hpp"
+
+namespace haven::daemon {
+
+// Status codes of HTTP, as far as they are used.
+enum class Code { ok = 200, bad_request = 400, not_found = 404, refused = 409, bad_input = 422, unavailable = 503 };
+struct Answer {
+  Code code = Code::ok;
+  std::string body;
+};
+[[nodiscard]] Answer error_answer(Code code, const std::string& what, const std::string& where,
+                                  const std::string& wanted);
+
+class Service {
+ public:
+  using Query = std::map<std::string, std::string>;
+  // The XML of a domain that libvirt knows here.
+  using Describe = std::function<tl::expected<std::string, std::string>(const std::string& name)>;
+
+  static constexpr std::size_t kMostEntries = 1000;  // of the journal, in one reply
+  static constexpr Duration kMostWait = 20s;         // for news of the journal
+  static constexpr int kMostWaiting = 4;             // followers beyond these are answered at once
+
+  Service(Runtime& runtime, Applier& applier, LocalAlarms& alarms, HostName host, bool embedded, Describe describe);
+
+  [[nodiscard]] Answer status();
+  // after: the last key already known; resource: only about that one; wait_s: if there is nothing yet, so long.
+  [[nodiscard]] Answer journal(const Query& query);
+  // The file as it was applied, with its domains.
+  [[nodiscard]] Answer spec();
+  // name: a domain of this host's libvirt.
+  [[nodiscard]] Answer domain(const Query& query);
+  [[nodiscard]] Answer apply(const std::string& body);
+  [[nodiscard]] Answer operate(const std::string& body);
+  // Whoever waits for news is answered; nobody waits any more.
+  void stop() { stopping_ = true; }
+
+ private:
+  Runtime& runtime_;
+  Applier& applier_;
+  LocalAlarms& alarms_;
+  HostName host_;
+  bool embedded_;
+  Describe describe_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> waiting_{0};
+};
+
+}  // namespace haven::daemon
