@@ -2,6 +2,7 @@
 // instantiates EngineContract; OutageContract too, if its engine can go away while its handles live.
 #pragma once
 
+#include <ostream>
 #include <set>
 
 #include "adapter/engine/session.hpp"
@@ -15,11 +16,19 @@ class EngineWorld {
   virtual ~EngineWorld() = default;
   virtual std::unique_ptr<port::Engine> open(port::EngineSink sink) = 0;
 };
-using MakeWorld = std::function<std::unique_ptr<EngineWorld>()>;
+// How a world of this kind is made, with the name that tests show.
+template <class World>
+struct Maker {
+  std::string name;
+  std::function<std::unique_ptr<World>()> make;
+  friend void PrintTo(const Maker& maker, std::ostream* out) { *out << maker.name; }
+  static std::string name_of(const testing::TestParamInfo<Maker>& info) { return info.param.name; }
+};
+using MakeWorld = Maker<EngineWorld>;
 
 class EngineContract : public testing::TestWithParam<MakeWorld> {
  protected:
-  std::unique_ptr<EngineWorld> world = GetParam()();
+  std::unique_ptr<EngineWorld> world = GetParam().make();
   Session::Open open = [this](port::EngineSink sink) { return world->open(std::move(sink)); };
   Session session{open};
 };

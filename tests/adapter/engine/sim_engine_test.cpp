@@ -20,11 +20,12 @@ class SimWorld final : public OutageWorld {
   sim::RunningStore store_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Sim, EngineContract, testing::Values(MakeWorld([] { return std::make_unique<SimWorld>(); })),
-                         [](const auto&) { return "store"; });
+INSTANTIATE_TEST_SUITE_P(Sim, EngineContract,
+                         testing::Values(MakeWorld{"store", [] { return std::make_unique<SimWorld>(); }}),
+                         MakeWorld::name_of);
 INSTANTIATE_TEST_SUITE_P(Sim, OutageContract,
-                         testing::Values(MakeOutageWorld([] { return std::make_unique<SimWorld>(); })),
-                         [](const auto&) { return "store"; });
+                         testing::Values(MakeOutageWorld{"store", [] { return std::make_unique<SimWorld>(); }}),
+                         MakeOutageWorld::name_of);
 
 using Store = sim::Store<int>;
 constexpr Instant kStart{1000s};

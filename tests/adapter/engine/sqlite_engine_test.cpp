@@ -31,8 +31,8 @@ class SqliteWorld final : public EngineWorld {
 };
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, EngineContract,
-                         testing::Values(MakeWorld([] { return std::make_unique<SqliteWorld>(); })),
-                         [](const auto&) { return "file"; });
+                         testing::Values(MakeWorld{"file", [] { return std::make_unique<SqliteWorld>(); }}),
+                         MakeWorld::name_of);
 
 struct SqliteEngineTest : testing::Test {
   Folder folder;
