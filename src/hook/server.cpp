@@ -16,6 +16,9 @@
 namespace haven::hook {
 namespace {
 
+// Beyond those whose question is open: some that have not asked yet, and some to be told that there are too many.
+constexpr std::size_t kMaxPeers = 2 * HookServer::kMaxOpen;
+
 int unix_socket() { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 
 // A socket file whose server is dead refuses; only such a one may be replaced.
@@ -44,7 +47,7 @@ tl::expected<std::unique_ptr<HookServer>, std::string> HookServer::listen(const 
   const int listener = unix_socket();
   ::fchmod(listener, 0600);  // what bind gives the file, without touching the whole process's umask
   if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0 ||
-      ::listen(listener, kMaxOpen) < 0) {
+      ::listen(listener, kMaxPeers) < 0) {
     const std::string why = path + ": " + std::strerror(errno);
     ::close(listener);
     return tl::unexpected(why);
@@ -89,12 +92,11 @@ bool HookServer::finish(std::uint64_t id, const Reply& reply) {
 
 void HookServer::accept_all() {
   for (;;) {
+    const std::lock_guard lock(mutex_);
+    if (peers_.size() >= kMaxPeers) return;
     const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
-    const std::lock_guard lock(mutex_);
-    const auto id = ++last_id_;
-    peers_.emplace(id, Peer{fd, Clock::now() + kAnswerWithin, {}, false});
-    if (peers_.size() > kMaxOpen) (void)finish(id, {false, "havend has too many starts to judge at once"});
+    peers_.emplace(++last_id_, Peer{fd, Clock::now() + kAnswerWithin, {}, false});
   }
 }
 
@@ -118,8 +120,10 @@ void HookServer::read_from(std::uint64_t id) {
     const auto end = peer.line.find('\n');
     if (end == std::string::npos && peer.line.size() < kMaxLineBytes) return;
     question = parse_question(std::string_view(peer.line).substr(0, end));
-    if (!question) {
-      (void)finish(id, {false, "havend does not understand the question"});
+    const auto open = std::ranges::count_if(peers_, [](const auto& other) { return other.second.asked; });
+    if (!question || static_cast<std::size_t>(open) >= kMaxOpen) {
+      (void)finish(id,
+                   {false, question ? "havend has too many starts to judge at once" : "havend does not understand it"});
       return;
     }
     peer.asked = true;
@@ -137,7 +141,7 @@ void HookServer::give_up_late() {
 
 void HookServer::serve() {
   for (;;) {
-    std::vector<pollfd> waits{{listener_, POLLIN, 0}, {wake_, POLLIN, 0}};
+    std::vector<pollfd> waits{{wake_, POLLIN, 0}};
     std::vector<std::uint64_t> ids;
     auto next = Clock::now() + std::chrono::hours(1);
     {
@@ -148,15 +152,16 @@ void HookServer::serve() {
         ids.push_back(id);
         next = std::min(next, peer.deadline);
       }
+      if (peers_.size() < kMaxPeers) waits.push_back({listener_, POLLIN, 0});
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
     (void)::poll(waits.data(), waits.size(), static_cast<int>(std::max<std::int64_t>(left, 0)));
     std::uint64_t nudges = 0;
     [[maybe_unused]] const auto drained = ::read(wake_, &nudges, sizeof nudges);
     for (std::size_t i = 0; i < ids.size(); ++i)
-      if (waits[i + 2].revents != 0) read_from(ids[i]);
+      if (waits[i + 1].revents != 0) read_from(ids[i]);
     give_up_late();
-    if (waits[0].revents != 0) accept_all();
+    accept_all();
   }
 }
 

@@ -2,11 +2,13 @@
 
 #include <libvirt/virterror.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <functional>
 #include <future>
 #include <memory>
+#include <string_view>
 #include <thread>
 
 #include "adapter/libvirt/connection.hpp"
@@ -73,6 +75,20 @@ DomainRef find(virConnectPtr connection, const std::string& uuid) {
   return DomainRef(virDomainLookupByUUIDString(connection, uuid.c_str()));
 }
 
+// The kernel's own count: virNodeGetInfo adds up NUMA nodes, which do not know of memory that was added later.
+Result<MiB> memory_of(virConnectPtr connection) {
+  int count = 0;
+  if (virNodeGetMemoryStats(connection, VIR_NODE_MEMORY_STATS_ALL_CELLS, nullptr, &count, 0) < 0)
+    return Failure(last_error().message);
+  std::vector<virNodeMemoryStats> stats(static_cast<std::size_t>(count));
+  if (virNodeGetMemoryStats(connection, VIR_NODE_MEMORY_STATS_ALL_CELLS, stats.data(), &count, 0) < 0)
+    return Failure(last_error().message);
+  const auto total = std::ranges::find_if(
+      stats, [](const auto& stat) { return std::string_view(stat.field) == VIR_NODE_MEMORY_STATS_TOTAL; });
+  if (total == stats.end()) return Failure(std::string("libvirt does not tell this host's memory"));
+  return MiB{static_cast<std::int64_t>(total->value / 1024)};
+}
+
 // Whether it was on; it is off afterwards.
 Result<bool> autostart_off(virDomainPtr domain) {
   if (virDomainIsPersistent(domain) == 0) return false;
@@ -118,9 +134,11 @@ Result<HostCapacity> host_capacity(const LibvirtConfig& config, Duration timeout
     return first_answer<HostCapacity>(config, [](virConnectPtr connection) -> Result<HostCapacity> {
       virNodeInfo info{};
       if (virNodeGetInfo(connection, &info) < 0) return Failure(last_error().message);
+      const auto memory = memory_of(connection);
+      if (!memory) return Failure(memory.error());
       auto uuid = parse_host_uuid(taken(virConnectGetCapabilities(connection)));
       if (!uuid) return Failure(uuid.error());
-      return HostCapacity{Vcpu{info.cpus}, MiB{static_cast<std::int64_t>(info.memory / 1024)}, std::move(*uuid)};
+      return HostCapacity{Vcpu{info.cpus}, *memory, std::move(*uuid)};
     });
   });
 }
@@ -130,7 +148,8 @@ Result<std::string> describe_domain(const LibvirtConfig& config, const std::stri
     return first_answer<std::string>(config, [&](virConnectPtr connection) -> Result<std::string> {
       const DomainRef domain(virDomainLookupByName(connection, name.c_str()));
       if (!domain) return Failure(last_error().message);
-      auto xml = taken(virDomainGetXMLDesc(domain.get(), VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_MIGRATABLE));
+      // Not VIR_DOMAIN_XML_MIGRATABLE: that form has the passwords in it.
+      auto xml = taken(virDomainGetXMLDesc(domain.get(), VIR_DOMAIN_XML_INACTIVE));
       if (xml.empty()) return Failure(last_error().message);
       return xml;
     });

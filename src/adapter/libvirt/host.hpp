@@ -21,8 +21,8 @@ struct HostCapacity {
 };
 [[nodiscard]] tl::expected<HostCapacity, std::string> host_capacity(const LibvirtConfig& config, Duration timeout);
 
-// The XML to start this domain from on any host, running or not: what was configured, not what this run was given
-// (migratable form, no secrets: a password in it must be written back by hand).
+// The XML to start this domain from, running or not: what was configured, not what this run was given. Without secrets:
+// a password that was in it must be written back by hand.
 [[nodiscard]] tl::expected<std::string, std::string> describe_domain(const LibvirtConfig& config,
                                                                      const std::string& name, Duration timeout);
 

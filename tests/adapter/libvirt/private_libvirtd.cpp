@@ -157,6 +157,13 @@ pid_t fork_that_dies_with_us() {
   _exit(reap_until(tests));
 }
 
+// What one libvirtd knew of domains, the next must not find.
+void forget_domains() {
+  for (const char* folder : {"/etc/libvirt/qemu", "/etc/libvirt/lxc", "/run/libvirt", "/var/lib/libvirt"})
+    fs::remove_all(folder);
+  for (const char* folder : {"/run/libvirt", "/var/lib/libvirt"}) fs::create_directories(folder);
+}
+
 }  // namespace
 
 int run_in_private_host(int argc, char** argv) {
@@ -229,6 +236,7 @@ PrivateLibvirtd::~PrivateLibvirtd() {
     const pid_t pid = std::atoi(entry.path().filename().c_str());
     if (pid > 1 && pid != ::getpid()) ::kill(pid, SIGKILL);
   }
+  forget_domains();
 }
 
 void install_libvirt_hook(const std::string& program) {
