@@ -1,0 +1,68 @@
+#include "sim/checker.hpp"
+
+#include <algorithm>
+
+#include "core/controller.hpp"
+
+namespace haven::sim {
+namespace {
+
+// What a lease loss, its hearing and the answer to an intent may take beyond lease and grace: messages and elections.
+constexpr Duration kSlack = 1s;
+
+}  // namespace
+
+void Checker::violated(std::string rule, const ResourceName& resource, std::vector<HostName> hosts, std::string text) {
+  const bool said = std::ranges::any_of(
+      violations_, [&](const Violation& v) { return v.rule == rule && v.resource == resource && v.hosts == hosts; });
+  if (said) return;
+  violations_.push_back({timeline_.now_ms(), std::move(rule), resource, std::move(hosts), std::move(text)});
+}
+
+void Checker::committed(const EngineChanged& commit) {
+  for (Breach& breach : breaches_of_commit(view_, commit)) {
+    violated(std::move(breach.rule), breach.resource, std::move(breach.hosts), std::move(breach.text));
+  }
+  for (const EntryChange& change : commit.changes) {
+    const auto* fence = change.value ? std::get_if<FenceRecord>(&*change.value) : nullptr;
+    if (fence == nullptr) continue;
+    const path::Parts parts = path::split(change.path);
+    const HostBoot boot{HostName{parts.first}, Incarnation{parts.second}};
+    const auto before = view_.fences.find(boot);
+    judge_fence(boot, *fence, before == view_.fences.end() ? nullptr : &before->second.value);
+  }
+  const auto placed = newly_placed(view_, commit);
+  view_.take(commit);
+  for (Breach& breach : breaches_of_placement(view_, placed)) {
+    violated(std::move(breach.rule), breach.resource, std::move(breach.hosts), std::move(breach.text));
+  }
+}
+
+void Checker::judge_fence(const HostBoot& boot, const FenceRecord& fence, const FenceRecord* before) {
+  if (before != nullptr && before->state == fence.state) return;
+  if (fence.state == FenceState::proved) {
+    for (const ResourceName& resource : facts_.running_on(boot.first, boot.second)) {
+      violated("F6", resource, {boot.first}, resource.str() + " runs on a boot that was proved dead");
+    }
+  }
+  if (fence.state != FenceState::shooting || fence.reason != FenceReason::lost_lease) return;
+  const Duration lease = view_.spec() == nullptr ? Duration{} : view_.spec()->cluster.lease;
+  const auto healthy = facts_.healthy_for(boot.first, boot.second);
+  if (healthy && *healthy > lease + kGrace + kSlack) {
+    violated("needless-fence", {}, {boot.first}, boot.first.str() + " is about to be shot and was well all the time");
+  }
+}
+
+void Checker::process_runs(const ResourceName& resource, const HostName& host) {
+  std::vector<HostName> hosts = facts_.hosts_of(resource);
+  if (hosts.size() > 1) {
+    std::string text = resource.str() + " runs on";
+    for (const HostName& name : hosts) text += " " + name.str();
+    violated("never-twice", resource, std::move(hosts), std::move(text));
+  }
+  if (proved_dead(view_, host, facts_.boot_of(host))) {
+    violated("F6", resource, {host}, resource.str() + " was started on a boot that was proved dead");
+  }
+}
+
+}  // namespace haven::sim

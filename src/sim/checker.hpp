@@ -1,0 +1,50 @@
+// Holds every step of a simulated run to the promises of DESIGN 1, on the truth and on what is recorded.
+//
+// never-twice: no resource has a process on two powered machines; a paused or frozen one counts, it may go on.
+// F6: a boot that is proved dead runs nothing, from the proof on.
+// needless-fence: no host is shot that was on, not hung, joined to the engine and with a living havend during the whole
+// lease and grace before; unless its guest would not stop and the file says so (B2).
+// The rest are the predicates of core/invariant.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "core/invariant.hpp"
+#include "core/model/view.hpp"
+#include "sim/outcome.hpp"
+#include "sim/timeline.hpp"
+
+namespace haven::sim {
+
+class Checker {
+ public:
+  // The truth that it asks for.
+  struct Facts {
+    std::function<std::vector<HostName>(const ResourceName&)> hosts_of;  // powered machines with a process of it
+    std::function<std::vector<ResourceName>(const HostName&, const Incarnation&)> running_on;  // of that boot
+    std::function<std::optional<Duration>(const HostName&, const Incarnation&)> healthy_for;   // nullopt: it is not
+    std::function<Incarnation(const HostName&)> boot_of;
+  };
+  Checker(const Timeline& timeline, Facts facts) : timeline_(timeline), facts_(std::move(facts)) {}
+
+  // The engine has committed this.
+  void committed(const EngineChanged& commit);
+  // A process appeared, or goes on.
+  void process_runs(const ResourceName& resource, const HostName& host);
+
+  [[nodiscard]] const View& view() const { return view_; }
+  [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
+
+ private:
+  void violated(std::string rule, const ResourceName& resource, std::vector<HostName> hosts, std::string text);
+  void judge_fence(const HostBoot& boot, const FenceRecord& fence, const FenceRecord* before);
+
+  const Timeline& timeline_;
+  Facts facts_;
+  View view_;
+  std::vector<Violation> violations_;
+};
+
+}  // namespace haven::sim

@@ -1,0 +1,111 @@
+// `haven simulate`.
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "core/model/spelling.hpp"
+#include "sim/simulate.hpp"
+#include "sim/what_if.hpp"
+
+#ifndef HAVEN_COMMIT
+#define HAVEN_COMMIT "unknown"
+#endif
+
+namespace haven::sim {
+namespace {
+
+int verdict(const Outcome& outcome) { return outcome.good() ? 0 : 1; }
+
+// 2, with everything that is wrong, if the spec cannot be simulated.
+bool can_be_simulated(const Spec& spec, std::ostream& err) {
+  bool good = true;
+  for (const Host& host : spec.hosts) {
+    if (host.cpu.count > 0 && host.memory.count > 0) continue;
+    err << "host " << host.name.str()
+        << " has no cpu or memory in the file; would be right: cpu = 16, memory = \"64GiB\"\n";
+    good = false;
+  }
+  if (spec.hosts.empty()) {
+    err << "the cluster has no host; would be right: at least one [[host]]\n";
+    good = false;
+  }
+  return good;
+}
+
+int run_scenario(const SimulateOptions& options, std::ostream& out, std::ostream& err) {
+  auto scenario = parse_scenario(options.scenario.value_or(""), options.scenario_name, options.spec);
+  if (!scenario) {
+    for (const auto& error : scenario.error()) err << file::to_string(error) << "\n";
+    return 2;
+  }
+  const Outcome outcome = simulate(options.spec, *scenario, options.first_seed);
+  out << (options.json ? to_json(outcome) + "\n" : to_text(outcome));
+  return verdict(outcome);
+}
+
+int run_kill(const SimulateOptions& options, std::ostream& out, std::ostream& err) {
+  const HostName host{*options.kill};
+  if (options.spec.host(host) == nullptr) {
+    std::vector<std::string> names;
+    for (const Host& known : options.spec.hosts) names.push_back(known.name.str());
+    const auto near = closest(host.str(), names);
+    err << "--kill: there is no host \"" << host.str() << "\"; would be right: " << near.value_or(names.front())
+        << "\n";
+    return 2;
+  }
+  const Outcome outcome = simulate(options.spec, killing(host), options.first_seed);
+  out << (options.json ? to_json(outcome) + "\n" : answer_in_words(options.spec, host, outcome));
+  return verdict(outcome);
+}
+
+void print(const RandomRun& run, std::ostream& out) {
+  for (const Violation& v : run.violations) {
+    out << "seed " << run.seed << ": VIOLATION at " << v.at_ms << " ms of " << v.rule << ": " << v.text << " (commit "
+        << HAVEN_COMMIT << ")\n";
+  }
+  for (const std::string& line : run.timeline) out << "  " << line << "\n";
+}
+
+nlohmann::ordered_json json_of(const RandomRun& run) {
+  nlohmann::ordered_json violations = nlohmann::ordered_json::array();
+  for (const Violation& v : run.violations) {
+    nlohmann::ordered_json hosts = nlohmann::ordered_json::array();
+    for (const HostName& host : v.hosts) hosts.push_back(host.str());
+    violations.push_back({{"at_ms", v.at_ms}, {"rule", v.rule}, {"resource", v.resource.str()}, {"hosts", hosts}});
+  }
+  return {{"seed", run.seed}, {"violations", violations}, {"timeline", run.timeline}};
+}
+
+int run_seeds(const SimulateOptions& options, std::ostream& out) {
+  constexpr std::uint64_t kReportEvery = 50;
+  nlohmann::ordered_json bad = nlohmann::ordered_json::array();
+  for (std::uint64_t i = 0; i < *options.seeds; ++i) {
+    const RandomRun run = random_run(options.spec, options.first_seed + i, options.hours);
+    if (!run.good()) {
+      bad.push_back(json_of(run));
+      if (!options.json) print(run, out);
+    }
+    if (!options.json && ((i + 1) % kReportEvery == 0 || i + 1 == *options.seeds)) {
+      out << i + 1 << " of " << *options.seeds << " seeds, " << bad.size() << " with a violation" << std::endl;
+    }
+  }
+  if (options.json) {
+    const nlohmann::ordered_json json{{"seeds", *options.seeds},
+                                      {"first_seed", options.first_seed},
+                                      {"hours", options.hours},
+                                      {"commit", HAVEN_COMMIT},
+                                      {"bad", bad}};
+    out << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  }
+  return bad.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+int run_simulate(const SimulateOptions& options, std::ostream& out, std::ostream& err) {
+  if (!can_be_simulated(options.spec, err)) return 2;
+  if (options.seeds) return run_seeds(options, out);
+  if (options.kill) return run_kill(options, out, err);
+  return run_scenario(options, out, err);
+}
+
+}  // namespace haven::sim

@@ -1,0 +1,112 @@
+#include "sim/engine_room.hpp"
+
+#include <algorithm>
+
+namespace haven::sim {
+
+EngineRoom::EngineRoom(Queue& queue, Random& random, std::vector<MachineIndex> voters, Surroundings around)
+    : queue_(queue), random_(random), voters_(std::move(voters)), around_(std::move(around)) {}
+
+bool EngineRoom::joined(MachineIndex voter) const {
+  if (!open_ || !around_.runs(voter)) return false;
+  std::size_t together = 0;
+  for (const MachineIndex other : voters_) {
+    if (other == voter || (around_.runs(other) && around_.talk(voter, other))) ++together;
+  }
+  return 2 * together > voters_.size();
+}
+
+bool EngineRoom::serves(MachineIndex client) const {
+  if (!leader_) return false;
+  return std::ranges::any_of(voters_, [&](MachineIndex voter) { return around_.talk(client, voter) && joined(voter); });
+}
+
+void EngineRoom::set_open(bool open) {
+  open_ = open;
+  look();
+}
+
+void EngineRoom::look() {
+  if (leader_ && !joined(*leader_)) lose_leader();
+  const bool possible = std::ranges::any_of(voters_, [&](MachineIndex v) { return joined(v); });
+  if (!leader_ && possible && !electing_) {
+    electing_ = true;
+    queue_.after(kElection, [this, term = ++term_] {
+      if (term == term_) elect();
+    });
+  }
+  if (!possible && electing_) {
+    electing_ = false;
+    ++term_;
+  }
+  around_.reach_changed();
+}
+
+void EngineRoom::lose_leader() {
+  stale_ = store_.depose(queue_.now());
+  stale_voter_ = *leader_;
+  stale_until_ = queue_.now() + kElection;
+  leader_.reset();
+}
+
+void EngineRoom::elect() {
+  electing_ = false;
+  std::vector<MachineIndex> able;
+  for (const MachineIndex voter : voters_) {
+    if (joined(voter)) able.push_back(voter);
+  }
+  if (able.empty()) return;
+  leader_ = able[random_.below(able.size())];
+  (void)store_.depose(queue_.now());
+  arm_expiry();
+  around_.reach_changed();
+}
+
+void EngineRoom::note_commit(Revision before) {
+  if (store_.revision() != before) around_.committed();
+}
+
+RecordStore::Result EngineRoom::commit(const RecordStore::Transaction& transaction) {
+  const Revision before = store_.revision();
+  auto result = store_.commit(transaction);
+  note_commit(before);
+  return result;
+}
+
+LeaseId EngineRoom::grant(Duration ttl) {
+  const LeaseId lease = store_.grant(ttl, queue_.now());
+  arm_expiry();
+  return lease;
+}
+
+std::optional<bool> EngineRoom::keep_alive(MachineIndex client, LeaseId lease) {
+  if (serves(client)) return store_.keep_alive(lease, queue_.now());
+  const bool hears_the_deposed =
+      stale_ && client == stale_voter_ && queue_.now() < stale_until_ && open_ && around_.runs(client);
+  if (hears_the_deposed) return stale_->keep_alive(lease);
+  return std::nullopt;
+}
+
+void EngineRoom::revoke(LeaseId lease) {
+  const Revision before = store_.revision();
+  store_.revoke(lease);
+  note_commit(before);
+}
+
+void EngineRoom::arm_expiry() {
+  const Instant next = store_.next_expiry();
+  if (next >= expiry_armed_) return;
+  expiry_armed_ = next;
+  queue_.at(next, [this] { expire(); });
+}
+
+void EngineRoom::expire() {
+  expiry_armed_ = kNever;
+  if (!leader_) return;
+  const Revision before = store_.revision();
+  store_.expire(queue_.now());
+  note_commit(before);
+  arm_expiry();
+}
+
+}  // namespace haven::sim

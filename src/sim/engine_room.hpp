@@ -1,0 +1,75 @@
+// The engine of the simulated cluster: a store that is there for whom the network and the voters allow (FORMATS): a
+// client reaches it if it reaches a voter that is joined to a majority of them, and if the voters have a leader.
+//
+// A leader that is lost (its host, or its majority) is followed by another after kElection; until then nothing answers,
+// no lease ends, and the successor gives every lease its whole time again. A deposed leader that is still alive goes on
+// answering the keep-alives of its own host for a moment, renewing nothing (PROTOCOL P2, E5).
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "core/model/event.hpp"
+#include "core/model/record.hpp"
+#include "sim/network.hpp"
+#include "sim/queue.hpp"
+#include "sim/random.hpp"
+#include "sim/store.hpp"
+
+namespace haven::sim {
+
+inline constexpr Duration kElection = 1s;
+
+using RecordStore = Store<Record>;
+
+class EngineRoom {
+ public:
+  struct Surroundings {
+    std::function<bool(MachineIndex)> runs;                // on, booted and not frozen
+    std::function<bool(MachineIndex, MachineIndex)> talk;  // as the network is
+    std::function<void()> committed;                       // the store's revision has grown
+    std::function<void()> reach_changed;                   // serves() may answer otherwise
+  };
+  EngineRoom(Queue& queue, Random& random, std::vector<MachineIndex> voters, Surroundings around);
+
+  // To be called whenever power or network changed.
+  void look();
+  // `store off`: there for nobody.
+  void set_open(bool open);
+
+  [[nodiscard]] bool serves(MachineIndex client) const;
+  [[nodiscard]] const RecordStore& store() const { return store_; }
+
+  RecordStore::Result commit(const RecordStore::Transaction& transaction);
+  LeaseId grant(Duration ttl);
+  // nullopt: nobody answers.
+  [[nodiscard]] std::optional<bool> keep_alive(MachineIndex client, LeaseId lease);
+  void revoke(LeaseId lease);
+  // The latest history is lost to the watchers (compaction).
+  void compact() { store_.compact(store_.revision()); }
+
+ private:
+  [[nodiscard]] bool joined(MachineIndex voter) const;
+  void lose_leader();
+  void elect();
+  void arm_expiry();
+  void expire();
+  void note_commit(Revision before);
+
+  Queue& queue_;
+  Random& random_;
+  std::vector<MachineIndex> voters_;
+  Surroundings around_;
+  RecordStore store_{4'000};
+  bool open_ = true;
+  std::optional<MachineIndex> leader_;
+  std::uint64_t term_ = 0;  // an election of an earlier term means nothing
+  bool electing_ = false;
+  std::optional<StaleLeader> stale_;
+  MachineIndex stale_voter_ = 0;
+  Instant stale_until_;
+  Instant expiry_armed_ = kNever;
+};
+
+}  // namespace haven::sim

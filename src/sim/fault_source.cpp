@@ -1,0 +1,262 @@
+#include "sim/fault_source.hpp"
+
+#include <array>
+
+namespace haven::sim {
+namespace {
+
+constexpr Duration kSoonest = 1s;
+constexpr Duration kLatest = 120s;
+// A person looks after the machines this often, and switches on what is off.
+constexpr Duration kRounds = 300s;
+
+}  // namespace
+
+FaultSource::FaultSource(World& world, const Spec& spec, std::uint64_t seed, std::function<void(std::string)> note)
+    : world_(world), random_(seed ^ 0x5bd1e995ULL), note_(std::move(note)) {
+  for (const Host& host : spec.hosts) {
+    hosts_.push_back(host.name);
+    links_.push_back(std::max<std::size_t>(1, host.links.size()));
+  }
+  for (const Resource& resource : spec.resources) resources_.push_back(resource.name);
+}
+
+Duration FaultSource::span(Duration least, Duration most) {
+  const auto ms = [](Duration d) { return d / std::chrono::milliseconds(1); };
+  return std::chrono::milliseconds(random_.between(ms(least), ms(most)));
+}
+
+const HostName& FaultSource::some_host() { return hosts_[random_.below(hosts_.size())]; }
+const ResourceName& FaultSource::some_resource() { return resources_[random_.below(resources_.size())]; }
+
+void FaultSource::begin() {
+  next();
+  later(kRounds, [this] { person_passes(); });
+}
+
+// Faults come in bursts: half of them follow the last one closely, for it is the second one that hurts.
+void FaultSource::next() {
+  later(random_.once_in(2) ? span(1ms, 5s) : span(kSoonest, kLatest), [this] {
+    strike();
+    next();
+  });
+}
+
+void FaultSource::later(Duration delay, std::function<void()> repair) {
+  world_.queue().after(delay, [this, repair = std::move(repair)] {
+    if (!stopped_) repair();
+  });
+}
+
+void FaultSource::deed(const Deed& deed, const std::string& words) {
+  if (note_) note_(words);
+  world_.perform(deed);
+}
+
+void FaultSource::strike() {
+  using Fault = void (FaultSource::*)();
+  static constexpr std::array kFaults{
+      &FaultSource::power,     &FaultSource::hang,     &FaultSource::isolate, &FaultSource::cut,
+      &FaultSource::link,      &FaultSource::store,    &FaultSource::havend,  &FaultSource::fence_device,
+      &FaultSource::libvirt,   &FaultSource::guest,    &FaultSource::storage, &FaultSource::failures,
+      &FaultSource::operators, &FaultSource::shutdown, &FaultSource::watch,   &FaultSource::replies,
+  };
+  const Fault fault = kFaults[random_.below(kFaults.size())];
+  (this->*fault)();
+}
+
+void FaultSource::person_passes() {
+  for (const HostName& host : hosts_) {
+    if (!world_.machine(host).on()) deed(SetPower{host, true}, "power " + host.str() + " on");
+  }
+  later(kRounds, [this] { person_passes(); });
+}
+
+void FaultSource::power() {
+  const HostName host = some_host();
+  deed(SetPower{host, false}, "power " + host.str() + " off");
+  if (random_.once_in(4)) {
+    deed(Order{OperatorVerb::fence_confirm, {}, host}, "fence-confirm " + host.str());
+  }
+  later(span(1s, 300s), [this, host] { deed(SetPower{host, true}, "power " + host.str() + " on"); });
+}
+
+void FaultSource::hang() {
+  const HostName host = some_host();
+  deed(SetHang{host, true}, "hang " + host.str());
+  later(random_.once_in(2) ? span(100ms, 8s) : span(8s, 90s), [this, host] {
+    deed(SetHang{host, false}, "resume " + host.str());
+  });
+}
+
+void FaultSource::isolate() {
+  const HostName host = some_host();
+  deed(SetNetwork{host, false}, "network " + host.str() + " off");
+  later(span(100ms, 60s), [this, host] { deed(SetNetwork{host, true}, "network " + host.str() + " on"); });
+}
+
+void FaultSource::cut() {
+  if (hosts_.size() < 2) return;
+  const HostName a = some_host();
+  HostName b = some_host();
+  while (b == a) b = some_host();
+  const bool one_way = random_.once_in(2);
+  const std::string pair = a.str() + (one_way ? " -> " : " ") + b.str();
+  deed(SetCut{a, b, one_way, true}, "cut " + pair);
+  later(span(100ms, 60s), [this, a, b, one_way, pair] { deed(SetCut{a, b, one_way, false}, "heal " + pair); });
+}
+
+void FaultSource::link() {
+  const std::size_t host = random_.below(hosts_.size());
+  const std::size_t link = 1 + random_.below(links_[host]);
+  const std::string words = hosts_[host].str() + " link " + std::to_string(link);
+  deed(SetLink{hosts_[host], link, true}, "cut " + words);
+  later(span(100ms, 60s), [this, host, link, words] { deed(SetLink{hosts_[host], link, false}, "heal " + words); });
+}
+
+void FaultSource::store() {
+  const int flaps = random_.once_in(3) ? 4 : 1;
+  Duration at{};
+  for (int i = 0; i < flaps; ++i) {
+    later(at, [this] { deed(SetStore{false}, "store off"); });
+    at += flaps > 1 ? span(10ms, 3s) : span(100ms, 60s);
+    later(at, [this] { deed(SetStore{true}, "store on"); });
+    at += span(10ms, 4s);
+  }
+}
+
+void FaultSource::fence_device() {
+  const HostName host = some_host();
+  static const std::array<std::pair<DeviceMode, const char*>, 3> kModes{
+      {{DeviceMode::broken, "broken"}, {DeviceMode::hanging, "hanging"}, {DeviceMode::lying, "lying"}}};
+  const auto& [mode, word] = kModes[random_.below(kModes.size())];
+  deed(SetFenceDevice{host, mode}, "fence-device " + host.str() + " " + word);
+  later(span(1s, 300s), [this, host] {
+    deed(SetFenceDevice{host, DeviceMode::working}, "fence-device " + host.str() + " working");
+  });
+}
+
+void FaultSource::havend() {
+  const HostName host = some_host();
+  if (random_.once_in(2)) {
+    deed(CrashHavend{host}, "havend " + host.str() + " crash");
+    return;
+  }
+  if (note_) note_("havend " + host.str() + " planned restart");
+  Havend& havend = world_.havend(host);
+  havend.machine().after(Duration::zero(), [&havend] { havend.tell(ShutdownAsked{ShutdownKind::restart}); });
+}
+
+void FaultSource::libvirt() {
+  const HostName host = some_host();
+  if (random_.once_in(2)) {
+    deed(HurtLibvirt{host, LibvirtFault::crash}, "libvirt " + host.str() + " crash");
+    return;
+  }
+  deed(HurtLibvirt{host, LibvirtFault::hang}, "libvirt " + host.str() + " hang");
+  later(span(100ms, 180s), [this, host] {
+    deed(HurtLibvirt{host, LibvirtFault::resume}, "libvirt " + host.str() + " resume");
+  });
+}
+
+void FaultSource::guest() {
+  if (resources_.empty()) return;
+  const ResourceName& resource = some_resource();
+  static const std::array<std::pair<GuestFault, const char*>, 3> kFaults{
+      {{GuestFault::crash, "crash"}, {GuestFault::hang, "hang"}, {GuestFault::poweroff, "poweroff"}}};
+  const auto& [fault, word] = kFaults[random_.below(kFaults.size())];
+  deed(HurtGuest{resource, fault}, "guest " + resource.str() + " " + word);
+}
+
+void FaultSource::storage() {
+  std::optional<HostName> host;
+  if (!random_.once_in(4)) host = some_host();
+  const std::string words = "storage " + (host ? host->str() : std::string("all"));
+  deed(SetStorage{host, false}, words + " off");
+  later(span(1s, 60s), [this, host, words] { deed(SetStorage{host, true}, words + " on"); });
+}
+
+void FaultSource::failures() {
+  if (resources_.empty()) return;
+  static const std::array<std::pair<FailingDeed, const char*>, 3> kDeeds{
+      {{FailingDeed::start, "start-fails"}, {FailingDeed::stop, "stop-fails"}, {FailingDeed::kill, "kill-fails"}}};
+  const auto& [failing, word] = kDeeds[random_.below(kDeeds.size())];
+  std::optional<HostName> host;
+  if (!random_.once_in(3)) host = some_host();
+  const ResourceName& resource = some_resource();
+  const int count = static_cast<int>(random_.between(1, 3));
+  deed(LetFail{failing, resource, host, count}, std::string(word) + " " + resource.str() + " " +
+                                                    (host ? host->str() : std::string("any")) + " " +
+                                                    std::to_string(count));
+}
+
+void FaultSource::operators() {
+  if (resources_.empty()) return;
+  const ResourceName resource = some_resource();
+  switch (random_.below(5)) {
+    case 0:
+      deed(Order{OperatorVerb::stop, resource, {}}, "stop " + resource.str());
+      later(span(100ms, 120s), [this, resource] {
+        deed(Order{OperatorVerb::start, resource, {}}, "start " + resource.str());
+      });
+      return;
+    case 1: {
+      const HostName host = some_host();
+      deed(Order{OperatorVerb::relocate, resource, host}, "relocate " + resource.str() + " " + host.str());
+      return;
+    }
+    case 2:
+      deed(Order{OperatorVerb::freeze, {}, {}}, "freeze on");
+      later(span(100ms, 60s), [this] { deed(Order{OperatorVerb::thaw, {}, {}}, "freeze off"); });
+      return;
+    case 3:
+      deed(Order{OperatorVerb::clear, resource, {}}, "clear " + resource.str());
+      return;
+    default:
+      deed(Order{OperatorVerb::ignore, resource, {}}, "ignore " + resource.str());
+      later(span(100ms, 120s), [this, resource] {
+        deed(Order{OperatorVerb::start, resource, {}}, "start " + resource.str());
+      });
+      return;
+  }
+}
+
+void FaultSource::shutdown() {
+  const HostName host = some_host();
+  const bool reboot = random_.once_in(2);
+  deed(ShutDown{host, reboot}, (reboot ? "reboot " : "shutdown ") + host.str());
+}
+
+void FaultSource::watch() {
+  const HostName host = some_host();
+  Havend& havend = world_.havend(host);
+  if (random_.once_in(2)) {
+    if (note_) note_("the watch of " + host.str() + " breaks");
+    havend.break_watch();
+    return;
+  }
+  if (random_.once_in(3)) {
+    if (note_) note_("the engine compacts");
+    world_.engine().compact();
+  }
+  if (note_) note_("the watch of " + host.str() + " is late");
+  havend.trouble.watch_delay = span(10ms, 3s);
+  later(span(1s, 60s), [&havend] { havend.trouble.watch_delay = {}; });
+}
+
+void FaultSource::replies() {
+  const HostName host = some_host();
+  Havend& havend = world_.havend(host);
+  if (note_) note_("replies to " + host.str() + " get lost");
+  havend.trouble.lost_replies = static_cast<unsigned>(random_.between(50, 900));
+  later(span(1s, 60s), [&havend] { havend.trouble.lost_replies = 0; });
+}
+
+void FaultSource::take_back_orders() {
+  deed(Order{OperatorVerb::thaw, {}, {}}, "freeze off");
+  for (const ResourceName& resource : resources_) {
+    deed(Order{OperatorVerb::start, resource, {}}, "start " + resource.str());
+  }
+}
+
+}  // namespace haven::sim

@@ -1,0 +1,59 @@
+// Draws random faults and puts them right again after a while, each with its own repair.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/world.hpp"
+
+namespace haven::sim {
+
+class FaultSource {
+ public:
+  // `note`: told what is done, where somebody wants to know (empty: nobody).
+  FaultSource(World& world, const Spec& spec, std::uint64_t seed, std::function<void(std::string)> note);
+  // From now on, until stop().
+  void begin();
+  void stop() { stopped_ = true; }
+  // What operators switched off is switched on again.
+  void take_back_orders();
+
+ private:
+  void next();
+  void strike();
+  void person_passes();
+  void later(Duration delay, std::function<void()> repair);
+  void deed(const Deed& deed, const std::string& words);
+  [[nodiscard]] Duration span(Duration least, Duration most);
+  [[nodiscard]] const HostName& some_host();
+  [[nodiscard]] const ResourceName& some_resource();
+
+  void power();
+  void hang();
+  void isolate();
+  void cut();
+  void link();
+  void store();
+  void fence_device();
+  void havend();
+  void libvirt();
+  void guest();
+  void storage();
+  void failures();
+  void operators();
+  void shutdown();
+  void watch();
+  void replies();
+
+  World& world_;
+  Random random_;
+  std::function<void(std::string)> note_;
+  std::vector<HostName> hosts_;
+  std::vector<ResourceName> resources_;
+  std::vector<std::size_t> links_;
+  bool stopped_ = false;
+};
+
+}  // namespace haven::sim

@@ -1,0 +1,193 @@
+#include "sim/havend.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace haven::sim {
+
+Havend::Havend(Queue& queue, Random& random, Timeline& timeline, Machine& machine, EngineRoom& engine, const Host& host,
+               Callbacks callbacks)
+    : queue_(queue),
+      random_(random),
+      timeline_(timeline),
+      machine_(machine),
+      engine_(engine),
+      cpu_(host.cpu),
+      memory_(host.memory),
+      callbacks_(std::move(callbacks)) {}
+
+void Havend::start() {
+  if (alive() || !machine_.on() || machine_.shutting_down()) return;
+  NodeConfig config;
+  config.host = machine_.name();
+  config.incarnation = machine_.incarnation();
+  config.machine = machine_.identity();
+  config.cpu = cpu_;
+  config.memory = memory_;
+  config.released = machine_.notes;
+  config.seed = random_.next();
+  ++life_;
+  node_ = std::make_unique<Node>(std::move(config));
+  wake_armed_ = kNever;
+  listed_ = lost_ = must_list_ = pump_armed_ = false;
+  reached_ = in_reach();
+  later(kMessage, [this] { tell(Tick{}); });
+  pump_soon();
+  callbacks_.came_or_went();
+}
+
+void Havend::end() {
+  if (!alive()) return;
+  ++life_;
+  node_.reset();
+  agents_.clear();
+  callbacks_.came_or_went();
+}
+
+void Havend::crash() {
+  end();
+  machine_.after(kHavendBack, [this] { start(); });
+}
+
+void Havend::later(Duration delay, Task task) {
+  machine_.after(delay, [this, life = life_, task = std::move(task)] {
+    if (life == life_ && alive()) task();
+  });
+}
+
+void Havend::tell(const Event& event) {
+  if (!alive()) return;
+  perform(node_->step(event, machine_.clock()));
+}
+
+void Havend::perform(std::vector<Issued> issued) {
+  const auto life = life_;
+  for (Issued& one : issued) {
+    std::visit([&](auto& action) { perform_one(one.call, action); }, one.action);
+    if (life != life_) return;
+  }
+  arm_wake();
+}
+
+void Havend::arm_wake() {
+  if (!alive()) return;
+  const Instant wake = machine_.to_world(node_->wake_at());
+  if (wake == kNever || wake >= wake_armed_) return;
+  wake_armed_ = std::max(wake, queue_.now());
+  later(wake_armed_ - queue_.now(), [this, at = wake_armed_] {
+    if (at != wake_armed_) return;  // an earlier wish came up since
+    wake_armed_ = kNever;
+    if (machine_.to_world(node_->wake_at()) <= queue_.now()) {
+      tell(Tick{});
+    } else {
+      arm_wake();
+    }
+  });
+}
+
+// ---- fence agents: children of this havend, on the fence devices' own network ----
+
+void Havend::agent_acts(const RunAgent& run) {
+  Machine& target = callbacks_.machine_of(run.host);
+  if (target.device_mode != DeviceMode::working) return;
+  if (run.verb == AgentVerb::off) target.device_off(run.device);
+  if (run.verb == AgentVerb::on) target.device_on(run.device);
+}
+
+AgentResult Havend::agent_result(const RunAgent& run) const {
+  const Machine& target = callbacks_.machine_of(run.host);
+  if (target.device_mode == DeviceMode::broken) return AgentResult::failed;
+  if (run.verb != AgentVerb::status) return AgentResult::done;
+  return target.device_says_off(run.device) ? AgentResult::is_off : AgentResult::is_on;
+}
+
+void Havend::agent_ends(CallId call, std::uint64_t token, AgentResult result, std::string message) {
+  const auto found = agents_.find(call);
+  if (found == agents_.end() || found->second.token != token) return;
+  agents_.erase(found);
+  tell(AgentDone{call, result, std::move(message)});
+}
+
+void Havend::perform_one(CallId call, RunAgent& action) {
+  const std::uint64_t token = ++last_agent_;
+  agents_[call] = {token};
+  const auto runs = [this, call, token] {
+    const auto found = agents_.find(call);
+    return found != agents_.end() && found->second.token == token;
+  };
+  const Machine& target = callbacks_.machine_of(action.host);
+  if (action.device >= target.devices()) {
+    return later(kMessage, [this, call, token] { agent_ends(call, token, AgentResult::failed, "no such device"); });
+  }
+  if (target.device_mode == DeviceMode::hanging) {
+    return later(action.timeout, [this, call, token] { agent_ends(call, token, AgentResult::timed_out, "no answer"); });
+  }
+  later(kAgentActs, [this, runs, action] {
+    if (runs()) agent_acts(action);
+  });
+  later(kAgentTime, [this, runs, call, token, action] {
+    if (!runs()) return;
+    const AgentResult result = agent_result(action);
+    agent_ends(call, token, result, result == AgentResult::failed ? "the device does not answer" : "");
+  });
+}
+
+void Havend::perform_one(CallId, KillAgent& action) {
+  const auto found = agents_.find(action.running);
+  if (found == agents_.end()) return;
+  const std::uint64_t token = found->second.token = ++last_agent_;
+  later(kMessage, [this, call = action.running, token] { agent_ends(call, token, AgentResult::killed, "killed"); });
+}
+
+// ---- this host ----
+
+void Havend::perform_one(CallId, NoteRelease& action) { machine_.notes.push_back(action); }
+// The hook asks a live havend or refuses: its list only tells protected domains from others, and here all are.
+void Havend::perform_one(CallId, PublishProtected&) {}
+
+void Havend::perform_one(CallId, AnswerHook& action) {
+  if (hook_question_ != action.question) return;
+  hook_question_.reset();
+  hook_answer_ = action.allow;
+}
+
+void Havend::perform_one(CallId, AnswerOperator& action) {
+  callbacks_.operator_answered(action.question, action.ok, action.text);
+}
+
+void Havend::perform_one(CallId, KillAllAndReboot&) {
+  timeline_.host(EventKind::self_fence, machine_.name());
+  machine_.go_down(true);
+}
+
+void Havend::perform_one(CallId, Exit&) {
+  if (machine_.shutting_down()) {
+    machine_.finish_shutdown();
+  } else {
+    crash();  // a planned restart: its supervisor starts it again
+  }
+}
+
+void Havend::perform_one(CallId, Say&) {}
+
+bool Havend::hook(const ResourceName& resource) {
+  if (!alive() || !machine_.runs()) return false;
+  constexpr std::uint64_t kHookQuestions = std::uint64_t{1} << 62U;  // apart from the operator's
+  hook_question_ = CallId{kHookQuestions + ++last_question_};
+  hook_answer_ = false;
+  auto issued = node_->step(HookAsked{*hook_question_, resource, false}, machine_.clock());
+  for (Issued& one : issued) {
+    if (auto* answer = std::get_if<AnswerHook>(&one.action)) perform_one(one.call, *answer);
+  }
+  std::erase_if(issued, [](const Issued& one) { return std::holds_alternative<AnswerHook>(one.action); });
+  // libvirt waits for this answer: whatever else is to be done comes after it.
+  if (!issued.empty()) {
+    later(Duration::zero(), [this, issued = std::move(issued)] { perform(issued); });
+  } else {
+    later(Duration::zero(), [this] { arm_wake(); });
+  }
+  hook_question_.reset();
+  return hook_answer_;
+}
+
+}  // namespace haven::sim

@@ -1,0 +1,134 @@
+// One havend in the simulated world: the very Node of the daemon, driven as src/daemon/runtime drives it. It performs
+// the node's actions against the simulated parts and tells it what came of them.
+//
+// A message takes kMessage each way. What a hung machine is sent waits; a call that nobody answers is answered as
+// unknown at its timeout; what was asked by a havend that has died is not answered at all, though it may still happen.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/node.hpp"
+#include "sim/engine_room.hpp"
+#include "sim/machine.hpp"
+
+namespace haven::sim {
+
+inline constexpr Duration kMessage = 1ms;
+inline constexpr Duration kAgentTime = 300ms;
+// An agent has done its deed before it says so: killing it in between undoes nothing.
+inline constexpr Duration kAgentActs = 200ms;
+inline constexpr Duration kHavendBack = 1s;
+// The watch is given up after the engine was out of reach for this long. An election is no reason.
+inline constexpr Duration kWatchPatience = 1500ms;
+
+// What random faults do to the way between one havend and the engine.
+struct EngineTrouble {
+  Duration watch_delay{};
+  unsigned lost_replies = 0;  // of a thousand
+};
+
+class Havend {
+ public:
+  struct Callbacks {
+    std::function<Machine&(const HostName&)> machine_of;
+    std::function<void(CallId question, bool ok, const std::string& text)> operator_answered;
+    std::function<void()> came_or_went;  // alive() changed
+  };
+  Havend(Queue& queue, Random& random, Timeline& timeline, Machine& machine, EngineRoom& engine, const Host& host,
+         Callbacks callbacks);
+
+  void start();
+  // Killed, or gone with its machine; guests run on.
+  void end();
+  // Killed; its supervisor starts it again.
+  void crash();
+  [[nodiscard]] bool alive() const { return node_ != nullptr; }
+  // nullptr while it is not there.
+  [[nodiscard]] const Node* node() const { return node_.get(); }
+  [[nodiscard]] Machine& machine() const { return machine_; }
+
+  void tell(const Event& event);
+  void libvirt_tells(const port::HypervisorEvent& event);
+  // The libvirt hook's question. False without a havend that says yes at once (C5).
+  [[nodiscard]] bool hook(const ResourceName& resource);
+  void engine_committed();
+  void engine_reach_changed();
+  EngineTrouble trouble;
+  // The watch loses its place and has to list again.
+  void break_watch();
+
+ private:
+  struct Agent {
+    std::uint64_t token = 0;
+  };
+  // To the same process, when its machine turns.
+  void later(Duration delay, Task task);
+  void at_deadline(Instant deadline, Event event);
+  void reply(Instant deadline, Event event, Event unknown);
+  [[nodiscard]] bool in_reach() const { return engine_.serves(machine_.index()); }
+  void perform(std::vector<Issued> issued);
+  void arm_wake();
+  [[nodiscard]] CallId outside(CallId call) const;
+
+  void perform_one(CallId call, Commit& action);
+  void perform_one(CallId call, GrantLease& action);
+  void perform_one(CallId call, KeepAlive& action);
+  void perform_one(CallId call, RevokeLease& action);
+  void perform_one(CallId call, StartDomain& action);
+  void perform_one(CallId call, ShutdownDomain& action);
+  void perform_one(CallId call, DestroyDomain& action);
+  void perform_one(CallId call, KillDomain& action);
+  void perform_one(CallId call, ResumeDomain& action);
+  void perform_one(CallId call, Inspect& action);
+  void perform_one(CallId call, RunAgent& action);
+  void perform_one(CallId call, KillAgent& action);
+  void perform_one(CallId call, NoteRelease& action);
+  void perform_one(CallId call, PublishProtected& action);
+  void perform_one(CallId call, AnswerHook& action);
+  void perform_one(CallId call, AnswerOperator& action);
+  void perform_one(CallId call, KillAllAndReboot& action);
+  void perform_one(CallId call, Exit& action);
+  void perform_one(CallId call, Say& action);
+
+  void agent_acts(const RunAgent& run);
+  [[nodiscard]] AgentResult agent_result(const RunAgent& run) const;
+  void agent_ends(CallId call, std::uint64_t token, AgentResult result, std::string message);
+
+  void pump_soon();
+  void pump();
+  void list();
+  void watch_fails();
+
+  Queue& queue_;
+  Random& random_;
+  Timeline& timeline_;
+  Machine& machine_;
+  EngineRoom& engine_;
+  Vcpu cpu_;
+  MiB memory_;
+  Callbacks callbacks_;
+
+  std::unique_ptr<Node> node_;
+  std::uint64_t life_ = 0;  // counts processes: what an earlier one asked is not answered
+  Instant wake_armed_ = kNever;
+  std::map<CallId, Agent> agents_;
+  std::uint64_t last_agent_ = 0;
+  std::uint64_t last_question_ = 0;
+  std::optional<CallId> hook_question_;
+  bool hook_answer_ = false;
+
+  bool listed_ = false;
+  bool lost_ = false;  // the node was told that its watch broke
+  bool must_list_ = false;
+  bool pump_armed_ = false;
+  Revision told_;
+  std::uint64_t outage_ = 0;  // counts stretches without the engine
+  bool reached_ = false;
+};
+
+}  // namespace haven::sim

@@ -1,0 +1,175 @@
+// The engine as one havend sees it: calls that go there and back, and one watch.
+#include <algorithm>
+#include <utility>
+
+#include "sim/havend.hpp"
+
+namespace haven::sim {
+namespace {
+
+CommitOutcome outcome_of(port::Outcome outcome) {
+  switch (outcome) {
+    case port::Outcome::committed:
+      return CommitOutcome::committed;
+    case port::Outcome::conflict:
+      return CommitOutcome::conflict;
+    case port::Outcome::refused:
+      return CommitOutcome::refused;
+    case port::Outcome::unknown:
+      return CommitOutcome::unknown;
+  }
+  return CommitOutcome::unknown;
+}
+
+RecordStore::Transaction transaction_of(Commit& commit) {
+  RecordStore::Transaction transaction;
+  transaction.compares.reserve(commit.checks.size());
+  for (Check& check : commit.checks) transaction.compares.push_back({std::move(check.path), check.mod});
+  transaction.operations.reserve(commit.writes.size());
+  for (Write& write : commit.writes) {
+    if (write.value) {
+      transaction.operations.emplace_back(
+          RecordStore::Put{std::move(write.path), std::move(*write.value), write.lease});
+    } else {
+      transaction.operations.emplace_back(RecordStore::Delete{std::move(write.path)});
+    }
+  }
+  return transaction;
+}
+
+}  // namespace
+
+void Havend::at_deadline(Instant deadline, Event event) {
+  later(std::max(deadline, queue_.now()) - queue_.now(), [this, event = std::move(event)] { tell(event); });
+}
+
+void Havend::reply(Instant deadline, Event event, Event unknown) {
+  const bool dropped = trouble.lost_replies > 0 && random_.below(1000) < trouble.lost_replies;
+  if (dropped) return at_deadline(deadline, std::move(unknown));
+  later(kMessage, [this, deadline, event = std::move(event), unknown = std::move(unknown)] {
+    if (in_reach()) {
+      tell(event);
+    } else {
+      at_deadline(deadline, unknown);
+    }
+  });
+}
+
+void Havend::perform_one(CallId call, Commit& action) {
+  const Instant deadline = queue_.now() + action.timeout;
+  // Under way on the network: it arrives whatever becomes of its sender.
+  queue_.after(kMessage, [this, life = life_, call, deadline, transaction = transaction_of(action)] {
+    const Event unknown = CommitDone{call, CommitOutcome::unknown, {}, "no answer by the deadline"};
+    const bool arrives = in_reach();
+    RecordStore::Result result;
+    if (arrives) result = engine_.commit(transaction);
+    if (life != life_ || !alive()) return;
+    if (!arrives) return at_deadline(deadline, unknown);
+    reply(deadline, CommitDone{call, outcome_of(result.outcome), result.revision, std::move(result.message)}, unknown);
+  });
+}
+
+void Havend::perform_one(CallId call, GrantLease& action) {
+  const Instant deadline = queue_.now() + action.timeout;
+  queue_.after(kMessage, [this, life = life_, call, deadline, ttl = action.ttl] {
+    const bool arrives = in_reach();
+    const LeaseId lease = arrives ? engine_.grant(ttl) : LeaseId{};
+    if (life != life_ || !alive()) return;
+    if (!arrives) return at_deadline(deadline, LeaseGranted{call, {}});
+    reply(deadline, LeaseGranted{call, lease}, LeaseGranted{call, {}});
+  });
+}
+
+void Havend::perform_one(CallId call, KeepAlive& action) {
+  const Instant deadline = queue_.now() + action.timeout;
+  queue_.after(kMessage, [this, life = life_, call, deadline, lease = action.lease] {
+    const auto alive_there = engine_.keep_alive(machine_.index(), lease);
+    if (life != life_ || !alive()) return;
+    const LeaseAnswer unknown{call, lease, false, false};
+    if (!alive_there) return at_deadline(deadline, unknown);
+    const LeaseAnswer answer{call, lease, true, *alive_there};
+    // The deposed leader's word comes from this very host, with the engine out of reach.
+    later(kMessage, [this, answer] { tell(answer); });
+  });
+}
+
+void Havend::perform_one(CallId call, RevokeLease& action) {
+  const Instant deadline = queue_.now() + action.timeout;
+  queue_.after(kMessage, [this, life = life_, call, deadline, lease = action.lease] {
+    const bool arrives = in_reach();
+    if (arrives) engine_.revoke(lease);
+    if (life != life_ || !alive()) return;
+    const LeaseAnswer unknown{call, lease, false, false};
+    if (!arrives) return at_deadline(deadline, unknown);
+    reply(deadline, LeaseAnswer{call, lease, true, false}, unknown);
+  });
+}
+
+// ---- the watch ----
+
+void Havend::engine_committed() {
+  if (alive()) pump_soon();
+}
+
+void Havend::pump_soon() {
+  if (pump_armed_) return;
+  pump_armed_ = true;
+  later(kMessage + trouble.watch_delay, [this] {
+    pump_armed_ = false;
+    pump();
+  });
+}
+
+void Havend::engine_reach_changed() {
+  if (!alive() || in_reach() == reached_) return;
+  reached_ = !reached_;
+  ++outage_;
+  if (reached_) {
+    pump_soon();
+    return;
+  }
+  later(kWatchPatience, [this, outage = outage_] {
+    if (outage == outage_ && !reached_) watch_fails();
+  });
+}
+
+void Havend::watch_fails() {
+  if (!listed_ || lost_) return;
+  lost_ = true;
+  tell(EngineLost{"the engine is out of reach"});
+}
+
+void Havend::break_watch() {
+  if (!alive() || !listed_) return;
+  must_list_ = true;
+  if (!lost_) {
+    lost_ = true;
+    later(kMessage, [this] { tell(EngineLost{"the watch broke"}); });
+  }
+  later(200ms, [this] { pump_soon(); });
+}
+
+void Havend::list() {
+  EngineListed listing;
+  for (const auto& [path, entry] : engine_.store().entries()) listing.entries.push_back({path, entry.value, entry.mod});
+  listing.revision = told_ = engine_.store().revision();
+  listed_ = true;
+  lost_ = must_list_ = false;
+  tell(listing);
+}
+
+void Havend::pump() {
+  if (!in_reach()) return;
+  if (!listed_ || must_list_) return list();
+  EngineChanged changed;
+  const bool whole = engine_.store().changes_since(told_, "", [&](const RecordStore::Change& change) {
+    changed.changes.push_back({change.key, change.value, change.mod});
+  });
+  if (!whole) return list();
+  if (std::exchange(lost_, false)) tell(EngineBack{});
+  if (told_ == engine_.store().revision() || !alive()) return;
+  changed.revision = told_ = engine_.store().revision();
+  tell(changed);
+}
+
+}  // namespace haven::sim

@@ -1,0 +1,124 @@
+// libvirt as one havend sees it. A VM's uuid is its resource's name in this world.
+#include "sim/havend.hpp"
+
+namespace haven::sim {
+namespace {
+
+// The node counts its calls anew at each start, libvirt goes on: this keeps two lives of one havend apart.
+constexpr unsigned kLifeShift = 40;
+
+CallResult result_of(port::CallResult result) {
+  switch (result) {
+    case port::CallResult::done:
+      return CallResult::done;
+    case port::CallResult::failed:
+      return CallResult::failed;
+    case port::CallResult::unknown:
+      return CallResult::unknown;
+  }
+  return CallResult::unknown;
+}
+
+std::optional<DomainCondition> condition_of(port::DomainState state) {
+  switch (state) {
+    case port::DomainState::running:
+      return DomainCondition::running;
+    case port::DomainState::paused:
+      return DomainCondition::paused;
+    case port::DomainState::paused_io_error:
+      return DomainCondition::paused_io_error;
+    case port::DomainState::crashed:
+      return DomainCondition::crashed;
+    case port::DomainState::absent:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+HintKind hint_of(port::LifecycleKind kind) {
+  switch (kind) {
+    case port::LifecycleKind::powered_off:
+      return HintKind::powered_off;
+    case port::LifecycleKind::crashed:
+    case port::LifecycleKind::failed:
+      return HintKind::crashed;
+    case port::LifecycleKind::started:
+    case port::LifecycleKind::resumed:
+    case port::LifecycleKind::paused:
+    case port::LifecycleKind::paused_io_error:
+    case port::LifecycleKind::destroyed:
+      return HintKind::changed;
+  }
+  return HintKind::changed;
+}
+
+}  // namespace
+
+CallId Havend::outside(CallId call) const { return {(life_ << kLifeShift) + call.count}; }
+
+void Havend::perform_one(CallId call, StartDomain& action) {
+  const std::string name = action.resource.str();
+  const std::string xml = "<domain><name>" + name + "</name><uuid>" + name + "</uuid></domain>";
+  machine_.with_libvirt(
+      [&](HypervisorState& libvirt, Instant now) { libvirt.start(outside(call), xml, action.timeout, now); });
+}
+
+void Havend::perform_one(CallId call, ShutdownDomain& action) {
+  machine_.with_libvirt([&](HypervisorState& libvirt, Instant now) {
+    libvirt.shutdown(outside(call), action.resource.str(), action.timeout, now);
+  });
+}
+
+void Havend::perform_one(CallId call, DestroyDomain& action) {
+  machine_.with_libvirt([&](HypervisorState& libvirt, Instant now) {
+    libvirt.destroy(outside(call), action.resource.str(), action.timeout, now);
+  });
+}
+
+void Havend::perform_one(CallId call, KillDomain& action) {
+  machine_.with_libvirt([&](HypervisorState& libvirt, Instant now) {
+    libvirt.kill(outside(call), action.resource.str(), action.resource.str(), action.timeout, now);
+  });
+}
+
+void Havend::perform_one(CallId call, ResumeDomain& action) {
+  // QEMU tries its disk first: the guest stays paused for a path that is still lost.
+  if (!machine_.storage()) {
+    return later(kMessage, [this, call] { tell(CallDone{call, CallResult::failed, "its disk does not answer"}); });
+  }
+  machine_.with_libvirt([&](HypervisorState& libvirt, Instant now) {
+    libvirt.resume(outside(call), action.resource.str(), action.timeout, now);
+  });
+}
+
+void Havend::perform_one(CallId call, Inspect& action) {
+  machine_.with_libvirt(
+      [&](HypervisorState& libvirt, Instant now) { libvirt.inspect(outside(call), action.timeout, now); });
+}
+
+void Havend::libvirt_tells(const port::HypervisorEvent& event) {
+  if (!alive()) return;
+  const auto ours = [this](CallId call) { return call.count >> kLifeShift == life_; };
+  const auto inside = [this](CallId call) { return CallId{call.count - (life_ << kLifeShift)}; };
+  if (const auto* done = std::get_if<port::CallDone>(&event)) {
+    if (ours(done->call)) tell(CallDone{inside(done->call), result_of(done->result), done->message});
+  } else if (const auto* seen = std::get_if<port::Inspected>(&event)) {
+    if (!ours(seen->call)) return;
+    Inspected inspected{inside(seen->call), seen->reached, {}, {}};
+    for (const auto& domain : seen->domains) {
+      if (const auto condition = condition_of(domain.state)) {
+        inspected.domains.push_back({ResourceName{domain.uuid}, *condition});
+      }
+    }
+    for (const auto& process : seen->processes) inspected.processes.emplace_back(process.uuid);
+    tell(inspected);
+  } else if (const auto* lifecycle = std::get_if<port::Lifecycle>(&event)) {
+    tell(DomainHint{ResourceName{lifecycle->uuid}, hint_of(lifecycle->kind)});
+  } else if (const auto* lost = std::get_if<port::ConnectionLost>(&event)) {
+    tell(HypervisorLost{lost->message});
+  } else {
+    tell(HypervisorBack{});
+  }
+}
+
+}  // namespace haven::sim

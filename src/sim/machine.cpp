@@ -1,0 +1,235 @@
+#include "sim/machine.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace haven::sim {
+namespace {
+
+constexpr std::int64_t kWallAtStart = 1'700'000'000'000;
+
+// All that the simulated libvirt wants to know of a domain.
+std::string xml_of(const std::string& name) {
+  return "<domain><name>" + name + "</name><uuid>" + name + "</uuid></domain>";
+}
+
+const char* word(ProcessChange::Why why) {
+  switch (why) {
+    case ProcessChange::Why::crashed:
+      return "crashed";
+    case ProcessChange::Why::paused:
+      return "paused";
+    case ProcessChange::Why::host_down:
+      return "host-down";
+    case ProcessChange::Why::started:
+    case ProcessChange::Why::ended_by_order:
+    case ProcessChange::Why::powered_off:
+      return "stopped";
+  }
+  return "stopped";
+}
+
+}  // namespace
+
+Machine::Machine(Queue& queue, Random& random, Timeline& timeline, MachineIndex index, HostName name, const Host* host)
+    : queue_(queue),
+      random_(random),
+      timeline_(timeline),
+      index_(index),
+      name_(std::move(name)),
+      is_host_(host != nullptr) {
+  identity_ = {random_.hex32(), random_.hex32()};
+  if (host != nullptr) {
+    for (const auto& device : host->fence) outlets_.push_back({device.level, true});
+  }
+  new_life();
+}
+
+void Machine::set_callbacks(Callbacks callbacks) {
+  callbacks_ = std::move(callbacks);
+  libvirt_.set_world({[this](const std::string& uuid) { return callbacks_.hook(ResourceName{uuid}); },
+                      [this](HypervisorState::Deed deed, const std::string& uuid) {
+                        return callbacks_.deed_fails(deed, ResourceName{uuid});
+                      }});
+}
+
+void Machine::new_life() {
+  booted_at_ = queue_.now();
+  clock_ahead_ = std::chrono::milliseconds(random_.between(1'000, 1'000'000));
+  incarnation_ = Incarnation{random_.hex32()};
+  notes.clear();
+}
+
+Now Machine::clock() const {
+  const Duration since = queue_.now() - booted_at_;
+  return {Instant{since + clock_ahead_},
+          WallTime{kWallAtStart + queue_.now().since_boot / std::chrono::milliseconds(1)}};
+}
+
+Instant Machine::to_world(Instant here) const {
+  if (here == kNever) return kNever;
+  return booted_at_ + (here.since_boot - clock_ahead_);
+}
+
+void Machine::after(Duration delay, Task task) {
+  queue_.after(delay, [this, boot = boot_, task = std::move(task)]() mutable {
+    if (boot != boot_) return;
+    if (hung_) {
+      frozen_.push_back(std::move(task));
+    } else {
+      task();
+    }
+  });
+}
+
+// ---- power ----
+
+bool Machine::fed() const {
+  if (!cable_) return false;
+  std::set<int> levels, live;
+  for (const Outlet& outlet : outlets_) {
+    levels.insert(outlet.level);
+    if (outlet.on) live.insert(outlet.level);
+  }
+  return levels == live;
+}
+
+void Machine::lose_power() {
+  if (power_ == Power::off) return;
+  const bool was_on = power_ == Power::on;
+  ++boot_;
+  power_ = Power::off;
+  hung_ = shutting_down_ = false;
+  frozen_.clear();
+  armed_ = kNever;
+  libvirt_.power_off_host(queue_.now());
+  for (const ProcessChange& change : libvirt_.advance(queue_.now()).changes) take(change);
+  if (!was_on) return;
+  if (is_host_) timeline_.host(EventKind::host_down, name_);
+  callbacks_.went_down();
+  callbacks_.changed();
+}
+
+void Machine::boot() {
+  if (power_ != Power::off || !fed()) return;
+  power_ = Power::booting;
+  queue_.after(kBoot, [this, boot = ++boot_] {
+    if (boot != boot_) return;
+    power_ = Power::on;
+    new_life();
+    if (is_host_) timeline_.host(EventKind::host_up, name_);
+    callbacks_.changed();
+    callbacks_.booted();
+  });
+}
+
+void Machine::pull_cable() {
+  cable_ = false;
+  lose_power();
+}
+
+void Machine::switch_on() {
+  cable_ = true;
+  for (Outlet& outlet : outlets_) outlet.on = true;
+  boot();
+}
+
+void Machine::go_down(bool reboot) {
+  lose_power();
+  if (reboot) boot();
+}
+
+void Machine::begin_shutdown(bool reboot) {
+  if (shutting_down_) return;
+  shutting_down_ = true;
+  reboot_after_ = reboot;
+  after(kShutdownPatience, [this] { finish_shutdown(); });
+}
+
+void Machine::set_hung(bool hung) {
+  if (!on() || hung_ == hung) return;
+  hung_ = hung;
+  callbacks_.changed();
+  if (hung) return;
+  const auto boot = boot_;
+  for (Task& task : std::exchange(frozen_, {})) {
+    if (boot != boot_) return;
+    task();
+  }
+}
+
+// ---- fence devices ----
+
+void Machine::device_off(std::size_t device) {
+  outlets_.at(device).on = false;
+  if (!fed()) lose_power();
+}
+
+void Machine::device_on(std::size_t device) {
+  outlets_.at(device).on = true;
+  boot();
+}
+
+bool Machine::device_says_off(std::size_t device) const { return power_ == Power::off || !outlets_.at(device).on; }
+
+// ---- VMs ----
+
+void Machine::set_storage(bool reached) {
+  storage_ = reached;
+  with_libvirt([reached](HypervisorState& libvirt, Instant now) { libvirt.lose_storage(!reached, now); });
+}
+
+void Machine::with_libvirt(const std::function<void(HypervisorState&, Instant)>& deed) {
+  deed(libvirt_, queue_.now());
+  arm();
+}
+
+void Machine::put_guest(const ResourceName& resource) {
+  libvirt_.run_guest(xml_of(resource.str()), queue_.now());
+  fetch();
+}
+
+void Machine::kill_guests() {
+  for (const auto& [resource, paused] : std::map(processes_)) libvirt_.end_process(resource.str(), queue_.now());
+  for (const ProcessChange& change : libvirt_.advance(queue_.now()).changes) take(change);
+}
+
+void Machine::arm() {
+  const Instant next = libvirt_.next_due();
+  if (next >= armed_) return;
+  armed_ = next;
+  after(std::max(next, queue_.now()) - queue_.now(), [this] { fetch(); });
+}
+
+void Machine::fetch() {
+  armed_ = kNever;
+  const auto boot = boot_;
+  auto outcome = libvirt_.advance(queue_.now());
+  for (const ProcessChange& change : outcome.changes) take(change);
+  for (const port::HypervisorEvent& event : outcome.events) {
+    if (boot != boot_) return;
+    callbacks_.libvirt_tells(event);
+  }
+  arm();
+}
+
+void Machine::take(const ProcessChange& change) {
+  const ResourceName resource{change.uuid};
+  switch (change.kind) {
+    case ProcessChange::Kind::runs:
+      processes_[resource] = false;
+      return timeline_.process(EventKind::run, resource, name_);
+    case ProcessChange::Kind::resumes:
+      processes_[resource] = false;
+      return timeline_.process(EventKind::run, resource, name_);
+    case ProcessChange::Kind::pauses:
+      processes_[resource] = true;
+      return timeline_.process(EventKind::halt, resource, name_, "paused");
+    case ProcessChange::Kind::halts:
+      processes_.erase(resource);
+      return timeline_.process(EventKind::halt, resource, name_, word(change.why));
+  }
+}
+
+}  // namespace haven::sim

@@ -1,0 +1,35 @@
+#include "sim/network.hpp"
+
+#include <algorithm>
+
+namespace haven::sim {
+
+Network::Network(const std::vector<std::size_t>& links) : plugged_(links.size(), true) {
+  for (const std::size_t count : links) links_.emplace_back(count, true);
+}
+
+void Network::set_way(MachineIndex from, MachineIndex to, bool open) {
+  if (open) {
+    closed_.erase({from, to});
+  } else {
+    closed_.insert({from, to});
+  }
+}
+
+void Network::heal_all() {
+  closed_.clear();
+  std::fill(plugged_.begin(), plugged_.end(), true);
+  for (auto& links : links_) std::fill(links.begin(), links.end(), true);
+}
+
+bool Network::talk(MachineIndex a, MachineIndex b) const {
+  if (a == b) return true;
+  if (!plugged_[a] || !plugged_[b] || closed_.contains({a, b}) || closed_.contains({b, a})) return false;
+  const std::size_t common = std::min(links_[a].size(), links_[b].size());
+  for (std::size_t link = 0; link < common; ++link) {
+    if (links_[a][link] && links_[b][link]) return true;
+  }
+  return false;
+}
+
+}  // namespace haven::sim

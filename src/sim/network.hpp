@@ -1,0 +1,33 @@
+// Who can send to whom: machines with numbered links, each link a network of its own. Power is not its business.
+#pragma once
+
+#include <cstddef>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace haven::sim {
+
+using MachineIndex = std::size_t;
+
+class Network {
+ public:
+  // The number of links of each machine.
+  explicit Network(const std::vector<std::size_t>& links);
+
+  void set_network(MachineIndex machine, bool on) { plugged_[machine] = on; }
+  void set_link(MachineIndex machine, std::size_t link, bool up) { links_[machine][link] = up; }
+  // What `from` sends to `to`, on every link.
+  void set_way(MachineIndex from, MachineIndex to, bool open);
+  void heal_all();
+
+  // A connection needs both ways, over one link that both have. A machine always talks to itself.
+  [[nodiscard]] bool talk(MachineIndex a, MachineIndex b) const;
+
+ private:
+  std::vector<bool> plugged_;
+  std::vector<std::vector<bool>> links_;
+  std::set<std::pair<MachineIndex, MachineIndex>> closed_;
+};
+
+}  // namespace haven::sim

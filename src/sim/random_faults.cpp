@@ -1,0 +1,113 @@
+#include "sim/random_faults.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "core/placement/placement.hpp"
+#include "sim/fault_source.hpp"
+
+namespace haven::sim {
+namespace {
+
+constexpr std::size_t kLinesShown = 60;
+// Safety is looked at this often for the sake of stopping at the first violation.
+constexpr Duration kLook = 10s;
+
+// What runs is where it is; what does not run, fits if Placement finds it a host beside that.
+std::vector<Violation> dead_ones(World& world) {
+  std::vector<Violation> dead;
+  const auto spec = world.spec();
+  std::vector<HostView> hosts;
+  for (const Host& host : spec->hosts) hosts.push_back({host.name, ""});
+  Placement placement(*spec, hosts);
+  for (const Resource& resource : spec->resources) {
+    for (const HostName& host : world.hosts_of(resource.name)) placement.book(resource.name, host);
+  }
+  for (const Resource& resource : spec->resources) {
+    const bool wanted =
+        resource.state == DesiredState::started && resource.retry && resource.on_poweroff == OnPoweroff::restart;
+    if (!wanted || world.running(resource.name)) continue;
+    const auto where = world.hosts_of(resource.name);
+    if (where.empty() && !placement.choose(resource.name).host) continue;
+    dead.push_back({world.timeline().now_ms(), "liveness", resource.name, where,
+                    resource.name.str() + " fits and does not run after everything was healed"});
+  }
+  return dead;
+}
+
+bool all_run(World& world) { return dead_ones(world).empty(); }
+
+class Run {
+ public:
+  Run(const Spec& spec, std::uint64_t seed, bool recording)
+      : world_(spec, seed), faults_(world_, spec, seed, recording ? note() : nullptr) {
+    if (!recording) return;
+    auto checked = std::move(world_.timeline().added);
+    world_.timeline().added = [this, checked](const TimelineEvent& event) {
+      checked(event);
+      if (world_.checker().violations().empty()) say(words_of(event));
+    };
+  }
+
+  RandomRun run(double hours) {
+    world_.warm_up({});
+    faults_.begin();
+    const auto until = std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::ratio<3600>>(hours));
+    while (world_.now() < until && safe()) world_.run_until(std::min(until, world_.now() + kLook));
+    faults_.stop();
+    if (safe()) {
+      say("-- everything is healed --");
+      world_.heal();
+      faults_.take_back_orders();
+    }
+    const Duration limit = world_.now() + kLiveWithin;
+    bool alive = false;
+    while (safe() && !alive && world_.now() < limit) {
+      world_.run_until(std::min(limit, world_.now() + kLook));
+      alive = world_.now() > until + kLook && all_run(world_);
+    }
+    RandomRun result;
+    result.violations = world_.checker().violations();
+    if (safe() && !alive) result.violations = dead_ones(world_);
+    result.timeline = std::move(lines_);
+    return result;
+  }
+
+ private:
+  [[nodiscard]] bool safe() const { return world_.checker().violations().empty(); }
+  std::function<void(std::string)> note() {
+    recording_ = true;
+    return [this](std::string words) {
+      if (world_.checker().violations().empty()) say(std::move(words));
+    };
+  }
+  void say(std::string words) {
+    if (!recording_) return;
+    lines_.push_back(std::to_string(world_.timeline().now_ms()) + " ms  " + std::move(words));
+    if (lines_.size() > kLinesShown) lines_.erase(lines_.begin());
+  }
+  static std::string words_of(const TimelineEvent& event) {
+    std::string words = std::string("  ") + word(event.kind);
+    if (!event.resource.empty()) words += " " + event.resource.str();
+    if (!event.host.empty()) words += " " + event.host.str();
+    if (!event.why.empty()) words += ": " + event.why;
+    return words;
+  }
+
+  bool recording_ = false;
+  std::vector<std::string> lines_;
+  World world_;
+  FaultSource faults_;
+};
+
+}  // namespace
+
+RandomRun random_run(const Spec& spec, std::uint64_t seed, double hours) {
+  RandomRun result = Run(spec, seed, false).run(hours);
+  // The same once more, written down: words cost time, and most runs need none.
+  if (!result.good()) result.timeline = Run(spec, seed, true).run(hours).timeline;
+  result.seed = seed;
+  return result;
+}
+
+}  // namespace haven::sim

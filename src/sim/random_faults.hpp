@@ -1,0 +1,28 @@
+// Random faults against the whole of Haven: within what PROTOCOL trusts, anything may break at any moment and in any
+// combination. Safety is checked at each step. Then the faults stop, everything is healed and powered on, and what fits
+// must run within kLiveWithin (liveness).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/model/spec.hpp"
+#include "sim/outcome.hpp"
+
+namespace haven::sim {
+
+// A boot (60 s), the fences and elections left over, and the longest pause before a failed resource is tried again
+// (10 min), its start included.
+inline constexpr Duration kLiveWithin = 60s + 240s + 10min;
+
+struct RandomRun {
+  std::uint64_t seed = 0;
+  std::vector<Violation> violations;  // "liveness" among them
+  std::vector<std::string> timeline;  // shortened: what was done and what happened before the first violation
+  [[nodiscard]] bool good() const { return violations.empty(); }
+};
+
+[[nodiscard]] RandomRun random_run(const Spec& spec, std::uint64_t seed, double hours);
+
+}  // namespace haven::sim

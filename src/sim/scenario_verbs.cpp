@@ -1,0 +1,331 @@
+#include <map>
+
+#include "core/model/spelling.hpp"
+#include "file/quantity.hpp"
+#include "sim/scenario_reader.hpp"
+
+namespace haven::sim {
+namespace {
+
+using Answer = std::optional<Deed>;
+
+struct Context {
+  Line& line;
+  Duration at;
+  Vocabulary& words;
+};
+
+std::optional<bool> on_or_off(Context& c) {
+  const auto which = c.words.one_of(c.line, {"on", "off"});
+  if (!which) return std::nullopt;
+  return *which == 0;
+}
+
+Answer power(Context& c) {
+  const auto machine = c.words.machine(c.line);
+  const auto on = on_or_off(c);
+  if (!machine || !on) return std::nullopt;
+  return SetPower{*machine, *on};
+}
+
+Answer network(Context& c) {
+  const auto host = c.words.host(c.line);
+  const auto on = on_or_off(c);
+  if (!host || !on) return std::nullopt;
+  return SetNetwork{*host, *on};
+}
+
+Answer hang_or_resume(Context& c, bool hung) {
+  const auto host = c.words.host(c.line);
+  if (!host) return std::nullopt;
+  return SetHang{*host, hung};
+}
+
+Answer shut_down(Context& c, bool reboot) {
+  const auto host = c.words.host(c.line);
+  if (!host) return std::nullopt;
+  return ShutDown{*host, reboot};
+}
+
+Answer link(Context& c, const std::optional<HostName>& host, file::Position where, bool cut) {
+  const Host* known = host ? c.words.spec().host(*host) : nullptr;
+  if (host && known == nullptr) c.words.wrong(where, "\"" + host->str() + "\" is no host with links", "a host's name");
+  const int links = known == nullptr ? 1 : std::max<int>(1, static_cast<int>(known->links.size()));
+  const auto number = c.words.number(c.line, 1, links, "link of " + (host ? host->str() : std::string("it")));
+  if (known == nullptr || !number) return std::nullopt;
+  return SetLink{*host, static_cast<std::size_t>(*number), cut};
+}
+
+Answer cut_or_heal(Context& c, bool cut) {
+  const file::Position where = c.line.here();
+  const auto a = c.words.machine(c.line);
+  if (c.line.take_if("link")) return link(c, a, where, cut);
+  const bool one_way = c.line.take_if("->");
+  const file::Position second = c.line.here();
+  const auto b = c.words.machine(c.line);
+  if (!a || !b) return std::nullopt;
+  if (*a == *b) {
+    c.words.wrong(second, "the way of " + a->str() + " to itself cannot be cut", "two different hosts");
+    return std::nullopt;
+  }
+  return SetCut{*a, *b, one_way, cut};
+}
+
+Answer store(Context& c) {
+  const auto on = on_or_off(c);
+  if (!on) return std::nullopt;
+  return SetStore{*on};
+}
+
+Answer storage(Context& c) {
+  const auto host = c.words.host_or(c.line, "all");
+  const auto on = on_or_off(c);
+  if (!host || !on) return std::nullopt;
+  return SetStorage{*host, *on};
+}
+
+Answer fence_device(Context& c) {
+  const auto host = c.words.host(c.line);
+  const auto mode = c.words.one_of(c.line, {"working", "broken", "hanging", "lying"});
+  if (!host || !mode) return std::nullopt;
+  return SetFenceDevice{*host, static_cast<DeviceMode>(*mode)};
+}
+
+Answer watchdog(Context& c) {
+  const auto host = c.words.host(c.line);
+  const auto mode = c.words.one_of(c.line, {"working", "broken"});
+  if (!host || !mode) return std::nullopt;
+  return SetWatchdog{*host, *mode == 1};
+}
+
+Answer guest(Context& c) {
+  const auto resource = c.words.resource(c.line, c.at);
+  const auto fault = c.words.one_of(c.line, {"crash", "hang", "poweroff"});
+  if (!resource || !fault) return std::nullopt;
+  return HurtGuest{*resource, static_cast<GuestFault>(*fault)};
+}
+
+Answer libvirt(Context& c) {
+  const auto host = c.words.host(c.line);
+  const auto fault = c.words.one_of(c.line, {"hang", "resume", "crash"});
+  if (!host || !fault) return std::nullopt;
+  return HurtLibvirt{*host, static_cast<LibvirtFault>(*fault)};
+}
+
+Answer havend(Context& c) {
+  const auto host = c.words.host(c.line);
+  const bool crash = c.words.literal(c.line, "crash");
+  if (!host || !crash) return std::nullopt;
+  return CrashHavend{*host};
+}
+
+Answer fails(Context& c, FailingDeed deed) {
+  constexpr int kMostFailures = 1'000'000;
+  const auto resource = c.words.resource(c.line, c.at);
+  const auto host = c.words.host_or(c.line, "any");
+  std::optional<int> count = 1;
+  if (c.line.peek() != nullptr) count = c.words.number(c.line, 1, kMostFailures, "number of failures");
+  if (!resource || !host || !count) return std::nullopt;
+  return LetFail{deed, *resource, *host, *count};
+}
+
+Answer order(Context& c, OperatorVerb verb) {
+  const auto resource = c.words.resource(c.line, c.at);
+  HostName host;
+  if (verb == OperatorVerb::relocate) {
+    const auto target = c.words.host(c.line);
+    if (!target) return std::nullopt;
+    host = *target;
+  }
+  if (!resource) return std::nullopt;
+  return Order{verb, *resource, host};
+}
+
+Answer freeze(Context& c) {
+  const auto on = on_or_off(c);
+  if (!on) return std::nullopt;
+  return Order{*on ? OperatorVerb::freeze : OperatorVerb::thaw, {}, {}};
+}
+
+Answer fence_confirm(Context& c) {
+  const auto host = c.words.host(c.line);
+  if (!host) return std::nullopt;
+  return Order{OperatorVerb::fence_confirm, {}, *host};
+}
+
+Answer remove(Context& c) {
+  const auto resource = c.words.resource(c.line, c.at);
+  if (!resource) return std::nullopt;
+  return Remove{*resource};
+}
+
+Answer add(Context& c) {
+  constexpr int kMostCpus = 4096;
+  const auto name = c.words.new_resource(c.line, c.at);
+  std::optional<int> cpu;
+  std::optional<MiB> memory;
+  const file::Position where = c.line.here();
+  while (c.line.peek() != nullptr) {
+    const auto key = c.words.one_of(c.line, {"cpu", "memory"});
+    if (!key) return std::nullopt;
+    if (*key == 0) {
+      cpu = c.words.number(c.line, 1, kMostCpus, "number of CPUs");
+      if (!cpu) return std::nullopt;
+      continue;
+    }
+    const Word* word = c.line.peek();
+    const auto size =
+        word == nullptr ? tl::make_unexpected(std::string("the line ends too early")) : file::parse_size(word->text);
+    if (!size) return c.words.wrong(c.line.here(), size.error(), file::kSizeExamples), std::nullopt;
+    c.line.take();
+    memory = file::rounded_up(*size);
+  }
+  if (!cpu || !memory) {
+    c.words.wrong(where, "a resource needs its cpu and its memory", "add web9 cpu 1 memory 1GiB");
+    return std::nullopt;
+  }
+  if (!name) return std::nullopt;
+  Resource resource;
+  resource.name = *name;
+  resource.cpu = Vcpu{*cpu};
+  resource.memory = *memory;
+  return Add{std::move(resource)};
+}
+
+// nullptr: a verb that stands in FORMATS and is not built yet.
+using Verb = Answer (*)(Context&);
+const std::map<std::string, Verb>& verbs() {
+  static const std::map<std::string, Verb> kVerbs{
+      {"power", power},
+      {"network", network},
+      {"hang", [](Context& c) { return hang_or_resume(c, true); }},
+      {"resume", [](Context& c) { return hang_or_resume(c, false); }},
+      {"reboot", [](Context& c) { return shut_down(c, true); }},
+      {"shutdown", [](Context& c) { return shut_down(c, false); }},
+      {"cut", [](Context& c) { return cut_or_heal(c, true); }},
+      {"heal", [](Context& c) { return cut_or_heal(c, false); }},
+      {"store", store},
+      {"storage", storage},
+      {"fence-device", fence_device},
+      {"watchdog", watchdog},
+      {"guest", guest},
+      {"libvirt", libvirt},
+      {"havend", havend},
+      {"start-fails", [](Context& c) { return fails(c, FailingDeed::start); }},
+      {"stop-fails", [](Context& c) { return fails(c, FailingDeed::stop); }},
+      {"kill-fails", [](Context& c) { return fails(c, FailingDeed::kill); }},
+      {"migrate-fails", [](Context& c) { return fails(c, FailingDeed::migrate); }},
+      {"stop", [](Context& c) { return order(c, OperatorVerb::stop); }},
+      {"start", [](Context& c) { return order(c, OperatorVerb::start); }},
+      {"disable", [](Context& c) { return order(c, OperatorVerb::disable); }},
+      {"ignore", [](Context& c) { return order(c, OperatorVerb::ignore); }},
+      {"clear", [](Context& c) { return order(c, OperatorVerb::clear); }},
+      {"relocate", [](Context& c) { return order(c, OperatorVerb::relocate); }},
+      {"freeze", freeze},
+      {"fence-confirm", fence_confirm},
+      {"remove", remove},
+      {"add", add},
+      {"app", nullptr},
+      {"migrate", nullptr},
+      {"maintenance", nullptr},
+      {"health", nullptr},
+  };
+  return kVerbs;
+}
+
+std::optional<Expectation> expect_fencing(Line& line, Vocabulary& words, Expectation e) {
+  if (e.what == Claimed::fences) {
+    const auto count = words.number(line, 0, 1'000'000, "number of fences");
+    if (!count) return std::nullopt;
+    e.count = *count;
+    return e;
+  }
+  const auto host = words.host(line);
+  if (!host) return std::nullopt;
+  e.host = *host;
+  return e;
+}
+
+std::optional<Expectation> expect_resource(Line& line, Vocabulary& words, Expectation e) {
+  const auto resource = words.resource(line, std::nullopt);
+  const auto state = words.one_of(line, {"on", "running", "stopped", "failed"});
+  if (!state) return std::nullopt;
+  e.what = static_cast<Claimed>(*state);
+  if (e.what == Claimed::on_host) {
+    const auto host = words.host(line);
+    if (!host) return std::nullopt;
+    e.host = *host;
+  }
+  if (!resource) return std::nullopt;
+  e.resource = *resource;
+  return e;
+}
+
+}  // namespace
+
+std::optional<Deed> read_deed(Line& line, Duration at, Vocabulary& words) {
+  std::vector<std::string> built;
+  for (const auto& [name, read] : verbs()) {
+    if (read != nullptr) built.push_back(name);
+  }
+  const Word* word = line.take();
+  if (word == nullptr) {
+    words.wrong(line.here(), "the line ends too early", "what happens then, as power h1 off");
+    return std::nullopt;
+  }
+  const auto found = verbs().find(word->text);
+  if (found == verbs().end()) {
+    const auto near = closest(word->text, built);
+    words.wrong(word->at, "there is no verb \"" + word->text + "\"",
+                near ? *near : "a verb, as power, hang, cut or stop");
+    line.skip_rest();
+    return std::nullopt;
+  }
+  if (found->second == nullptr) {
+    words.wrong(word->at, "\"" + word->text + "\" is not yet built", "a verb that is, as power, hang, cut or stop");
+    line.skip_rest();
+    return std::nullopt;
+  }
+  Context context{line, at, words};
+  auto deed = found->second(context);
+  if (deed) {
+    words.nothing_more(line);
+  } else {
+    line.skip_rest();
+  }
+  return deed;
+}
+
+std::optional<Expectation> read_expectation(Line& line, Vocabulary& words) {
+  Expectation e;
+  const file::Position where = line.here();
+  std::optional<Expectation> read;
+  if (line.take_if("not")) {
+    e.what = Claimed::not_fenced;
+    if (!words.literal(line, "fenced")) return line.skip_rest(), std::nullopt;
+    read = expect_fencing(line, words, e);
+  } else if (line.take_if("fenced")) {
+    e.what = Claimed::fenced;
+    read = expect_fencing(line, words, e);
+  } else if (line.take_if("fences")) {
+    e.what = Claimed::fences;
+    read = expect_fencing(line, words, e);
+  } else if (line.peek() == nullptr) {
+    words.wrong(where, "the line ends too early", "what is expected, as web1 on h2");
+  } else {
+    read = expect_resource(line, words, e);
+  }
+  if (!read) return line.skip_rest(), std::nullopt;
+  const file::Position by = line.here();
+  if (line.take_if("by")) {
+    read->by = words.duration(line);
+    if (!read->by) return line.skip_rest(), std::nullopt;
+    if (read->what == Claimed::not_fenced || read->what == Claimed::fences) {
+      words.wrong(by, "this holds over the whole run and takes no \"by\"", "the line without it");
+    }
+  }
+  words.nothing_more(line);
+  return read;
+}
+
+}  // namespace haven::sim

@@ -1,0 +1,235 @@
+#include "sim/world.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace haven::sim {
+namespace {
+
+const HostName kSilentWitness{"/witness"};  // of a two-host file that names none; no operator can name it either
+
+HostName witness_of(const Spec& spec) {
+  if (!spec.cluster.witness.empty()) return HostName{spec.cluster.witness};
+  return spec.hosts.size() == 2 ? kSilentWitness : HostName{};
+}
+
+std::vector<HostName> voters_of(const Spec& spec) {
+  constexpr std::size_t kManyHosts = 7;
+  std::vector<HostName> voters = spec.cluster.voters;
+  const std::size_t wanted = spec.hosts.size() >= kManyHosts ? 5 : 3;
+  for (std::size_t i = 0; spec.cluster.voters.empty() && i < std::min(wanted, spec.hosts.size()); ++i) {
+    voters.push_back(spec.hosts[i].name);
+  }
+  const HostName witness = witness_of(spec);
+  if (!witness.empty() && std::ranges::find(voters, witness) == voters.end()) voters.push_back(witness);
+  return voters;
+}
+
+std::vector<std::size_t> links_of(const Spec& spec) {
+  std::vector<std::size_t> links;
+  for (const Host& host : spec.hosts) links.push_back(std::max<std::size_t>(1, host.links.size()));
+  if (!witness_of(spec).empty()) links.push_back(links.empty() ? 1 : std::ranges::max(links));
+  return links;
+}
+
+}  // namespace
+
+World::World(const Spec& spec, std::uint64_t seed)
+    : file_(spec), random_(seed), network_(links_of(spec)), checker_(timeline_, facts()) {
+  for (const Host& host : spec.hosts) {
+    index_[host.name] = machines_.size();
+    machines_.push_back(std::make_unique<Machine>(queue_, random_, timeline_, machines_.size(), host.name,
+                                                  &file_.hosts[machines_.size()]));
+  }
+  if (const HostName witness = witness_of(spec); !witness.empty()) {
+    index_[witness] = machines_.size();
+    machines_.push_back(std::make_unique<Machine>(queue_, random_, timeline_, machines_.size(), witness, nullptr));
+  }
+  std::vector<MachineIndex> voters;
+  for (const HostName& voter : voters_of(spec)) voters.push_back(index_.at(voter));
+  engine_ = std::make_unique<EngineRoom>(
+      queue_, random_, std::move(voters),
+      EngineRoom::Surroundings{[this](MachineIndex m) { return machines_[m]->runs(); },
+                               [this](MachineIndex a, MachineIndex b) { return network_.talk(a, b); },
+                               [this] { engine_committed(); },
+                               [this] {
+                                 update_health();
+                                 for (const auto& havend : havends_) havend->engine_reach_changed();
+                               }});
+  for (const Host& host : file_.hosts) {
+    Havend::Callbacks callbacks{
+        [this](const HostName& name) -> Machine& { return machine(name); },
+        [this](CallId question, bool ok, const std::string& text) { desk_->answered(question, ok, text); },
+        [this] { update_health(); }};
+    havends_.push_back(
+        std::make_unique<Havend>(queue_, random_, timeline_, machine(host.name), *engine_, host, std::move(callbacks)));
+  }
+  healthy_since_.resize(machines_.size());
+  desk_ = std::make_unique<OperatorDesk>(queue_, *engine_, havends_);
+  for (const auto& machine : machines_) wire(*machine);
+  for (const Resource& resource : spec.resources) resources_[resource.name] = resource;
+  timeline_.added = [this](const TimelineEvent& event) {
+    if (event.kind == EventKind::run) checker_.process_runs(event.resource, event.host);
+  };
+}
+
+void World::wire(Machine& machine) {
+  const MachineIndex m = machine.index();
+  Machine::Callbacks callbacks;
+  callbacks.changed = [this] { network_changed(); };
+  callbacks.booted = [] {};
+  callbacks.went_down = [] {};
+  callbacks.libvirt_tells = [](const port::HypervisorEvent&) {};
+  callbacks.hook = [](const ResourceName&) { return false; };
+  callbacks.deed_fails = [this, m](HypervisorState::Deed deed, const ResourceName& resource) {
+    return deed_fails(deed, resource, machines_[m]->name());
+  };
+  if (machine.is_host()) {
+    Havend* havend = havends_[m].get();
+    callbacks.booted = [havend] { havend->start(); };
+    callbacks.went_down = [havend] { havend->end(); };
+    callbacks.libvirt_tells = [havend](const port::HypervisorEvent& event) { havend->libvirt_tells(event); };
+    callbacks.hook = [havend](const ResourceName& resource) { return havend->hook(resource); };
+  }
+  machine.set_callbacks(std::move(callbacks));
+}
+
+// ---- what is committed, and what follows ----
+
+void World::engine_committed() {
+  EngineChanged commit;
+  commit.revision = engine_->store().revision();
+  const bool whole = engine_->store().changes_since(checked_, "", [&](const RecordStore::Change& change) {
+    commit.changes.push_back({change.key, change.value, change.mod});
+  });
+  checked_ = commit.revision;
+  if (!whole) return;  // cannot be: each commit is looked at before the next
+  checker_.committed(commit);
+  for (const EntryChange& change : commit.changes) {
+    const auto* record = change.value ? std::get_if<JournalRecord>(&*change.value) : nullptr;
+    if (record != nullptr) journal(*record);
+  }
+  for (const auto& havend : havends_) havend->engine_committed();
+}
+
+void World::journal(const JournalRecord& record) {
+  TimelineEvent event;
+  event.resource = record.resource;
+  event.host = record.host;
+  event.why = record.why;
+  switch (record.kind) {
+    case JournalKind::intent:
+      event.kind = EventKind::intent;
+      break;
+    case JournalKind::fenced:
+      event.kind = EventKind::fenced;
+      event.level = record.level;
+      break;
+    case JournalKind::proved:
+      event.kind = EventKind::proved;
+      break;
+    case JournalKind::recover:
+      event.kind = EventKind::recover;
+      event.from = record.from;
+      break;
+    case JournalKind::restart:
+      event.kind = EventKind::restart;
+      break;
+    case JournalKind::relocate:
+      // By stop and start: the stop is here, the run follows.
+      event.kind = EventKind::stop;
+      event.host = record.from;
+      break;
+    case JournalKind::stop:
+      event.kind = EventKind::stop;
+      break;
+    case JournalKind::place_failed:
+      event.kind = EventKind::place_failed;
+      event.reasons = record.reasons;
+      break;
+    case JournalKind::freeze:
+      event.kind = EventKind::freeze;
+      break;
+    case JournalKind::alarm:
+      event.kind = EventKind::alarm;
+      break;
+    case JournalKind::withdrawn:
+    case JournalKind::place:
+    case JournalKind::failed:
+    case JournalKind::cleared:
+      return;  // no word of FORMATS' list
+  }
+  timeline_.add(std::move(event));
+}
+
+void World::update_health() {
+  for (MachineIndex m = 0; m < havends_.size() && m < healthy_since_.size(); ++m) {
+    const bool well =
+        machines_[m]->runs() && !machines_[m]->shutting_down() && havends_[m]->alive() && engine_->serves(m);
+    if (!well) {
+      healthy_since_[m].reset();
+    } else if (!healthy_since_[m]) {
+      healthy_since_[m] = queue_.now();
+    }
+  }
+}
+
+Checker::Facts World::facts() const {
+  Checker::Facts facts;
+  facts.hosts_of = [this](const ResourceName& resource) { return hosts_of(resource); };
+  facts.running_on = [this](const HostName& host, const Incarnation& boot) {
+    std::vector<ResourceName> running;
+    if (machine(host).incarnation() != boot) return running;
+    for (const auto& [resource, paused] : machine(host).processes()) running.push_back(resource);
+    return running;
+  };
+  facts.healthy_for = [this](const HostName& host, const Incarnation& boot) -> std::optional<Duration> {
+    const auto& since = healthy_since_.at(index_.at(host));
+    if (!since || machine(host).incarnation() != boot) return std::nullopt;
+    return queue_.now() - *since;
+  };
+  facts.boot_of = [this](const HostName& host) { return machine(host).incarnation(); };
+  return facts;
+}
+
+std::vector<HostName> World::hosts_of(const ResourceName& resource) const {
+  std::vector<HostName> hosts;
+  for (const auto& machine : machines_) {
+    if (machine->processes().contains(resource)) hosts.push_back(machine->name());
+  }
+  return hosts;
+}
+
+bool World::running(const ResourceName& resource) const {
+  return std::ranges::any_of(machines_, [&](const auto& machine) {
+    const auto process = machine->processes().find(resource);
+    return process != machine->processes().end() && !process->second;
+  });
+}
+
+const Havend* World::speaker() const {
+  const Havend* any = nullptr;
+  const Havend* joined = nullptr;
+  for (const auto& havend : havends_) {
+    if (!havend->alive() || !havend->machine().runs()) continue;
+    any = havend.get();
+    if (!engine_->serves(havend->machine().index())) continue;
+    joined = havend.get();
+    if (havend->node()->leads()) return joined;
+  }
+  return joined != nullptr ? joined : any;
+}
+
+std::optional<Report> World::report() const {
+  const Havend* havend = speaker();
+  if (havend == nullptr) return std::nullopt;
+  return havend->node()->report();
+}
+
+std::shared_ptr<const Spec> World::spec() const {
+  const auto* entry = engine_->store().find(path::kSpec);
+  const auto* record = entry == nullptr ? nullptr : std::get_if<SpecRecord>(&entry->value);
+  return record == nullptr ? std::make_shared<const Spec>(file_) : record->spec;
+}
+
+}  // namespace haven::sim
