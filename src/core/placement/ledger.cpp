@@ -10,6 +10,9 @@ std::string template_of(const ResourceName& name) {
   return hash == std::string::npos ? std::string{} : name.str().substr(0, hash);
 }
 
+// One choice looks at each host: a set that defeats the search must not hold up a turn of the controller.
+constexpr std::int64_t kMaxSetSteps = 1'000'000;
+
 bool contains(const std::vector<std::size_t>& list, std::size_t value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
@@ -172,7 +175,7 @@ bool Placement::Ledger::set_fits(const std::vector<std::size_t>& set, std::size_
       if (contains(members[i], set[k])) rule.items.push_back(k);
     if (rule.items.size() > 1) problem.rules.push_back(std::move(rule));
   }
-  auto steps = kMaxPackingSteps;
+  auto steps = kMaxSetSteps;
   return pack(problem, steps).fit != Fit::no;
 }
 

@@ -76,7 +76,7 @@ Packing Repacking::packed(const Loss& loss, const std::vector<std::size_t>& reso
 bool Repacking::all_fit(const Loss& loss) { return packed(loss, needed(loss)).fit == Fit::yes; }
 
 Outcome Repacking::after(const Loss& loss) {
-  Outcome outcome{loss, {}, {}, std::vector<std::size_t>(spec_.resources.size(), kNowhere)};
+  Outcome outcome{loss, {}, {}, std::vector<std::size_t>(spec_.resources.size(), kNowhere), hosts_after(loss)};
   const auto& order = needed(loss);
   keep_longest_prefix(outcome, order);
   for (auto i = outcome.kept.size(); i < order.size(); ++i)
@@ -102,21 +102,28 @@ void Repacking::keep_longest_prefix(Outcome& outcome, const std::vector<std::siz
   }
 }
 
-void Repacking::settle(Outcome& outcome, std::vector<std::size_t> kept, const Packing& packing) {
+void Repacking::settle(Outcome& outcome, std::vector<std::size_t> kept, const Packing& packing) const {
   outcome.kept = std::move(kept);
-  for (std::size_t i = 0; i < outcome.kept.size(); ++i) outcome.host_of[outcome.kept[i]] = packing.host_of[i];
+  outcome.free = hosts_after(outcome.loss);
+  for (std::size_t i = 0; i < outcome.kept.size(); ++i) stand(outcome, outcome.kept[i], packing.host_of[i]);
+}
+
+void Repacking::stand(Outcome& outcome, std::size_t resource, std::size_t host) const {
+  outcome.host_of[resource] = host;
+  outcome.free[host].memory -= spec_.resources[resource].memory;
+  outcome.free[host].cpu -= spec_.resources[resource].cpu;
 }
 
 bool Repacking::keep(Outcome& outcome, std::size_t resource) {
   if (std::any_of(outcome.down.begin(), outcome.down.end(), [&](std::size_t d) { return as_hard(resource, d); }))
     return false;
-  const auto free = free_in(outcome);
+  const auto& free = outcome.free;
   const auto& needs = spec_.resources[resource];
   for (std::size_t h = 0; h < free.size(); ++h)
     if (!lost(outcome.loss, h) && eligible_[resource].contains(h) && needs.memory <= free[h].memory &&
         needs.cpu <= free[h].cpu && obstacle(outcome, resource, h).empty()) {
       outcome.kept.push_back(resource);
-      outcome.host_of[resource] = h;
+      stand(outcome, resource, h);
       return true;
     }
   auto more = outcome.kept;
@@ -133,15 +140,6 @@ bool Repacking::as_hard(std::size_t resource, std::size_t other) const {
   const auto& o = spec_.resources[other];
   return r.memory >= o.memory && r.cpu >= o.cpu && eligible_[resource].within(eligible_[other]) &&
          std::includes(rules_[resource].begin(), rules_[resource].end(), rules_[other].begin(), rules_[other].end());
-}
-
-std::vector<PackingHost> Repacking::free_in(const Outcome& outcome) const {
-  auto hosts = hosts_after(outcome.loss);
-  for (const auto r : outcome.kept) {
-    hosts[outcome.host_of[r]].memory -= spec_.resources[r].memory;
-    hosts[outcome.host_of[r]].cpu -= spec_.resources[r].cpu;
-  }
-  return hosts;
 }
 
 }  // namespace haven

@@ -20,6 +20,7 @@ struct Outcome {
   std::vector<std::size_t> kept;     // resources, most important first
   std::vector<std::size_t> down;     // likewise
   std::vector<std::size_t> host_of;  // by resource: where it could stand together with all that is kept; or kNowhere
+  std::vector<PackingHost> free;     // by host: what that leaves; nothing on lost ones
 };
 
 class Repacking {
@@ -41,7 +42,6 @@ class Repacking {
   [[nodiscard]] bool exact() const { return exact_; }
 
  private:
-  struct Need;
   [[nodiscard]] const std::vector<std::size_t>& needed(const Loss& loss) const {
     return loss.empty() ? started_ : counted_;
   }
@@ -52,9 +52,9 @@ class Repacking {
   void keep_longest_prefix(Outcome& outcome, const std::vector<std::size_t>& order);
   [[nodiscard]] bool keep(Outcome& outcome, std::size_t resource);
   [[nodiscard]] bool as_hard(std::size_t resource, std::size_t other) const;
-  static void settle(Outcome& outcome, std::vector<std::size_t> kept, const Packing& packing);
+  void settle(Outcome& outcome, std::vector<std::size_t> kept, const Packing& packing) const;
 
-  [[nodiscard]] std::vector<PackingHost> free_in(const Outcome& outcome) const;
+  void stand(Outcome& outcome, std::size_t resource, std::size_t host) const;
   [[nodiscard]] std::string obstacle(const Outcome& outcome, std::size_t resource, std::size_t host) const;
   [[nodiscard]] std::string remedy(const Outcome& outcome, std::size_t resource) const;
   [[nodiscard]] std::string shortage(const Outcome& outcome, std::size_t resource,

@@ -73,7 +73,7 @@ std::string Repacking::remedy(const Outcome& outcome, std::size_t resource) cons
 
 std::string Repacking::shortage(const Outcome& outcome, std::size_t resource,
                                 const std::vector<std::size_t>& hosts) const {
-  const auto free = free_in(outcome);
+  const auto& free = outcome.free;
   const auto& needs = spec_.resources[resource];
   const auto lack = [&](std::size_t h) {
     return std::pair(std::max<std::int64_t>(0, (needs.memory - free[h].memory).count),

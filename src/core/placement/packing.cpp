@@ -11,6 +11,9 @@
 namespace haven {
 namespace {
 
+// A search may take this part of what is left: one hopeless search leaves something for all that follow.
+constexpr std::int64_t kShareOfSteps = 8;
+
 using Order = std::vector<std::size_t>;
 
 // How much of the whole a block takes: 0 to 2, memory and vCPUs weighted by how scarce each is.
@@ -55,26 +58,18 @@ Order ordered_by(const Blocks& blocks, const Key& hardness) {
   return order;
 }
 
-struct Orders {
-  Order hardest;  // bound by rules, then narrowly allowed for its size
-  std::array<Order, 3> by_size;
-};
-
-Orders orders_of(const Blocks& blocks) {
-  const auto weight = weights(blocks);
+// Bound by rules first, then narrowly allowed for its size.
+Order hardest_first(const Blocks& blocks, const std::vector<double>& weight) {
   const auto everywhere = static_cast<double>(blocks.hosts.size());
   std::vector<double> tightness;
   for (std::size_t b = 0; b < weight.size(); ++b)
     tightness.push_back(weight[b] * everywhere / static_cast<double>(blocks.blocks[b].allowed.count()));
-  return {ordered_by(blocks, [&](std::size_t b) { return std::pair(!blocks.blocks[b].rules.empty(), tightness[b]); }),
-          {ordered_by(blocks, [&](std::size_t b) { return weight[b]; }),
-           ordered_by(blocks, [&](std::size_t b) { return blocks.blocks[b].memory_mib; }),
-           ordered_by(blocks, [&](std::size_t b) { return blocks.blocks[b].vcpus; })}};
+  return ordered_by(blocks, [&](std::size_t b) { return std::pair(!blocks.blocks[b].rules.empty(), tightness[b]); });
 }
 
 // Each where least is left over. True: `where` holds a packing.
 bool pack_greedily(const Blocks& blocks, const Order& order, std::vector<std::size_t>& where, std::int64_t& steps) {
-  Trial trial(blocks);
+  Trial trial(blocks, Trial::Prints::none);
   for (const auto b : order) {
     auto best = blocks.hosts.size();
     for (std::size_t h = 0; h < blocks.hosts.size(); ++h) {
@@ -149,7 +144,11 @@ class Remainder {
 class Search {
  public:
   Search(const Blocks& blocks, Order order, std::int64_t steps)
-      : blocks_(blocks), order_(std::move(order)), remainder_(blocks, order_), trial_(blocks), steps_(steps) {
+      : blocks_(blocks),
+        order_(std::move(order)),
+        remainder_(blocks, order_),
+        trial_(blocks, Trial::Prints::kept),
+        steps_(steps) {
     where_.resize(order_.size());
     repeats_.resize(order_.size(), false);
     for (std::size_t d = 1; d < order_.size(); ++d)
@@ -216,21 +215,26 @@ Packing answer(const Blocks& blocks, const std::vector<std::size_t>& where) {
 }  // namespace
 
 Packing pack(const PackingProblem& problem, std::int64_t& steps) {
-  steps -= static_cast<std::int64_t>(problem.items.size() + problem.hosts.size());
-  const auto blocks = merge_into_blocks(problem);
-  if (!blocks || sums_exclude(*blocks)) return {Fit::no, {}};
-  const auto orders = orders_of(*blocks);
-  std::vector<std::size_t> where(blocks->blocks.size());
-  if (pack_greedily(*blocks, orders.by_size[0], where, steps)) return answer(*blocks, where);
-  if (bounds_exclude(*blocks)) return {Fit::no, {}};
-  for (const auto* order : {&orders.by_size[1], &orders.by_size[2], &orders.hardest})
-    if (pack_greedily(*blocks, *order, where, steps)) return answer(*blocks, where);
-  if (pack_by_filling(*blocks, orders.hardest, where, steps)) return answer(*blocks, where);
-  const auto granted = std::clamp<std::int64_t>(steps, 0, kMaxPackingSteps);
-  Search search(*blocks, orders.hardest, granted);
+  // Preparing costs about as much as this many looks.
+  steps -= static_cast<std::int64_t>(16 * (problem.items.size() + problem.hosts.size()));
+  const auto merged = merge_into_blocks(problem);
+  if (!merged || sums_exclude(*merged)) return {Fit::no, {}};
+  const auto& blocks = *merged;
+  std::vector<std::size_t> where(blocks.blocks.size());
+  const auto greedily = [&](const Order& order) { return pack_greedily(blocks, order, where, steps); };
+  const auto weight = weights(blocks);
+  if (greedily(ordered_by(blocks, [&](std::size_t b) { return weight[b]; }))) return answer(blocks, where);
+  if (bounds_exclude(blocks)) return {Fit::no, {}};
+  const auto hardest = hardest_first(blocks, weight);
+  if (greedily(hardest) || greedily(ordered_by(blocks, [&](std::size_t b) { return blocks.blocks[b].memory_mib; })) ||
+      greedily(ordered_by(blocks, [&](std::size_t b) { return blocks.blocks[b].vcpus; })) ||
+      pack_by_filling(blocks, hardest, where, steps))
+    return answer(blocks, where);
+  const auto granted = std::clamp<std::int64_t>(steps / kShareOfSteps, 0, kMaxPackingSteps);
+  Search search(blocks, hardest, granted);
   const auto fit = search.run();
   steps -= granted - search.steps_left();
-  if (fit == Fit::yes) return answer(*blocks, search.where());
+  if (fit == Fit::yes) return answer(blocks, search.where());
   return {fit, {}};
 }
 

@@ -43,17 +43,22 @@ std::int64_t free_of(const Trial& trial, std::size_t host, Amount amount) {
 // How a host begins to be filled: with nothing, or with a share of large and small alike, so that what is hungry for
 // the other amount is not left for the last hosts.
 enum class Start { empty, even_share };
-constexpr double kEvenShare = 0.75;
+constexpr double kEvenShare = 0.9;
 
 class Filling {
  public:
   Filling(const Blocks& blocks, Start start, std::vector<std::size_t>& where, std::int64_t& steps)
-      : blocks_(blocks), start_(start), amounts_(scarcity_of(blocks)), trial_(blocks), where_(where), steps_(steps) {}
+      : blocks_(blocks),
+        start_(start),
+        amounts_(scarcity_of(blocks)),
+        trial_(blocks, Trial::Prints::none),
+        where_(where),
+        steps_(steps) {}
 
   bool run(const std::vector<std::size_t>& hardest_first);
 
  private:
-  bool put_where_least_is_left(std::size_t block);
+  bool put_one(std::size_t block);
   void deal_even_share(std::size_t host);
   bool fill(std::size_t host);
   void put(std::size_t block, std::size_t host) {
@@ -75,12 +80,15 @@ class Filling {
   std::vector<std::size_t> loose_;  // still to be placed, may stand anywhere; largest first
 };
 
-bool Filling::put_where_least_is_left(std::size_t block) {
+// Where least is left, or where most is: what rules keep apart then does not crowd the small hosts.
+bool Filling::put_one(std::size_t block) {
   auto best = blocks_.hosts.size();
-  for (std::size_t h = 0; h < blocks_.hosts.size(); ++h)
-    if (trial_.may_stand(block, h) &&
-        (best == blocks_.hosts.size() || free_of(trial_, h, amounts_.scarce) < free_of(trial_, best, amounts_.scarce)))
-      best = h;
+  for (std::size_t h = 0; h < blocks_.hosts.size(); ++h) {
+    if (!trial_.may_stand(block, h)) continue;
+    if (best == blocks_.hosts.size()) best = h;
+    const auto less = free_of(trial_, best, amounts_.scarce) - free_of(trial_, h, amounts_.scarce);
+    if (start_ == Start::empty ? less > 0 : less < 0) best = h;
+  }
   steps_ -= static_cast<std::int64_t>(blocks_.hosts.size());
   if (best == blocks_.hosts.size()) return false;
   put(block, best);
@@ -100,7 +108,7 @@ bool Filling::run(const std::vector<std::size_t>& hardest_first) {
       loose_.push_back(b);
     else if (blocks_.blocks[b].*amounts_.scarce == 0 && blocks_.blocks[b].rules.empty())
       last.push_back(b);
-    else if (!put_where_least_is_left(b))
+    else if (!put_one(b))
       return false;
   }
   std::stable_sort(loose_.begin(), loose_.end(), [&](std::size_t a, std::size_t b) {
@@ -111,8 +119,7 @@ bool Filling::run(const std::vector<std::size_t>& hardest_first) {
   });
   for (const auto h : hosts)
     if (!loose_.empty() && !fill(h)) return false;
-  return loose_.empty() &&
-         std::all_of(last.begin(), last.end(), [&](std::size_t b) { return put_where_least_is_left(b); });
+  return loose_.empty() && std::all_of(last.begin(), last.end(), [&](std::size_t b) { return put_one(b); });
 }
 
 void Filling::deal_even_share(std::size_t host) {

@@ -70,7 +70,7 @@ std::optional<Blocks> merge_into_blocks(const PackingProblem& problem) {
   return out;
 }
 
-Trial::Trial(const Blocks& blocks) : blocks_(blocks) {
+Trial::Trial(const Blocks& blocks, Prints prints) : blocks_(blocks), prints_(prints) {
   std::array<std::size_t, kFailureDomainLevels> domains{};
   for (const auto& host : blocks.hosts) {
     memory_.push_back(host.memory.count);
@@ -80,6 +80,7 @@ Trial::Trial(const Blocks& blocks) : blocks_(blocks) {
   taken_.assign(blocks.hosts.size(), 0);
   standing_.assign(blocks.rules.size(), 0);
   for (const auto& rule : blocks.rules) held_.emplace_back(domains[rule.level], 0);
+  if (prints == Prints::none) return;
   classify();
   for (std::size_t h = 0; h < blocks.hosts.size(); ++h) all_hosts_ += host_print(h);
 }
@@ -117,7 +118,7 @@ void Trial::take(std::size_t block, std::size_t host) { account(block, host, -1)
 
 void Trial::account(std::size_t block, std::size_t host, int sign) {
   const auto& b = blocks_.blocks[block];
-  all_hosts_ -= host_print(host);
+  if (prints_ == Prints::kept) all_hosts_ -= host_print(host);
   memory_[host] -= sign * b.memory_mib;
   cpu_[host] -= sign * b.vcpus;
   for (const auto r : b.rules) {
@@ -133,7 +134,7 @@ void Trial::account(std::size_t block, std::size_t host, int sign) {
     const auto print = rule_print(r, narrow ? 0 : domain);
     (narrow ? taken_[host] : wide_rules_) += after == 0 ? -print : print;
   }
-  all_hosts_ += host_print(host);
+  if (prints_ == Prints::kept) all_hosts_ += host_print(host);
 }
 
 std::uint64_t Trial::host_print(std::size_t host) const {

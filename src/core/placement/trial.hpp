@@ -53,8 +53,10 @@ inline constexpr std::size_t kMaxDivisors = 12;
 
 class Trial {
  public:
+  // Without prints, alike() and fingerprint() mean nothing, and everything else is faster.
+  enum class Prints { none, kept };
   // `blocks` must outlive this.
-  explicit Trial(const Blocks& blocks);
+  Trial(const Blocks& blocks, Prints prints);
 
   [[nodiscard]] bool may_stand(std::size_t block, std::size_t host) const;
   void put(std::size_t block, std::size_t host);
@@ -75,6 +77,7 @@ class Trial {
   void classify();
 
   const Blocks& blocks_;
+  const Prints prints_;
   std::vector<std::int64_t> memory_, cpu_;
   std::vector<std::size_t> class_;                // hosts of one class differ in what is free and taken, only
   std::vector<std::uint64_t> taken_;              // per host: sum of the prints of the host-level rules taken there
