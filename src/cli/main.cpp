@@ -1,0 +1,147 @@
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <iostream>
+#include <string>
+
+#include "cli/commands.hpp"
+
+namespace haven::cli {
+namespace {
+
+// What a command line says. The command that was chosen leaves what it will do in `run`.
+struct Line {
+  std::string socket = "/run/haven/api.sock";
+  bool json = false;
+  std::function<int(const Client&, const Output&)> run;
+};
+
+CLI::App* command(CLI::App& app, const std::string& name, const std::string& text, const std::string& example) {
+  CLI::App* sub = app.add_subcommand(name, text);
+  sub->fallthrough();
+  sub->footer("Example:\n  " + example);
+  return sub;
+}
+
+void add_views(CLI::App& app, Line& line) {
+  auto* status_command = command(app, "status", "What is wrong, then hosts and resources", "haven status --json");
+  auto status_options = std::make_shared<StatusOptions>();
+  status_command->add_flag("--all", status_options->all, "every line, however many");
+  status_command->callback([&line, status_options] {
+    line.run = [status_options](const Client& c, const Output& o) { return status(c, o, *status_options); };
+  });
+  auto* journal_command =
+      command(app, "journal", "What was decided, when and why", "haven journal --follow --resource web1");
+  auto journal_options = std::make_shared<JournalOptions>();
+  journal_command->add_option("--resource", journal_options->resource, "only about this one");
+  journal_command->add_flag("--follow", journal_options->follow, "go on as it grows; with --json an object per entry");
+  journal_command->callback([&line, journal_options] {
+    line.run = [journal_options](const Client& c, const Output& o) { return journal(c, o, *journal_options); };
+  });
+}
+
+void add_changes(CLI::App& app, Line& line) {
+  auto* apply_command = command(app, "apply", "Judge a cluster file, show what changes, and commit it as a whole",
+                                "haven apply /etc/haven/cluster.toml --yes");
+  auto apply_options = std::make_shared<ApplyOptions>();
+  apply_command->add_option("FILE", apply_options->file, "the cluster file")->required();
+  apply_command->add_flag("--yes", apply_options->yes, "do not ask");
+  apply_command->callback([&line, apply_options] {
+    line.run = [apply_options](const Client& c, const Output& o) { return apply(c, o, *apply_options); };
+  });
+  auto* diff_command = command(app, "diff", "What `apply` would change; exit code 1 where it would change something",
+                               "haven diff /etc/haven/cluster.toml");
+  auto diff_file = std::make_shared<std::string>();
+  diff_command->add_option("FILE", *diff_file, "the cluster file")->required();
+  diff_command->callback([&line, diff_file] {
+    line.run = [diff_file](const Client& c, const Output& o) { return diff(c, o, *diff_file); };
+  });
+  auto* protect_command = command(app, "protect", "Add one of this host's libvirt domains to the cluster file",
+                                  "haven protect web1 --apply");
+  auto protect_options = std::make_shared<ProtectOptions>();
+  protect_options->file = "/etc/haven/cluster.toml";
+  protect_command->add_option("DOMAIN", protect_options->domain, "its name in libvirt")->required();
+  protect_command->add_option("--file", protect_options->file, "the cluster file; made where there is none")
+      ->capture_default_str();
+  protect_command->add_flag("--apply", protect_options->apply, "and apply the file");
+  protect_command->add_flag("--yes", protect_options->yes, "do not ask");
+  protect_command->callback([&line, protect_options] {
+    line.run = [protect_options](const Client& c, const Output& o) { return protect(c, o, *protect_options); };
+  });
+}
+
+void add_order(CLI::App& app, Line& line, const std::string& verb, const std::string& text,
+               const std::string& example) {
+  auto* sub = command(app, verb, text, example);
+  auto made = std::make_shared<Order>();
+  made->verb = verb;
+  sub->add_option("RESOURCE", made->resource, "its name in the cluster file")->required();
+  if (verb == "relocate") sub->add_option("HOST", made->host, "where to; else the best one");
+  sub->callback([&line, made] { line.run = [made](const Client& c, const Output& o) { return order(c, o, *made); }; });
+}
+
+void add_orders(CLI::App& app, Line& line) {
+  add_order(app, line, "start", "It shall run", "haven start web1");
+  add_order(app, line, "stop", "It shall be stopped", "haven stop web1");
+  add_order(app, line, "relocate", "Move it by stop and start", "haven relocate web1 h2");
+  add_order(app, line, "disable", "It shall be stopped, whatever failed before", "haven disable web1");
+  add_order(app, line, "ignore", "Leave it alone, as it is", "haven ignore web1");
+  add_order(app, line, "clear", "Forget its failures and try again", "haven clear web1");
+
+  auto* freeze = command(app, "freeze", "Decide nothing, change nothing, until it is off again", "haven freeze on");
+  auto state = std::make_shared<std::string>();
+  freeze->add_option("STATE", *state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
+  freeze->callback([&line, state] {
+    line.run = [state](const Client& c, const Output& o) {
+      return order(c, o, Order{*state == "on" ? "freeze" : "thaw", {}, {}, false});
+    };
+  });
+  auto* fence = command(app, "fence", "What a person knows about a host", "haven fence confirm h1");
+  auto* confirm = command(*fence, "confirm", "You have seen that this host is off: its resources may start elsewhere",
+                          "haven fence confirm h1");
+  fence->require_subcommand(1);
+  auto made = std::make_shared<Order>();
+  made->verb = "fence_confirm";
+  confirm->add_option("HOST", made->host, "its name in the cluster file")->required();
+  confirm->add_flag("--force", made->force, "even while it seems to live; asks for its name");
+  confirm->callback(
+      [&line, made] { line.run = [made](const Client& c, const Output& o) { return order(c, o, *made); }; });
+}
+
+void add_offline(CLI::App& app, Line& line) {
+  auto* check_command = command(app, "check", "Does everything still run after every choice of losses? Needs no havend",
+                                "haven check cluster.toml --json");
+  auto file = std::make_shared<std::string>();
+  check_command->add_option("FILE", *file, "the cluster file")->required();
+  check_command->callback(
+      [&line, file] { line.run = [file](const Client&, const Output& o) { return check(o, *file); }; });
+}
+
+int run(int argc, char** argv) {
+  Line line;
+  CLI::App app{"haven: keeps virtual machines running when hosts fail", "haven"};
+  app.add_option("--socket", line.socket, "havend's socket")->capture_default_str();
+  app.add_flag("--json", line.json, "one JSON object on the last line");
+  app.set_version_flag("--version", "haven " HAVEN_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 done and as wished, 1 done but not as wished or refused, 2 bad input.\n"
+      "Example:\n  haven apply /etc/haven/cluster.toml && haven status");
+  add_views(app, line);
+  add_changes(app, line);
+  add_orders(app, line);
+  add_offline(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    bool json = false;
+    for (int i = 1; i < argc; ++i) json = json || std::string(argv[i]) == "--json";
+    return Output(json).fail(trouble(kBadInput, error.what(), "", "`haven --help` and `haven COMMAND --help` tell"));
+  }
+  return line.run(Client(line.socket), Output(line.json));
+}
+
+}  // namespace
+}  // namespace haven::cli
+
+int main(int argc, char** argv) { return haven::cli::run(argc, argv); }

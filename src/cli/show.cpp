@@ -1,0 +1,193 @@
+// status and journal.
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <iostream>
+
+#include "cli/commands.hpp"
+
+namespace haven::cli {
+namespace {
+
+std::string text(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+std::int64_t number(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_number() ? it->get<std::int64_t>() : 0;
+}
+const Json& list(const Json& object, const char* key) {
+  static const Json kNone = Json::array();
+  const auto it = object.find(key);
+  return it != object.end() && it->is_array() ? *it : kNone;
+}
+bool is_true(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_boolean() && it->get<bool>();
+}
+
+std::string plural(std::size_t n, const std::string& one) {
+  return std::to_string(n) + " " + one + (n == 1 ? "" : "s");
+}
+
+// What is as it should be comes last, and is what is left out first.
+bool host_is_well(const Json& host) { return text(host, "state") == "up" && text(host, "why").empty(); }
+bool resource_is_well(const Json& resource) {
+  const std::string state = text(resource, "state");
+  return (state == "running" || state == "stopped" || state == "ignored") && text(resource, "why").empty();
+}
+Paint paint_of(const std::string& state, bool well) {
+  if (state == "dead" || state == "failed" || state == "unreadable" || state == "fencing" || state == "suspected") {
+    return Paint::red;
+  }
+  return well ? Paint::plain : Paint::yellow;
+}
+
+// Rows of one table, those that need attention first, at most `room` lines with the last one for what is left out.
+template <class Row, class Well>
+void table(const Json& items, std::size_t room, const std::string& noun, Row row, Well well) {
+  std::vector<const Json*> order;
+  for (const Json& item : items) order.push_back(&item);
+  const bool all = order.size() <= room;
+  if (!all) std::stable_partition(order.begin(), order.end(), [&](const Json* item) { return !well(*item); });
+  const std::size_t shown = all ? order.size() : room - 1;
+  for (std::size_t i = 0; i < shown; ++i) row(*order[i]);
+  if (!all) std::cout << "  … and " << plural(order.size() - shown, noun) << " more (haven status --all)\n";
+}
+
+void headline(const Terminal& terminal, const Json& status) {
+  const std::string cluster = text(status, "cluster");
+  std::size_t running = 0;
+  for (const Json& r : list(status, "resources")) running += text(r, "state") == "running" ? 1 : 0;
+  std::string line = cluster.empty() ? "no cluster file was applied yet" : "cluster " + cluster;
+  if (!cluster.empty()) {
+    line += ": " + std::to_string(running) + " of " + plural(list(status, "resources").size(), "resource") +
+            " running, " + "controller " + (text(status, "controller").empty() ? "none" : text(status, "controller"));
+  }
+  if (is_true(status, "frozen")) line += ", FROZEN";
+  std::cout << cut_to(line, static_cast<std::size_t>(terminal.columns)) << "\n";
+}
+
+void print_status(const Json& status, const Terminal& terminal, bool all) {
+  const auto columns = static_cast<std::size_t>(terminal.columns);
+  const Json& alarms = list(status, "alarms");
+  const std::size_t kEverything = 1'000'000;
+  // The prompt, the headline and the two tables' heads are not to be had.
+  const std::size_t room = all ? kEverything : static_cast<std::size_t>(std::max(terminal.lines - 4, 9));
+  const std::size_t for_alarms = all ? kEverything : room / 3;
+  std::size_t used = 0;
+  if (!is_true(status, "engine")) {
+    std::cout << painted(terminal, Paint::red, "! the engine is out of reach: what follows may be old") << "\n";
+    ++used;
+  }
+  for (const Json& alarm : alarms) {
+    if (used + 1 >= for_alarms && alarms.size() > used + 1) {
+      std::cout << painted(terminal, Paint::red,
+                           "! and " + plural(alarms.size() - used, "alarm") + " more (haven status --all)")
+                << "\n";
+      ++used;
+      break;
+    }
+    const std::string line = "! " + text(alarm, "text");
+    std::cout << painted(terminal, Paint::red, all ? line : cut_to(line, columns)) << "\n";
+    ++used;
+  }
+  headline(terminal, status);
+
+  const Json& hosts = list(status, "hosts");
+  const Json& resources = list(status, "resources");
+  const std::size_t left = room - std::min(used, room);
+  const std::size_t for_hosts = all ? kEverything : std::max<std::size_t>(left / 3, 3);
+  if (!hosts.empty()) {
+    std::cout << painted(terminal, Paint::bold, "HOST             STATE      RUNNING         MEMORY MiB") << "\n";
+  }
+  table(
+      hosts, for_hosts, "host",
+      [&](const Json& host) {
+        const std::string memory =
+            std::to_string(number(host, "memory_used_mib")) + "/" + std::to_string(number(host, "memory_mib"));
+        const std::string state = text(host, "state") + (is_true(host, "controller") ? " *" : "");
+        const std::string row =
+            padded(text(host, "name"), 16) + " " +
+            painted(terminal, paint_of(text(host, "state"), host_is_well(host)), padded(state, 10)) + " " +
+            padded(std::to_string(number(host, "running")), 7) + " " + padded(memory, 18);
+        std::cout << row << " " << cut_to(text(host, "why"), columns - 55) << "\n";
+      },
+      host_is_well);
+  if (!resources.empty()) {
+    std::cout << painted(terminal, Paint::bold, "RESOURCE         STATE      HOST     PRIORITY") << "\n";
+  }
+  const std::size_t hosts_used = std::min<std::size_t>(hosts.size(), for_hosts);
+  const std::size_t for_resources = all ? kEverything : std::max<std::size_t>(left - std::min(left, hosts_used), 3);
+  table(
+      resources, for_resources, "resource",
+      [&](const Json& resource) {
+        const std::string row = padded(text(resource, "name"), 16) + " " +
+                                painted(terminal, paint_of(text(resource, "state"), resource_is_well(resource)),
+                                        padded(text(resource, "state"), 10)) +
+                                " " + padded(text(resource, "host").empty() ? "-" : text(resource, "host"), 8) + " " +
+                                padded(std::to_string(number(resource, "priority")), 8);
+        std::cout << row << " " << cut_to(text(resource, "why"), columns - 46) << "\n";
+      },
+      resource_is_well);
+}
+
+std::string time_of(std::int64_t unix_ms) {
+  const std::time_t seconds = unix_ms / 1000;
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  std::string millis = std::to_string(unix_ms % 1000);
+  return std::string(text) + "." + std::string(3 - std::min<std::size_t>(millis.size(), 3), '0') + millis + "Z";
+}
+
+std::string entry_line(const Json& entry) {
+  std::string line =
+      time_of(number(entry, "at_ms")) + " " + padded(text(entry, "by"), 6) + " " + padded(text(entry, "kind"), 12);
+  if (const auto resource = text(entry, "resource"); !resource.empty()) line += " " + resource;
+  if (const auto from = text(entry, "from"); !from.empty()) line += " from " + from;
+  if (const auto host = text(entry, "host"); !host.empty()) {
+    line += (text(entry, "resource").empty() ? " " : text(entry, "from").empty() ? " on " : " to ") + host;
+  }
+  if (const auto level = text(entry, "level"); !level.empty()) line += " (level " + level + ")";
+  if (const auto why = text(entry, "why"); !why.empty()) line += ": " + why;
+  for (const Json& reason : list(entry, "reasons")) line += "; " + text(reason, "host") + ": " + text(reason, "reason");
+  return line;
+}
+
+}  // namespace
+
+int status(const Client& client, const Output& output, const StatusOptions& options) {
+  const auto status = client.get("/v1/status");
+  if (!status) return output.fail(status.error());
+  output.object(*status);
+  if (!output.json()) {
+    const Terminal screen = terminal();
+    print_status(*status, screen, options.all || !screen.is_terminal);
+  }
+  return list(*status, "alarms").empty() && is_true(*status, "engine") ? kDone : kNotAsWished;
+}
+
+int journal(const Client& client, const Output& output, const JournalOptions& options) {
+  std::map<std::string, std::string> query;
+  if (!options.resource.empty()) query["resource"] = options.resource;
+  for (;;) {
+    const auto reply = client.get("/v1/journal", query);
+    if (!reply) return output.fail(reply.error());
+    for (const Json& entry : list(*reply, "entries")) {
+      output.line(entry_line(entry));
+      if (options.follow) output.object(entry);
+    }
+    std::cout << std::flush;
+    if (!options.follow) {
+      output.object({{"entries", list(*reply, "entries")}});
+      return kDone;
+    }
+    query["after"] = text(*reply, "last");
+    query["wait_s"] = "20";
+  }
+}
+
+}  // namespace haven::cli
