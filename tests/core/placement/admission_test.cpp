@@ -93,7 +93,7 @@ TEST(Admission, OverbooksOnlyAfterALoss) {
   spec.cluster.overbook = 1.5;
   EXPECT_THAT(check_admission(spec).reasons,
               ElementsAre("after the loss of h1, b stays down: needs 1366 MiB more on h2"));
-  spec.cluster.overbook = 2.0;
+  spec.cluster.overbook = 3.0;
   spec.resources.push_back(vm("c", 1));
   const auto answer = check_admission(spec);
   EXPECT_FALSE(answer.admitted) << "nothing is overbooked now";
