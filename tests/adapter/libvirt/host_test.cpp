@@ -99,6 +99,20 @@ TEST_F(LibvirtHost, TheHypervisorEndsInTimeThoughLibvirtHangs) {
   EXPECT_EQ(heard.count<port::Inspected>([](const auto&) { return true; }), 1U);
 }
 
+TEST_F(LibvirtHost, AHangThatLastsIsToldAsALossAndItsEndAsTheReturn) {
+  Heard heard;
+  libvirt::LibvirtHypervisor hypervisor(kConfig, heard.sink());
+  hypervisor.inspect(CallId{1}, 10s);
+  ASSERT_TRUE(heard.first<port::Inspected>([](const auto& seen) { return seen.reached; }, 10s));
+  libvirtd.freeze();
+  EXPECT_TRUE(heard.first<port::ConnectionLost>([](const auto&) { return true; }, 20s));
+  libvirtd.thaw();
+  EXPECT_TRUE(heard.first<port::ConnectionBack>([](const auto&) { return true; }, 10s));
+  hypervisor.inspect(CallId{2}, 10s);
+  EXPECT_TRUE(
+      heard.first<port::Inspected>([](const auto& seen) { return seen.call == CallId{2} && seen.reached; }, 10s));
+}
+
 TEST_F(LibvirtHost, ADriverThatIsNotThereIsNoReasonToFail) {
   Heard heard;
   // No driver of libvirtd has this name.

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct NamedBench {
   std::string name;
   MakeBench make;
 };
+inline void PrintTo(const NamedBench& bench, std::ostream* out) { *out << bench.name; }
 inline std::string bench_name(const ::testing::TestParamInfo<NamedBench>& info) { return info.param.name; }
 
 class HypervisorContract : public ::testing::TestWithParam<NamedBench> {
@@ -251,6 +253,20 @@ TEST_P(HypervisorContract, AStartThatWasGivenUpAndCompletesLateIsSeen) {
   EXPECT_TRUE(becomes(uuid, port::DomainState::running));
   EXPECT_NE(process_in(inspect(), uuid, "web1"), 0);
   EXPECT_EQ(heard().count<port::CallDone>([&](const auto& event) { return event.call == CallId{2}; }), 1U);
+}
+
+TEST_P(HypervisorContract, ACallThatWasOutWhenLibvirtDiedIsUnknownAtOnce) {
+  EXPECT_TRUE(inspect().reached);
+  bench->freeze_libvirt();
+  const auto call = next();
+  hypervisor().start(call, bench->domain(uuid, "web1"), kPatience);
+  EXPECT_FALSE(heard().first<port::CallDone>([&](const auto& event) { return event.call == call; }, 200ms));
+  const auto begin = std::chrono::steady_clock::now();
+  bench->kill_libvirt();
+  const auto done = answer(call);
+  EXPECT_EQ(done.result, port::CallResult::unknown) << done.message;
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, kPatience / 2);
+  bench->start_libvirt();
 }
 
 TEST_P(HypervisorContract, ALibvirtThatIsKilledAndComesBackFindsItsDomainAgain) {
