@@ -315,10 +315,10 @@ void remember_said(ControllerState& state, const JournalRecord& record) {
 
 }  // namespace
 
-void observe_view(ControllerState& state, const View& view, const SelfView& self, Now now, bool listing) {
+void observe_view(ControllerState& state, const View& view, const SelfView& self, Now now) {
   fold_office(state, view, self, now);
   if (view.spec() == nullptr) return;
-  fold_losses(state.losses, view, now.mono, !listing);
+  fold_losses(state.losses, state.seen, view, now.mono);
   fold_resources(state, view, now.mono);
   fold_fences(state, view, now.mono);
   for (auto it = state.said_waiting.begin(); it != state.said_waiting.end();)

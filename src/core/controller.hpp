@@ -55,6 +55,7 @@ struct SelfView {
 struct ControllerState {
   std::optional<Reign> reign;  // ours, while `leader` names it
   Losses losses;
+  Sightings seen;
   std::map<HostBoot, Instant> accused;    // when our intent was first seen committed
   std::map<HostBoot, Instant> exhausted;  // when our last round was recorded as failed
   std::map<HostBoot, FenceRun> fences;    // agents of this reign
@@ -67,8 +68,8 @@ struct ControllerState {
   std::vector<Instant> deposed;         // within the window
 };
 
-// The view changed (by a listing if `listing`): bring the memory up to date.
-void observe_view(ControllerState& state, const View& view, const SelfView& self, Now now, bool listing);
+// The view changed: bring the memory up to date.
+void observe_view(ControllerState& state, const View& view, const SelfView& self, Now now);
 void observe_commit(ControllerState& state, const View& view, const CommitEnded& ended, Now now);
 void observe_agent(ControllerState& state, const View& view, const AgentEnded& ended, Now now);
 

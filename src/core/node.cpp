@@ -121,7 +121,7 @@ struct Node::Inside {
   [[nodiscard]] bool reigning(Now now) const { return reigns(controller, view, self(), now); }
 
   bool fold(const Event& event, Now now);
-  void after_view(Now now, bool listing);
+  void after_view(Now now);
   bool fold_commit(const CommitDone& done, Now now);
   bool fold_lease(const LeaseAnswer& answer);
   bool take_flight(CallId call, Flight& flight);
@@ -145,12 +145,12 @@ bool Node::Inside::take_flight(CallId call, Flight& flight) {
   return true;
 }
 
-void Node::Inside::after_view(Now now, bool listing) {
+void Node::Inside::after_view(Now now) {
   if (view.spec_edition() != seen_edition) {
     seen_edition = view.spec_edition();
     observe_disturbance(host, host.hypervisor);
   }
-  observe_view(controller, view, self(), now, listing);
+  observe_view(controller, view, self(), now);
 }
 
 bool Node::Inside::fold_commit(const CommitDone& done, Now now) {
@@ -184,7 +184,7 @@ bool Node::Inside::fold_commit(const CommitDone& done, Now now) {
     std::erase_if(questions, [&](const Question& q) { return q.asked.question == question; });
     out.push_back({{}, AnswerOperator{question, true, "done"}});
   }
-  after_view(now, false);
+  after_view(now);
   return true;
 }
 
@@ -213,14 +213,14 @@ bool Node::Inside::fold(const Event& event, Now now) {
           [&](const EngineListed& e) {
             view.take(e);
             session.watching = true;
-            after_view(now, true);
+            after_view(now);
             return true;
           },
           [&](const EngineChanged& e) {
             const bool news = !e.changes.empty() || !session.watching || view.revision() < needed;
             view.take(e);
             session.watching = true;
-            if (news) after_view(now, false);
+            if (news) after_view(now);
             return news;
           },
           [&](const EngineLost&) { return std::exchange(session.watching, false); },
@@ -354,12 +354,15 @@ void Node::Inside::kill_orphans() {
 }
 
 void Node::Inside::pass_session(Now now) {
-  MemberRecord member{config.incarnation, config.machine, host.found_none, config.cpu, config.memory};
-  Pass pass(now);
-  keep_session(session, host, view, self(), reigning(now), member, pass);
-  Decision decision = std::move(pass).take();
-  session_wake = decision.wake;
-  issue(std::move(decision), now);
+  const MemberRecord member{config.incarnation, config.machine, host.found_none, config.cpu, config.memory};
+  // Twice: a renewal that leaves in the first pass sets the time of the next one, which only the second can tell.
+  for (int round = 0; round < 2; ++round) {
+    Pass pass(now);
+    keep_session(session, host, view, self(), reigning(now), member, pass);
+    Decision decision = std::move(pass).take();
+    session_wake = decision.wake;
+    issue(std::move(decision), now);
+  }
 }
 
 void Node::Inside::pass_all(Now now) {

@@ -19,15 +19,17 @@ std::optional<Incarnation> missing_incarnation(const View& view, const HostName&
   return last;
 }
 
-void fold_losses(Losses& losses, const View& view, Instant now, bool seen_going) {
+void fold_losses(Losses& losses, Sightings& seen, const View& view, Instant now) {
   if (view.spec() == nullptr) return;
   for (const auto& host : view.spec()->hosts) {
+    if (const MemberRecord* member = member_of(view, host.name)) seen[host.name] = member->incarnation;
     const auto missing = missing_incarnation(view, host.name);
     const auto known = losses.find(host.name);
     if (!missing) {
       if (known != losses.end()) losses.erase(known);
     } else if (known == losses.end() || known->second.incarnation != *missing) {
-      losses[host.name] = {*missing, now, seen_going};
+      const auto sighting = seen.find(host.name);
+      losses[host.name] = {*missing, now, sighting != seen.end() && sighting->second == *missing};
     }
   }
   std::erase_if(losses, [&](const auto& loss) { return view.spec()->host(loss.first) == nullptr; });

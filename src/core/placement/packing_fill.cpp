@@ -55,7 +55,7 @@ class Filling {
         where_(where),
         steps_(steps) {}
 
-  bool run(const std::vector<std::size_t>& hardest_first);
+  bool run(const Order& hardest_first);
 
  private:
   bool put_one(std::size_t block);
@@ -95,7 +95,7 @@ bool Filling::put_one(std::size_t block) {
   return true;
 }
 
-bool Filling::run(const std::vector<std::size_t>& hardest_first) {
+bool Filling::run(const Order& hardest_first) {
   std::vector<std::size_t> hosts;
   for (std::size_t h = 0; h < blocks_.hosts.size(); ++h)
     if (std::any_of(blocks_.blocks.begin(), blocks_.blocks.end(),
@@ -181,8 +181,8 @@ bool Filling::fill(std::size_t host) {
 
 }  // namespace
 
-bool pack_by_filling(const Blocks& blocks, const std::vector<std::size_t>& hardest_first,
-                     std::vector<std::size_t>& where, std::int64_t& steps) {
+bool pack_by_filling(const Blocks& blocks, const Order& hardest_first, std::vector<std::size_t>& where,
+                     std::int64_t& steps) {
   return Filling(blocks, Start::empty, where, steps).run(hardest_first) ||
          Filling(blocks, Start::even_share, where, steps).run(hardest_first);
 }

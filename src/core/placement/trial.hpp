@@ -22,6 +22,8 @@ struct Block {
   }
 };
 
+using Order = std::vector<std::size_t>;  // of blocks
+
 struct BlockRule {
   RuleKind kind = RuleKind::apart;
   std::size_t level = 0;
@@ -48,8 +50,12 @@ inline constexpr std::size_t kMaxDivisors = 12;
 [[nodiscard]] std::vector<std::int64_t> divisors_of(std::vector<std::int64_t> sizes);
 
 // True: `where`, by block, holds a packing that takes care to fill each host. False says nothing.
-[[nodiscard]] bool pack_by_filling(const Blocks& blocks, const std::vector<std::size_t>& hardest_first,
-                                   std::vector<std::size_t>& where, std::int64_t& steps);
+[[nodiscard]] bool pack_by_filling(const Blocks& blocks, const Order& hardest_first, std::vector<std::size_t>& where,
+                                   std::int64_t& steps);
+
+// Exact, in any order of all blocks; fast where the hardest stand first and the same ones side by side.
+[[nodiscard]] Fit pack_by_search(const Blocks& blocks, const Order& order, std::vector<std::size_t>& where,
+                                 std::int64_t& steps);
 
 class Trial {
  public:
