@@ -43,5 +43,6 @@ def start(lab, number):
         with open(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
     with open(os.path.join(folder, "log"), "ab") as log:
-        command = ["/usr/bin/ipmi_sim", "-n", "-p", "-s", folder, "-c", f"{folder}/lan.conf", "-f", f"{folder}/commands"]
+        command = ["/usr/bin/ipmi_sim", "-n", "-p", "-s", folder, "-c", f"{folder}/lan.conf",
+                   "-f", f"{folder}/commands"]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)

@@ -96,6 +96,15 @@ def join(group, pid=0):
             continue
 
 
+def joining(group, command):
+    """The argument list of a command that first joins the group. By then it is a program of its own: whoever starts it
+    does not wait for it where the group is frozen."""
+    files = [path for path in (os.path.join(point, group, "cgroup.procs") for point, _ in _mounts())
+             if os.path.exists(path)]
+    script = 'while [ "$1" != -- ]; do echo $$ > "$1"; shift; done; shift; exec "$@"'
+    return ["/bin/sh", "-c", script, "join", *files, "--", *command]
+
+
 def members(group):
     """Pids in the group and below, as the caller's process namespace numbers them."""
     found = set()

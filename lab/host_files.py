@@ -130,7 +130,8 @@ def _init_toml(lab, number):
     if lab["engine"] == "etcd" and number in etcd_members(lab["hosts"]):
         services.append({"name": "etcd", "command": _etcd_command(lab, number), "log": "/var/log/etcd.log", **_DAEMON})
     if "havend" in lab["programs"]:
-        services.append({"name": "havend", "log": "/var/log/haven/havend.log", "stop_signal": "PWR", "stop_timeout_ms": 60000, **_DAEMON,
+        services.append({"name": "havend", "log": "/var/log/haven/havend.log", "stop_signal": "PWR",
+                         "stop_timeout_ms": 60000, **_DAEMON,
                          "command": [f"{layout.HAVEN_BIN}/havend", "--config", "/etc/haven/havend.toml"]})
     text = ""
     for service in services:

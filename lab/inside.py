@@ -24,21 +24,16 @@ def host_command(lab, host, command):
         raise HostOff(state["error"])
     if not state["on"]:
         raise HostOff(f"{host} is off (lab/lab power {host} on)")
-    return ["nsenter", "-t", str(lab["first"]["pid"]), "-m", "-p", "--",
-            "nsenter", "-t", str(state["pid"]), "-m", "-u", "-i", "-n", "-p", "-C", "--wd=/", "--",
-            *_environment(), *command]
-
-
-def join_host(lab, host):
-    """Of the process that will run a host's command: what hangs or cuts the host then does so to it."""
-    cgroups.join(cgroups.host_group(lab["name"], host))
+    group = cgroups.host_group(lab["name"], host)  # what hangs or cuts the host then does so to the command too
+    return cgroups.joining(group, ["nsenter", "-t", str(lab["first"]["pid"]), "-m", "-p", "--",
+                                   "nsenter", "-t", str(state["pid"]), "-m", "-u", "-i", "-n", "-p", "-C", "--wd=/",
+                                   "--", *_environment(), *command])
 
 
 def run(lab, host, command, timeout=30.0, **options):
     """Runs a command in a host; a CompletedProcess with its text. Raises subprocess.TimeoutExpired."""
     return subprocess.run(host_command(lab, host, command), text=True, capture_output=True, timeout=timeout,
-                          stdin=options.pop("stdin", subprocess.DEVNULL) if "input" not in options else None,
-                          check=False, preexec_fn=lambda: join_host(lab, host), **options)
+                          stdin=None if "input" in options else subprocess.DEVNULL, check=False, **options)
 
 
 def switch_command(lab, command):

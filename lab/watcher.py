@@ -32,6 +32,7 @@ def main():
         select.select(handles, [], [])
     for who in (lab, first):
         processes.kill(who)
+    cgroups.kill(cgroups.lab_group(os.path.basename(state)))  # also what hangs
     processes.wait(first, LAST_SECONDS)  # it is gone when all others of the lab are
     clear(state)
 
