@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kLinesShown = 60;
 // Safety is looked at this often for the sake of stopping at the first violation.
 constexpr Duration kLook = 10s;
+// After the healing every machine is up by then: a clean shutdown's patience, and a boot.
+constexpr Duration kBootsWithin = 200s;
 
 // What runs is where it is; what does not run, fits if Placement finds it a host beside that.
 std::vector<Violation> dead_ones(World& world) {
@@ -55,16 +57,18 @@ class Run {
     const auto until = std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::ratio<3600>>(hours));
     while (world_.now() < until && safe()) world_.run_until(std::min(until, world_.now() + kLook));
     faults_.stop();
-    if (safe()) {
-      say("-- everything is healed --");
-      world_.heal();
-      faults_.take_back_orders();
-    }
-    const Duration limit = world_.now() + kLiveWithin;
-    bool alive = false;
+    say("-- everything is healed --");
+    const Duration healed = world_.now();
+    const Duration limit = healed + kLiveWithin;
+    bool ordered = false, alive = false;
     while (safe() && !alive && world_.now() < limit) {
+      world_.heal();  // again: what was on its way down goes down yet
+      if (!ordered && world_.now() >= healed + kBootsWithin) {
+        faults_.take_back_orders();
+        ordered = true;
+      }
       world_.run_until(std::min(limit, world_.now() + kLook));
-      alive = world_.now() > until + kLook && all_run(world_);
+      alive = ordered && all_run(world_);
     }
     RandomRun result;
     result.violations = world_.checker().violations();

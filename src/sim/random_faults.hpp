@@ -12,9 +12,9 @@
 
 namespace haven::sim {
 
-// A boot (60 s), the fences and elections left over, and the longest pause before a failed resource is tried again
-// (10 min), its start included.
-inline constexpr Duration kLiveWithin = 60s + 240s + 10min;
+// From the healing on: a clean shutdown that ends only then and the boot after it (200 s), the fences and elections left
+// over (100 s), and the longest pause before a failed resource is tried again (10 min), its start included.
+inline constexpr Duration kLiveWithin = 200s + 100s + 10min;
 
 struct RandomRun {
   std::uint64_t seed = 0;
