@@ -1,20 +1,40 @@
-// check: does everything still run after every choice of losses?
+// check and simulate: what would be. The cluster file alone is read; no havend is asked.
+#include <iostream>
+#include <utility>
+
 #include "cli/commands.hpp"
 #include "core/placement/admission.hpp"
 #include "daemon/boot.hpp"
 #include "daemon/domain_text.hpp"
 #include "file/cluster_file.hpp"
+#include "sim/simulate.hpp"
 
 namespace haven::cli {
 
-int check(const Output& output, const std::string& file) {
-  const auto text = daemon::read_file(file);
-  if (!text) {
-    return output.fail(trouble(kBadInput, text.error(), "", "the path of a cluster file that can be read"));
-  }
+namespace {
+
+// The exit code is that of the failure, already told.
+tl::expected<std::string, int> read_input(const Output& output, const std::string& path, const std::string& kind) {
+  auto text = daemon::read_file(path);
+  if (text) return *text;
+  return tl::unexpected(
+      output.fail(trouble(kBadInput, text.error(), "", "the path of a " + kind + " that can be read")));
+}
+
+tl::expected<Spec, int> read_cluster(const Output& output, const std::string& path) {
+  const auto text = read_input(output, path, "cluster file");
+  if (!text) return tl::unexpected(text.error());
   std::map<std::string, std::string> domains;
-  const auto spec = file::parse_cluster(*text, file, file::Purpose::simulate, daemon::domain_files(domains));
-  if (!spec) return output.fail(spec.error());
+  auto spec = file::parse_cluster(*text, path, file::Purpose::simulate, daemon::domain_files(domains));
+  if (!spec) return tl::unexpected(output.fail(spec.error()));
+  return std::move(*spec);
+}
+
+}  // namespace
+
+int check(const Output& output, const std::string& file) {
+  const auto spec = read_cluster(output, file);
+  if (!spec) return spec.error();
   const Admission admission = check_admission(*spec);
   std::vector<std::string> unprotected;
   for (const ResourceName& name : admission.unprotected) unprotected.push_back(name.str());
@@ -34,6 +54,25 @@ int check(const Output& output, const std::string& file) {
   if (!admission.exact) json["exact"] = false;
   output.object(json);
   return admission.admitted ? kDone : kNotAsWished;
+}
+
+int simulate(const Output& output, const SimulateRequest& request) {
+  auto spec = read_cluster(output, request.file);
+  if (!spec) return spec.error();
+  sim::SimulateOptions options;
+  options.spec = std::move(*spec);
+  options.scenario_name = request.scenario;
+  if (!request.scenario.empty()) {
+    auto text = read_input(output, request.scenario, "scenario");
+    if (!text) return text.error();
+    options.scenario = std::move(*text);
+  }
+  options.seeds = request.seeds;
+  options.first_seed = request.first_seed;
+  options.hours = request.hours;
+  if (!request.kill.empty()) options.kill = request.kill;
+  options.json = output.json();
+  return sim::run_simulate(options, std::cout, std::cerr);
 }
 
 }  // namespace haven::cli

@@ -1,6 +1,8 @@
 // The commands of `haven`. Each returns its exit code.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,5 +50,15 @@ int order(const Client& client, const Output& output, const Order& order);
 
 // ---- what would be; no havend is needed ----
 int check(const Output& output, const std::string& file);
+
+struct SimulateRequest {
+  std::string file;
+  std::string scenario;  // its path; empty: none
+  std::optional<std::uint64_t> seeds;
+  std::uint64_t first_seed = 1;
+  double hours = 1;
+  std::string kill;  // a host; empty: nobody
+};
+int simulate(const Output& output, const SimulateRequest& request);
 
 }  // namespace haven::cli

@@ -75,7 +75,7 @@ void add_order(CLI::App& app, Line& line, const std::string& verb, const std::st
   auto made = std::make_shared<Order>();
   made->verb = verb;
   sub->add_option("RESOURCE", made->resource, "its name in the cluster file")->required();
-  if (verb == "relocate") sub->add_option("HOST", made->host, "where to; else the best one");
+  if (verb == "relocate") sub->add_option("HOST", made->host, "where to")->required();
   sub->callback([&line, made] { line.run = [made](const Client& c, const Output& o) { return order(c, o, *made); }; });
 }
 
@@ -107,7 +107,24 @@ void add_orders(CLI::App& app, Line& line) {
       [&line, made] { line.run = [made](const Client& c, const Output& o) { return order(c, o, *made); }; });
 }
 
+void add_simulate(CLI::App& app, Line& line) {
+  auto* sub = command(app, "simulate", "What would happen: the real core in a simulated world. Needs no havend",
+                      "haven simulate cluster.toml --kill h1");
+  auto options = std::make_shared<SimulateRequest>();
+  sub->add_option("FILE", options->file, "the cluster file")->required();
+  auto* scenario = sub->add_option("SCENARIO", options->scenario, "a file of statements; without it nothing happens");
+  auto* seeds = sub->add_option("--seeds", options->seeds, "so many runs with random faults")->excludes(scenario);
+  sub->add_option("--first-seed", options->first_seed, "the first of them")->capture_default_str();
+  sub->add_option("--hours", options->hours, "simulated, for each seed")->capture_default_str();
+  sub->add_option("--kill", options->kill, "what restarts where if this host dies")
+      ->excludes(scenario)
+      ->excludes(seeds);
+  sub->callback(
+      [&line, options] { line.run = [options](const Client&, const Output& o) { return simulate(o, *options); }; });
+}
+
 void add_offline(CLI::App& app, Line& line) {
+  add_simulate(app, line);
   auto* check_command = command(app, "check", "Does everything still run after every choice of losses? Needs no havend",
                                 "haven check cluster.toml --json");
   auto file = std::make_shared<std::string>();

@@ -151,7 +151,8 @@ std::string entry_line(const Json& entry) {
   if (const auto host = text(entry, "host"); !host.empty()) {
     line += (text(entry, "resource").empty() ? " " : text(entry, "from").empty() ? " on " : " to ") + host;
   }
-  if (const auto level = text(entry, "level"); !level.empty()) line += " (level " + level + ")";
+  if (const auto level = text(entry, "level"); text(entry, "kind") == "fenced" && !level.empty())
+    line += " (level " + level + ")";
   if (const auto why = text(entry, "why"); !why.empty()) line += ": " + why;
   for (const Json& reason : list(entry, "reasons")) line += "; " + text(reason, "host") + ": " + text(reason, "reason");
   return line;

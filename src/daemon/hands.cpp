@@ -73,7 +73,7 @@ std::string line_of(const JournalRecord& record) {
   if (!record.resource.empty()) line += " " + record.resource.str();
   if (!record.from.empty()) line += " from " + record.from.str();
   if (!record.host.empty()) line += (record.resource.empty() ? " " : " on ") + record.host.str();
-  if (!record.level.empty()) line += " (level " + record.level + ")";
+  if (record.kind == JournalKind::fenced && !record.level.empty()) line += " (level " + record.level + ")";
   if (!record.why.empty()) line += ": " + record.why;
   for (const auto& reason : record.reasons) line += "; " + reason.host.str() + ": " + reason.reason;
   return line;
