@@ -17,12 +17,26 @@ Cluster::Cluster(Loop& loop, const std::vector<std::string>& addresses,
                  std::function<void()> on_up)
     : loop_(loop), most_(most), on_up_(std::move(on_up)) {
   for (const auto& address : addresses) {
-    endpoints_.push_back(std::make_unique<Endpoint>(loop, address, credentials, [this] {
-      for (const auto& [id, ongoing] : ongoing_) {
-        if (ongoing.attempt == nullptr) send(id);
-      }
-      on_up_();
-    }));
+    Endpoint::Observer observer{[this] {
+                                  send_waiting();
+                                  on_up_();
+                                },
+                                [this](Endpoint& endpoint) { move_from(endpoint); }};
+    endpoints_.push_back(std::make_unique<Endpoint>(loop, address, credentials, std::move(observer)));
+  }
+}
+
+void Cluster::send_waiting() {
+  for (const auto& [id, ongoing] : ongoing_) {
+    if (ongoing.attempt == nullptr) send(id);
+  }
+}
+
+void Cluster::move_from(const Endpoint& endpoint) {
+  for (auto& [id, ongoing] : ongoing_) {
+    if (ongoing.attempt == nullptr || ongoing.endpoint != &endpoint || !ongoing.request.repeatable) continue;
+    std::exchange(ongoing.attempt, nullptr)->abandon();
+    send(id);
   }
 }
 

@@ -51,6 +51,9 @@ class Cluster {
   };
 
   void send(Id id);
+  void send_waiting();
+  // What may be repeated does not wait for an endpoint that was given up.
+  void move_from(const Endpoint& endpoint);
   void ended(Id id, const grpc::Status& status, const std::function<void()>& deliver);
   void overdue(Id id);
   void fail(Id id, Verdict verdict, const std::string& why);

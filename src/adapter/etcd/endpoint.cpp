@@ -77,8 +77,8 @@ class Endpoint::Probe final : public Tag {
 };
 
 Endpoint::Endpoint(Loop& loop, std::string address, std::shared_ptr<grpc::ChannelCredentials> credentials,
-                   std::function<void()> on_up)
-    : loop_(loop), address_(std::move(address)), credentials_(std::move(credentials)), on_up_(std::move(on_up)) {
+                   Observer observer)
+    : loop_(loop), address_(std::move(address)), credentials_(std::move(credentials)), observer_(std::move(observer)) {
   connect();
   probe();
 }
@@ -94,7 +94,9 @@ bool Endpoint::up() {
 
 void Endpoint::failed(const std::string& why) {
   trouble_ = why;
-  if (std::exchange(up_, false)) probe_later(kLongestPause);
+  if (!std::exchange(up_, false)) return;
+  probe_later(kLongestPause);
+  loop_.after(Duration(0), [this] { observer_.down(*this); });
 }
 
 void Endpoint::probe_later(Duration longest) {
@@ -111,7 +113,7 @@ void Endpoint::probed(const grpc::Status& status) {
   if (status.ok()) {
     up_ = true;
     trouble_.clear();
-    on_up_();
+    observer_.up();
     return;
   }
   trouble_ = status.error_message();

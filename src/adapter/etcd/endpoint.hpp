@@ -29,9 +29,12 @@ void require_leader(grpc::ClientContext& context);
 
 class Endpoint {
  public:
-  // `on_up` is called each time the endpoint can be asked again. `address` is host:port.
-  Endpoint(Loop& loop, std::string address, std::shared_ptr<grpc::ChannelCredentials> credentials,
-           std::function<void()> on_up);
+  struct Observer {
+    std::function<void()> up;             // it can be asked again
+    std::function<void(Endpoint&)> down;  // it was given up; told by the loop, never from within a call
+  };
+  // `address` is host:port.
+  Endpoint(Loop& loop, std::string address, std::shared_ptr<grpc::ChannelCredentials> credentials, Observer observer);
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
@@ -59,7 +62,7 @@ class Endpoint {
   Loop& loop_;
   std::string address_;
   std::shared_ptr<grpc::ChannelCredentials> credentials_;
-  std::function<void()> on_up_;
+  Observer observer_;
   std::shared_ptr<Link> link_;
   Probe* probe_ = nullptr;  // under way; it owns itself
   bool up_ = false;

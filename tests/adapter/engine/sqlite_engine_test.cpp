@@ -152,8 +152,9 @@ TEST_F(SqliteEngineTest, ADamagedFileIsRefused) {
   }
   {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(4096 * 3);
-    file << std::string(4096 * 8, '\x55');
+    // A leaf that opening the file does not come by.
+    file.seekp(-4096, std::ios::end);
+    file << std::string(4096, '\x55');
   }
   EXPECT_NE(error_of_open().find("the file is damaged"), std::string::npos) << error_of_open();
 }
