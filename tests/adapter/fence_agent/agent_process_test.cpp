@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "adapter/fence_agent/answers.hpp"
 #include "adapter/fence_agent/fence_agents.hpp"
 #include "adapter/fence_agent/folder.hpp"
@@ -125,6 +127,16 @@ TEST_F(AgentProcess, AgentsDieWithTheDaemon) {
   EXPECT_TRUE(ends(agent));
   waitpid(daemon, nullptr, 0);
   kill(child, SIGKILL);  // the agent's own child is out of anybody's reach by then
+}
+
+TEST_F(AgentProcess, SeesNoDescriptorOfOurs) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);  // not closed by exec
+  folder.agent("fence_fake", "ls /proc/$$/fd > \"$here/fds\"\n[ ! -e /proc/$$/fd/" + std::to_string(ends[1]) + " ]");
+  agents->run(CallId{1}, config, FenceVerb::off, 30s);
+  EXPECT_EQ(answers.wait(CallId{1}, 30s).answer, AgentAnswer::done) << folder.read("fds");
+  close(ends[0]);
+  close(ends[1]);
 }
 
 TEST_F(AgentProcess, HugeOutputIsReadAndNotKept) {
