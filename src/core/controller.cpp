@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxChecks = 120;  // of the engine's 128 (E1), with room for leader and spec
 constexpr std::size_t kMaxWrites = 120;
+constexpr std::size_t kHouseWrites = 50;  // and as many again of the journal
 
 bool holds_office(const ControllerState& state, const View& view, const SelfView& self) {
   return state.reign && view.leader && view.leader->value.reign == *state.reign && view.leader->value.host == self.host;
@@ -55,6 +56,33 @@ void fold_resources(ControllerState& state, const View& view, Instant now) {
     note_since(state.up_since, host.name, member_of(view, host.name) != nullptr, now);
 }
 
+// A new boot ends all agents before it is admitted (F8); so does a change of the devices that they were called for.
+bool run_goes_on(const FenceRun& run, const View& view, const HostBoot& boot) {
+  const auto fence = view.fences.find(boot);
+  const Host* host = view.spec()->host(boot.first);
+  const MemberRecord* member = member_of(view, boot.first);
+  if (fence == view.fences.end() || host == nullptr || host->fence != run.devices) return false;
+  if (member != nullptr && member->incarnation != boot.second) return false;
+  switch (fence->second.value.state) {
+    case FenceState::intent:
+    case FenceState::shooting:
+      return true;
+    case FenceState::failed:
+      return false;
+    case FenceState::proved:
+      break;
+  }
+  const bool powers_on =
+      view.spec()->cluster.after_fence == AfterFence::on && fence->second.value.proof == ProofKind::level;
+  return powers_on && run.phase != FencePhase::finished;
+}
+
+void begin_power_ons(ControllerState& state, const View& view, Instant now) {
+  for (auto& [boot, run] : state.fences)
+    if (view.fences.at(boot).value.state == FenceState::proved && run.phase != FencePhase::power_on)
+      begin_power_on(run, now);
+}
+
 void fold_fences(ControllerState& state, const View& view, Instant now) {
   if (!state.reign) return;
   for (const auto& [boot, fence] : view.fences) {
@@ -65,14 +93,9 @@ void fold_fences(ControllerState& state, const View& view, Instant now) {
   const auto gone = [&](const auto& e) { return !view.fences.contains(e.first); };
   std::erase_if(state.accused, gone);
   std::erase_if(state.exhausted, gone);
-  // The proof of a return ends all agents before the new incarnation is admitted (F8).
-  std::erase_if(state.fences, [&](const auto& e) {
-    const auto fence = view.fences.find(e.first);
-    if (fence == view.fences.end()) return true;
-    const bool powering = e.second.phase == FencePhase::power_on;
-    return fence->second.value.state == FenceState::failed ||
-           (fence->second.value.state == FenceState::proved && !powering);
-  });
+  for (auto it = state.fences.begin(); it != state.fences.end();)
+    it = run_goes_on(it->second, view, it->first) ? std::next(it) : state.fences.erase(it);
+  begin_power_ons(state, view, now);
 }
 
 // Twice deposed within the window: somebody else, as long as there is somebody (R3).
@@ -89,13 +112,17 @@ bool backs_off(const ControllerState& state, const View& view, const SelfView& s
 
 void take_office(const ControllerState& state, const View& view, const SelfView& self, const Reign& new_reign,
                  Pass& pass) {
-  if (view.leader || view.unreadable(path::kLeader) || backs_off(state, view, self, pass)) return;
+  // Our own boot's key, and not our reign: a reply was lost, or havend was restarted. Nobody else will take it.
+  const bool orphan =
+      view.leader && view.leader->value.host == self.host && view.leader->value.incarnation == self.incarnation;
+  if ((view.leader && !orphan) || view.unreadable(path::kLeader) || backs_off(state, view, self, pass)) return;
   const auto away = view.away.find(self.host);
   if (away != view.away.end()) return;
   Commit commit;
   commit.lane = "leader";
   commit.timeout = kCommitTimeout;
-  commit.checks = {{path::kLeader, Revision{}}, {path::member(self.host), view.mod_of(path::member(self.host))}};
+  commit.checks = {{path::kLeader, view.mod_of(path::kLeader)},
+                   {path::member(self.host), view.mod_of(path::member(self.host))}};
   commit.writes = {{path::kLeader, LeaderRecord{new_reign, self.host, self.incarnation}, self.lease}};
   pass.act(std::move(commit));
 }
@@ -265,7 +292,7 @@ void keep_house(const View& view, Pass& pass) {
   commit.lane = "house";
   commit.timeout = kCommitTimeout;
   const auto write = [&](const std::string& path, std::optional<Record> value) {
-    if (commit.writes.size() >= kMaxWrites - 20) return;
+    if (commit.writes.size() >= kHouseWrites || commit.checks.size() >= kHouseWrites) return;
     commit.checks.push_back({path, view.mod_of(path)});
     commit.writes.push_back({path, std::move(value), {}});
   };
@@ -297,8 +324,7 @@ void keep_house(const View& view, Pass& pass) {
     if (view.spec()->resource(name) == nullptr) write(path::order(name), std::nullopt);
   if (view.journal.size() > kJournalKept + kJournalStep) {
     auto entry = view.journal.begin();
-    for (std::size_t i = 0; i < kJournalStep / 2; ++i, ++entry)
-      commit.writes.push_back({entry->first, std::nullopt, {}});
+    for (std::size_t i = 0; i < kHouseWrites; ++i, ++entry) commit.writes.push_back({entry->first, std::nullopt, {}});
   }
   if (commit.writes.empty()) return;
   for (const auto& path : {path::kLeader, path::kSpec}) commit.checks.push_back({path, view.mod_of(path)});
@@ -351,7 +377,7 @@ bool reigns(const ControllerState& state, const View& view, const SelfView& self
 }
 
 void decide(const ControllerState& state, const View& view, const SelfView& self, const Reign& new_reign, Pass& pass) {
-  if (!view.listed() || !self.registered || pass.now().mono >= self.lease_until) return;
+  if (!view.listed() || !self.watching || !self.registered || pass.due(self.lease_until)) return;
   // What cannot be read may forbid anything: nothing is decided until it can.
   if (view.spec() == nullptr || view.unreadable(path::kSpec) || view.unreadable(path::kLeader)) return;
   if (!holds_office(state, view, self)) return take_office(state, view, self, new_reign, pass);

@@ -15,7 +15,8 @@ const Local& local_of(const HostState& host, const ResourceName& name) {
 
 // The last answered inspection began after everything that could have changed what it saw.
 bool fresh(const HostState& host, const Local& local) {
-  return host.looked && host.hypervisor && host.inspected >= host.touched && host.inspected >= local.touched;
+  return !local.start_in_flight && host.looked && host.hypervisor && host.inspected >= host.touched &&
+         host.inspected >= local.touched;
 }
 
 bool present(const Local& local) { return local.domain.has_value() || local.process; }
@@ -131,7 +132,11 @@ std::vector<WallTime> recent_restarts(const Case& c) {
 int free_slots(const HostState& host, const View& view, const SelfView& self) {
   int free = kParallelStarts;
   for (const auto& [name, run] : view.runs) {
-    const bool ours = run.value.host == self.host && run.value.incarnation == self.incarnation;
+    const auto claim = view.claims.find(name);
+    const bool ours = claim != view.claims.end() && claim->second.value.host == self.host &&
+                      claim->second.value.incarnation == self.incarnation &&
+                      claim->second.value.order != ClaimOrder::let_go &&
+                      claim->second.value.generation == run.value.generation && view.spec()->resource(name) != nullptr;
     if ((ours && run.value.state == RunState::starting) || local_of(host, name).start_in_flight) --free;
   }
   return free;
@@ -252,7 +257,8 @@ void act_on(const Case& c) {
       destroy_at_once(c);
     return;
   }
-  if (c.view.freeze && c.claim->order == ClaimOrder::run && !c.host.leaving) return;
+  const bool frozen = c.view.freeze || c.view.unreadable(path::kFreeze);
+  if (frozen && c.claim->order == ClaimOrder::run && !c.host.leaving) return;
   const bool recorded = c.run != nullptr && c.run->state == RunState::released;
   if (c.host.leaving || c.claim->order == ClaimOrder::stop) {
     if (recorded && !present(c.local)) return;
@@ -301,6 +307,14 @@ void inspect(const HostState& host, Pass& pass) {
     pass.act(Inspect{kInspectTimeout});
 }
 
+// The hook reads this list while havend is down (C5).
+void publish_protected(const HostState& host, const View& view, Pass& pass) {
+  PublishProtected list;
+  for (const auto& resource : view.spec()->resources)
+    if (desired_state(view, resource) != DesiredState::ignored) list.resources.push_back(resource.name);
+  if (host.published_edition != view.spec_edition() || host.published != list.resources) pass.act(std::move(list));
+}
+
 std::vector<const Resource*> by_importance(const Spec& spec) {
   std::vector<const Resource*> order;
   order.reserve(spec.resources.size());
@@ -319,12 +333,7 @@ void act(const HostState& host, const View& view, const SelfView& self, Pass& pa
         KillAllAndReboot{"this boot of " + self.host.str() + " was proved dead: nothing of it may go on (F6)"});
   answer_intent(view, self, pass);
   if (view.spec() != nullptr && !view.unreadable(path::kSpec)) {
-    if (host.published_edition != view.spec_edition()) {
-      PublishProtected list;
-      for (const auto& resource : view.spec()->resources)
-        if (desired_state(view, resource) != DesiredState::ignored) list.resources.push_back(resource.name);
-      pass.act(std::move(list));
-    }
+    publish_protected(host, view, pass);
     int slots = free_slots(host, view, self);
     for (const Resource* resource : by_importance(*view.spec())) {
       Case c{host, view, self, *resource, pass, local_of(host, resource->name)};

@@ -68,6 +68,7 @@ struct HostState {
   bool leaving = false;                         // the host shuts down: everything is to stop
   bool rebooting = false;
   std::uint64_t published_edition = 0;  // the spec of the last PublishProtected
+  std::vector<ResourceName> published;  // its list
 };
 
 void observe_inspection(HostState& host, const View& view, const Inspected& seen, Instant now);
@@ -85,8 +86,8 @@ void observe_recorded(HostState& host, const CommitEnded& ended);
 
 // What this host reports of itself (status/<host>).
 [[nodiscard]] StatusRecord report_of_host(const HostState& host, const View& view, const SelfView& self);
-// Nothing of the spec is present here, by an inspection that is fresh.
-[[nodiscard]] bool runs_nothing(const HostState& host, const View& view);
+// Nothing that is claimed for this incarnation is present here, by an inspection that is fresh.
+[[nodiscard]] bool runs_nothing(const HostState& host, const View& view, const SelfView& self);
 
 // The orders for this host. Pure.
 void act(const HostState& host, const View& view, const SelfView& self, Pass& pass);

@@ -20,6 +20,8 @@ namespace {
 constexpr Duration kAfterConflict = 10ms;
 constexpr Duration kAfterUnknown = 200ms;
 constexpr Duration kAfterRefusal = 1s;
+// After a conflict commits wait for the watch to show why, but no longer than this.
+constexpr Duration kBehindPatience = 2s;
 // Adapters answer by the timeout. One that does not is given up this much later, as unknown.
 constexpr Duration kOverdue = 10s;
 // An operator's word meets others' writes: tried again this often, for this long.
@@ -107,12 +109,14 @@ struct Node::Inside {
   std::map<std::string, CallId> under_way;
   std::map<std::string, Instant> resting;  // lanes
   std::vector<Question> questions;
+  Instant needed_since;
   Revision needed;  // what a conflict was measured against: nothing is written on an older view
   Reign next_reign;
   std::uint64_t random = 0;
   std::uint64_t calls = 0;
   std::uint32_t journal_count = 0;
   std::uint64_t seen_edition = 0;
+  Revision seen_basis;
   Instant wake;  // the next full pass
   Instant session_wake;
   std::vector<Issued> out;
@@ -123,9 +127,10 @@ struct Node::Inside {
   bool fold(const Event& event, Now now);
   void after_view(Now now);
   bool fold_commit(const CommitDone& done, Now now);
-  bool fold_lease(const LeaseAnswer& answer);
+  bool fold_lease(const LeaseAnswer& answer, Now now);
   bool take_flight(CallId call, Flight& flight);
-  void give_up_overdue(Now now);
+  void lose_lease();
+  bool give_up_overdue(Now now);
 
   void pass_all(Now now);
   void pass_session(Now now);
@@ -145,11 +150,21 @@ bool Node::Inside::take_flight(CallId call, Flight& flight) {
   return true;
 }
 
+// Another one is asked for at once.
+void Node::Inside::lose_lease() {
+  session.lease = {};
+  session.renewed.reset();
+}
+
 void Node::Inside::after_view(Now now) {
-  if (view.spec_edition() != seen_edition) {
+  const Revision basis = report_basis(view);
+  if (view.spec_edition() != seen_edition || basis != seen_basis) {
     seen_edition = view.spec_edition();
+    seen_basis = basis;
     observe_disturbance(host, host.hypervisor);
   }
+  // The file names another lease time: a new lease, and a registration under it.
+  if (session.lease.id != 0 && view.spec() != nullptr && view.spec()->cluster.lease != session.ttl) lose_lease();
   observe_view(controller, view, self(), now);
 }
 
@@ -163,9 +178,13 @@ bool Node::Inside::fold_commit(const CommitDone& done, Now now) {
       view.take_own(commit, done.revision);
       session.own_last = std::max(session.own_last, done.revision);
       if (commit.lane == "register") session.registered_under = commit.writes.front().lease;
+      if (commit.lane == "answer") session.answer_unseen = false;
       break;
     case CommitOutcome::conflict:
+      if (done.revision > needed) needed_since = now.mono;
       needed = std::max(needed, done.revision);
+      // Somebody wrote what we do not see yet, and it may be an intent: answer before it is too late (F1).
+      session.answer_unseen |= commit.lane == "register";
       resting[commit.lane] = now.mono + kAfterConflict;
       break;
     case CommitOutcome::unknown:
@@ -188,15 +207,16 @@ bool Node::Inside::fold_commit(const CommitDone& done, Now now) {
   return true;
 }
 
-bool Node::Inside::fold_lease(const LeaseAnswer& answer) {
+bool Node::Inside::fold_lease(const LeaseAnswer& answer, Now now) {
   Flight flight;
+  session_wake = now.mono;  // whatever the answer: the next renewal is to be timed, or tried again
   if (!take_flight(answer.call, flight) || answer.lease != session.lease) return false;
   if (!answer.reached) return false;
   if (!answer.alive) {
-    session.lease = {};
+    lose_lease();
     return true;
   }
-  const bool was_short = session.lease_until < flight.sent;
+  const bool was_short = session.lease_until <= now.mono;
   session.lease_until = std::max(session.lease_until, flight.sent + session.ttl);
   return was_short;
 }
@@ -228,13 +248,14 @@ bool Node::Inside::fold(const Event& event, Now now) {
           [&](const CommitDone& e) { return fold_commit(e, now); },
           [&](const LeaseGranted& e) {
             Flight flight;
+            session_wake = now.mono;
             if (!take_flight(e.call, flight) || e.lease.id == 0) return false;
             session.lease = e.lease;
             session.ttl = std::get<GrantLease>(flight.action).ttl;
             session.lease_until = flight.sent + session.ttl;
             return true;
           },
-          [&](const LeaseAnswer& e) { return fold_lease(e); },
+          [&](const LeaseAnswer& e) { return fold_lease(e, now); },
           [&](const Inspected& e) {
             Flight flight;
             if (!take_flight(e.call, flight)) return false;
@@ -255,7 +276,8 @@ bool Node::Inside::fold(const Event& event, Now now) {
           [&](const HypervisorBack&) { return look_again(true); },
           [&](const AgentDone& e) {
             Flight flight;
-            if (!take_flight(e.call, flight)) return false;
+            // One that was killed says nothing about its device.
+            if (!take_flight(e.call, flight) || flight.killed) return true;
             observe_agent(controller, view, {std::get<RunAgent>(flight.action), e.result, e.message}, now);
             return true;
           },
@@ -282,7 +304,12 @@ bool Node::Inside::fold(const Event& event, Now now) {
 bool Node::Inside::withheld(const Action& action, Now now) {
   const auto* commit = std::get_if<Commit>(&action);
   if (commit == nullptr) return false;
-  if (view.revision() < needed) return true;
+  // A watch that stays behind must not stop everything for ever: another conflict costs nothing.
+  const bool behind = view.revision() < needed && now.mono < needed_since + kBehindPatience;
+  if (behind && commit->lane != "answer") {
+    wake = std::min(wake, needed_since + kBehindPatience);
+    return true;
+  }
   const auto rest = resting.find(commit->lane);
   if (rest == resting.end()) return false;
   if (now.mono >= rest->second) {
@@ -304,6 +331,9 @@ void Node::Inside::issue_one(Action action, Now now) {
     session.renewed = now.mono;
   if (std::holds_alternative<Exit>(action)) session.exited = true;
   observe_issued(host, view, action, now);
+  if (const auto* commit = std::get_if<Commit>(&action); commit != nullptr && commit->lane == "leader") {
+    next_reign = Reign{hex128(random)};
+  }
   CallId call;
   if (!id.empty()) {
     call = CallId{++calls};
@@ -380,18 +410,13 @@ void Node::Inside::pass_all(Now now) {
     decide(controller, view, self(), next_reign, brain);
     Decision decision = std::move(brain).take();
     wake = std::min(wake, decision.wake);
-    const bool takes_over = std::any_of(decision.actions.begin(), decision.actions.end(), [](const Action& a) {
-      const auto* commit = std::get_if<Commit>(&a);
-      return commit != nullptr && commit->lane == "leader";
-    });
-    if (takes_over && !under_way.contains("commit/leader")) next_reign = Reign{hex128(random)};
     issue(std::move(decision), now);
   }
   ask_operator_questions(now);
   kill_orphans();
 }
 
-void Node::Inside::give_up_overdue(Now now) {
+bool Node::Inside::give_up_overdue(Now now) {
   std::vector<CallId> overdue;
   for (const auto& [call, flight] : flights)
     if (now.mono > flight.sent + timeout_of(flight.action) + kOverdue) overdue.push_back(call);
@@ -403,6 +428,7 @@ void Node::Inside::give_up_overdue(Now now) {
     if (const auto* agent = std::get_if<RunAgent>(&flight.action))
       observe_agent(controller, view, {*agent, AgentResult::timed_out, unknown.message}, now);
   }
+  return !overdue.empty();
 }
 
 Node::Node(NodeConfig config) : inside_(std::make_unique<Inside>()) {
@@ -418,8 +444,8 @@ std::vector<Issued> Node::step(const Event& event, Now now) {
   Inside& n = *inside_;
   n.out.clear();
   const bool changed = n.fold(event, now);
-  if (std::holds_alternative<Tick>(event)) n.give_up_overdue(now);
-  const bool full = changed || now.mono >= n.wake;
+  const bool gave_up = std::holds_alternative<Tick>(event) && n.give_up_overdue(now);
+  const bool full = changed || gave_up || now.mono >= n.wake;
   // Before the session: what a pass notes (a look, a release) decides what may be said of this host.
   if (full) n.pass_all(now);
   if (full || now.mono >= n.session_wake) n.pass_session(now);

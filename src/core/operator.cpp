@@ -96,9 +96,20 @@ std::vector<Incarnation> boots_to_confirm(const View& view, const HostName& host
   return boots;
 }
 
+// In the file, or named by something that waits for its death.
+bool known_host(const View& view, const HostName& host) {
+  const auto claims_it = [&](const auto& claim) { return claim.second.value.host == host; };
+  return view.spec()->host(host) != nullptr || view.status.contains(host) ||
+         std::any_of(view.claims.begin(), view.claims.end(), claims_it);
+}
+
 Result confirm(const View& view, const OperatorAsked& asked, const SelfView& self, Now now) {
-  if (view.spec()->host(asked.host) == nullptr) return tl::unexpected("there is no host " + asked.host.str());
   const auto boots = boots_to_confirm(view, asked.host);
+  if (!known_host(view, asked.host)) return tl::unexpected("there is no host " + asked.host.str());
+  const auto away = view.away.find(asked.host);
+  if (away != view.away.end() && away->second.value.kind == AwayKind::restarting && !asked.force)
+    return tl::unexpected("havend on " + asked.host.str() +
+                          " was stopped as planned, and its resources run on: if it is dead all the same, add --force");
   if (boots.empty() && member_of(view, asked.host) != nullptr)
     return tl::unexpected(asked.host.str() + " holds a lease: it is alive, and nothing waits for its death");
   if (boots.empty()) return Commit{};
@@ -130,6 +141,7 @@ Result confirm(const View& view, const OperatorAsked& asked, const SelfView& sel
 }  // namespace
 
 Result operator_commit(const View& view, const OperatorAsked& asked, const SelfView& self, Now now) {
+  if (!view.listed()) return tl::unexpected(std::string("the engine is not within reach"));
   if (view.spec() == nullptr) return tl::unexpected(std::string("nothing is applied yet: haven apply FILE"));
   Result result;
   switch (asked.verb) {

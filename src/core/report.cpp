@@ -96,8 +96,9 @@ std::string reason_to_wait(const View& view, const Placement& placement, const R
     if (run == view.runs.end() || run->second.value.state != RunState::running || claim_closed(view, name))
       return "waits for " + name.str();
   }
-  if (!view.claims.contains(resource.name))
-    if (std::string missing = missing_report(view); !missing.empty()) return missing;
+  const auto claim = view.claims.find(resource.name);
+  if (claim == view.claims.end() || claim->second.value.order == ClaimOrder::let_go)
+    if (std::string missing = missing_report(view, resource.name); !missing.empty()) return missing;
   const Choice choice = placement.choose(resource.name);
   if (choice.host) return "about to start on " + choice.host->str();
   std::string why;

@@ -5,13 +5,12 @@
 namespace haven {
 namespace {
 
-Duration lease_time(const View& view) { return view.spec() == nullptr ? Duration{3s} : view.spec()->cluster.lease; }
-
 void keep_lease(const Session& session, const View& view, Pass& pass) {
+  if (view.spec() == nullptr) return;  // nobody registers before there is a file, and it names the lease time
   const Duration third = session.ttl / 3;
   if (session.lease.id == 0) {
     if (!session.renewed || pass.due(*session.renewed + third / 2)) {
-      const Duration ttl = lease_time(view);
+      const Duration ttl = view.spec()->cluster.lease;
       pass.act(GrantLease{ttl, ttl / 2});
     }
   } else if (!session.renewed || pass.due(*session.renewed + third)) {
@@ -19,16 +18,21 @@ void keep_lease(const Session& session, const View& view, Pass& pass) {
   }
 }
 
+bool looked_well(const HostState& host) { return host.looked && host.inspected >= host.touched; }
+
 // A registration waits for the key of an older boot to go, and no intent may name this one (F1, F8).
 bool may_register(const Session& session, const HostState& host, const View& view, const SelfView& self) {
-  if (!session.watching || session.lease.id == 0 || self.registered || host.rebooting) return false;
+  if (!session.watching || session.lease.id == 0 || host.rebooting || view.unreadable(path::member(self.host)))
+    return false;
   if (view.spec() == nullptr || view.spec()->host(self.host) == nullptr) return false;
   const MemberRecord* standing = member_of(view, self.host);
+  // Once more, when the first look came only after a registration as a boot that was known already.
+  if (self.registered && (!host.found_none || standing->found_none)) return false;
   if (standing != nullptr && standing->incarnation != self.incarnation) return false;
   if (view.mod_of(path::fence(self.host, self.incarnation)) != Revision{}) return false;
   const auto status = view.status.find(self.host);
   const bool known_boot = status != view.status.end() && status->second.value.incarnation == self.incarnation;
-  return known_boot || (host.looked && host.inspected >= host.touched);
+  return known_boot || looked_well(host);
 }
 
 void enlist(const Session& session, const HostState& host, const View& view, const SelfView& self,
@@ -40,9 +44,19 @@ void enlist(const Session& session, const HostState& host, const View& view, con
                            path::status(self.host), path::kSpec})
     commit.checks.push_back({path, view.mod_of(path)});
   commit.writes.push_back({path::member(self.host), member, session.lease});
-  commit.writes.push_back({path::status(self.host), report_of_host(host, view, self), {}});
+  // A report that was not made counts for nobody: the old one stands until the next look.
+  if (looked_well(host)) commit.writes.push_back({path::status(self.host), report_of_host(host, view, self), {}});
   if (view.mod_of(path::away(self.host)) != Revision{})
     commit.writes.push_back({path::away(self.host), std::nullopt, {}});
+  pass.act(std::move(commit));
+}
+
+// "I live", whatever intent there may be: an intent deletes what was said before it.
+void answer_unseen(const SelfView& self, Pass& pass) {
+  Commit commit;
+  commit.lane = "answer";
+  commit.timeout = kCommitTimeout;
+  commit.writes.push_back({path::answer(self.host, self.incarnation), AnswerRecord{}, {}});
   pass.act(std::move(commit));
 }
 
@@ -86,13 +100,13 @@ void leave(const Session& session, const HostState& host, const View& view, cons
   if (recorded == AwayKind::down || pass.due(session.leaving_since + kHostShutdownPatience)) return pass.act(Exit{});
   if (!can_record) {
     // Nothing to be recorded by one that never joined, or cannot reach the engine: go once all has stopped.
-    if (view.listed() && runs_nothing(host, view) && !holds_claims(view, self)) pass.act(Exit{});
+    if (runs_nothing(host, view, self)) pass.act(Exit{});
     return;
   }
-  if (runs_nothing(host, view) && !holds_claims(view, self))
+  // `leaving` first: from then on no claim can come any more, and what this view shows is all there is to release.
+  if (recorded != AwayKind::leaving) return pass.act(away_commit(view, self, AwayKind::leaving, reigning));
+  if (view.revision() >= session.own_last && runs_nothing(host, view, self) && !holds_claims(view, self))
     pass.act(away_commit(view, self, AwayKind::down, reigning));
-  else if (recorded != AwayKind::leaving)
-    pass.act(away_commit(view, self, AwayKind::leaving, reigning));
 }
 
 }  // namespace
@@ -116,6 +130,7 @@ void keep_session(const Session& session, const HostState& host, const View& vie
   if (session.exited) return;
   keep_lease(session, view, pass);
   if (session.leaving) return leave(session, host, view, self, reigning, pass);
+  if (session.answer_unseen) answer_unseen(self, pass);
   if (may_register(session, host, view, self)) enlist(session, host, view, self, member, pass);
 }
 

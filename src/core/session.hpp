@@ -22,6 +22,7 @@ struct Session {
   std::optional<Instant> renewed;  // when it was last asked for or renewed
   LeaseId registered_under;        // the lease of our last committed registration
   bool watching = false;
+  bool answer_unseen = false;  // a registration met what this view does not show yet
   Revision own_last;
   std::optional<ShutdownKind> leaving;
   Instant leaving_since;

@@ -44,7 +44,10 @@ void add_journal(Commit& commit, JournalRecord record) {
 void accuse(const View& view, const SelfView& self, const HostBoot& boot, FenceReason reason, std::string why,
             const Reign& reign, Pass& pass) {
   Commit commit = fence_commit(view, boot);
-  for (const auto& path : {path::status(boot.first), path::away(boot.first)}) check_as_seen(commit, view, path);
+  const std::string answer = path::answer(boot.first, boot.second);
+  for (const auto& path : {path::status(boot.first), path::away(boot.first), answer}) check_as_seen(commit, view, path);
+  // A word from before the intent answers nothing.
+  if (view.mod_of(answer) != Revision{}) commit.writes.push_back({answer, std::nullopt, {}});
   if (reason == FenceReason::lost_lease) check_absent(commit, path::member(boot.first));
   FenceRecord fence;
   fence.reign = reign;
@@ -85,8 +88,8 @@ void withdraw(const View& view, const SelfView& self, const HostBoot& boot, Pass
   check_as_seen(commit, view, path::answer(boot.first, boot.second));
   commit.writes.push_back({path::fence(boot.first, boot.second), std::nullopt, {}});
   commit.writes.push_back({path::answer(boot.first, boot.second), std::nullopt, {}});
-  add_journal(commit,
-              entry(self, pass.now(), JournalKind::withdrawn, boot.first, "it answered: it lives without a lease"));
+  add_journal(commit, entry(self, pass.now(), JournalKind::withdrawn, boot.first,
+                            "it answered, or what it was accused of has passed"));
   pass.act(std::move(commit));
 }
 
@@ -192,15 +195,23 @@ void run_agents(const FenceRun& run, const View& view, const SelfView& self, con
   for (auto& call : wanted_calls(run, *host, boot.second)) pass.act(std::move(call));
 }
 
+// Something is still to stop on this boot and cannot be stopped (B2).
+bool stuck(const View& view, const HostBoot& boot) {
+  return std::any_of(view.runs.begin(), view.runs.end(), [&](const auto& run) {
+    return run.second.value.stop_failed && run.second.value.host == boot.first &&
+           run.second.value.incarnation == boot.second && !claim_closed(view, run.first);
+  });
+}
+
 void pursue(const ControllerState& state, const View& view, const SelfView& self, const HostBoot& boot,
             const FenceRecord& fence, Pass& pass) {
   if (fence.reign != *state.reign && fence.state != FenceState::proved)
     return inherit(view, boot, fence, *state.reign, pass);
-  const bool answered = fence.reason == FenceReason::lost_lease && view.answers.contains(boot);
+  const bool cleared = fence.reason == FenceReason::lost_lease ? view.answers.contains(boot) : !stuck(view, boot);
   const auto run = state.fences.find(boot);
   switch (fence.state) {
     case FenceState::intent: {
-      if (answered) return withdraw(view, self, boot, pass);
+      if (cleared) return withdraw(view, self, boot, pass);
       const auto accused = state.accused.find(boot);
       const bool waited = accused != state.accused.end() && pass.due(accused->second + kGrace);
       if (fence.reason == FenceReason::stop_failed || waited) shoot(view, boot, fence, pass);
@@ -208,12 +219,11 @@ void pursue(const ControllerState& state, const View& view, const SelfView& self
     }
     case FenceState::shooting:
       // Not yet in `fences`: the write that ended the grace took too long, or its fate is unknown.
-      if (run == state.fences.end())
-        return answered ? withdraw(view, self, boot, pass) : shoot(view, boot, fence, pass);
-      if (run->second.phase == FencePhase::exhausted && answered) return withdraw(view, self, boot, pass);
+      if (run == state.fences.end()) return cleared ? withdraw(view, self, boot, pass) : shoot(view, boot, fence, pass);
+      if (run->second.phase == FencePhase::exhausted && cleared) return withdraw(view, self, boot, pass);
       return run_agents(run->second, view, self, boot, fence, pass);
     case FenceState::failed: {
-      if (answered) return withdraw(view, self, boot, pass);
+      if (cleared) return withdraw(view, self, boot, pass);
       const auto exhausted = state.exhausted.find(boot);
       if (exhausted != state.exhausted.end() && pass.due(exhausted->second + retry_delay(fence.attempts)))
         shoot(view, boot, fence, pass);
@@ -301,9 +311,6 @@ void observe_fence_commit(ControllerState& state, const View& view, const Commit
     if (fence == nullptr || host == nullptr || fence->reign != *state.reign) continue;
     const bool in_time = now.mono - ended.sent <= kGraceWriteLimit;
     if (fence->state == FenceState::shooting && in_time) state.fences[boot] = begin_fence(*host, now.mono);
-    if (fence->state == FenceState::proved && fence->proof == ProofKind::level &&
-        view.spec()->cluster.after_fence == AfterFence::on && state.fences.contains(boot))
-      begin_power_on(state.fences[boot], now.mono);
   }
 }
 

@@ -76,6 +76,7 @@ std::vector<int> levels_of(const Host& host) {
 
 FenceRun begin_fence(const Host& host, Instant now) {
   FenceRun run;
+  run.devices = host.fence;
   run.level_began = run.round_from = run.ended = now;
   if (host.fence.empty()) run.phase = FencePhase::exhausted;
   return run;

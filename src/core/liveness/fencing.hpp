@@ -34,6 +34,7 @@ enum class FencePhase {
 };
 
 struct FenceRun {
+  std::vector<FenceDevice> devices;  // as the spec had them when it began
   FencePhase phase = FencePhase::off;
   std::size_t level = 0;                       // index into levels_of()
   int round = 0;                               // counts calls of one device, so that two of them are told apart

@@ -85,7 +85,7 @@ struct AwayRecord {
 // status/<host>: durable; what this incarnation reported last. Written when it changes (E2).
 struct StatusRecord {
   Incarnation incarnation;
-  Revision spec;                      // the spec's mod revision that this report is about
+  Revision spec;                      // report_basis(): what this report is about
   bool hypervisor = true;             // libvirt answers: resources can be started here
   std::vector<ResourceName> found;    // protected resources that run here without a claim that names this incarnation
   std::vector<std::string> problems;  // sentences for a person: what hurts on this host

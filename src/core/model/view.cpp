@@ -184,6 +184,13 @@ bool claim_closed(const View& view, const ResourceName& resource) {
          r.incarnation == c.incarnation;
 }
 
+Revision report_basis(const View& view) {
+  Revision basis = view.mod_of(path::kSpec);
+  for (const auto& [name, claim] : view.claims)
+    if (claim.value.order == ClaimOrder::let_go) basis = std::max(basis, claim.mod);
+  return basis;
+}
+
 DesiredState desired_state(const View& view, const Resource& resource) {
   const auto order = view.orders.find(resource.name);
   if (order != view.orders.end() && order->second.value.state) return *order->second.value.state;

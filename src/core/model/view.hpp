@@ -87,6 +87,8 @@ class View {
 [[nodiscard]] const MemberRecord* member_of(const View& view, const HostName& host);
 // The claim has left its incarnation: released for that generation, let go, or proved dead (C3). No claim: true.
 [[nodiscard]] bool claim_closed(const View& view, const ResourceName& resource);
+// What a host's report must be about for a first claim to rest on it: this spec, and the last claim that was let go.
+[[nodiscard]] Revision report_basis(const View& view);
 // What the operator wants of it: the order if there is one, else the file.
 [[nodiscard]] DesiredState desired_state(const View& view, const Resource& resource);
 

@@ -82,7 +82,10 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
     host.inspecting = ++host.moment;
   }
   if (std::holds_alternative<KillAllAndReboot>(action)) host.rebooting = true;
-  if (std::holds_alternative<PublishProtected>(action)) host.published_edition = view.spec_edition();
+  if (const auto* list = std::get_if<PublishProtected>(&action)) {
+    host.published_edition = view.spec_edition();
+    host.published = list->resources;
+  }
   if (const auto* note = std::get_if<NoteRelease>(&action)) host.released[note->resource] = note->generation;
   const ResourceName* name = resource_of(action);
   if (name == nullptr) return;
@@ -90,8 +93,10 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
   local.touched = ++host.moment;
   if (std::holds_alternative<StartDomain>(action)) {
     const auto run = view.runs.find(*name);
-    // It runs by its record: a restart in place while the engine is out of reach.
-    if (run != view.runs.end() && run->second.value.state == RunState::running) local.unrecorded.push_back(now.wall);
+    // It runs by its record, or was started for it before: a restart in place while the engine is out of reach.
+    const bool again =
+        run != view.runs.end() && (run->second.value.state == RunState::running || local.start_for == run->second.mod);
+    if (again) local.unrecorded.push_back(now.wall);
     local.start_in_flight = true;
     local.start_for = view.mod_of(path::run(*name));
     local.start_result.reset();
@@ -130,7 +135,10 @@ void observe_recorded(HostState& host, const CommitEnded& ended) {
 }
 
 std::string hook_refusal(const HostState& host, const View& view, const HookAsked& asked) {
-  const Resource* resource = view.spec() == nullptr ? nullptr : view.spec()->resource(asked.resource);
+  // Asked about means known by the list; without a spec nobody can say that it may.
+  if (view.spec() == nullptr || host.rebooting)
+    return "Haven knows " + asked.resource.str() + " and cannot judge just now";
+  const Resource* resource = view.spec()->resource(asked.resource);
   if (resource == nullptr || desired_state(view, *resource) == DesiredState::ignored) return "";
   if (asked.migration) return "Haven protects " + asked.resource.str() + " and takes no migration of it";
   const auto local = host.locals.find(asked.resource);
@@ -141,11 +149,11 @@ std::string hook_refusal(const HostState& host, const View& view, const HookAske
 StatusRecord report_of_host(const HostState& host, const View& view, const SelfView& self) {
   StatusRecord report;
   report.incarnation = self.incarnation;
-  report.spec = view.mod_of(path::kSpec);
+  report.spec = report_basis(view);
   report.hypervisor = host.hypervisor;
   if (!host.hypervisor) report.problems.push_back("libvirt does not answer");
   for (const auto& [name, local] : host.locals) {
-    if (!local.domain && !local.process) continue;
+    if (!local.domain && !local.process && !local.start_in_flight) continue;
     if (view.spec()->resource(name) == nullptr) continue;
     if (!claimed_here(view, name, self)) report.found.push_back(name);
     if (local.domain == DomainCondition::paused_io_error)
@@ -154,12 +162,12 @@ StatusRecord report_of_host(const HostState& host, const View& view, const SelfV
   return report;
 }
 
-bool runs_nothing(const HostState& host, const View& view) {
+bool runs_nothing(const HostState& host, const View& view, const SelfView& self) {
   if (!host.looked || !host.hypervisor || host.inspected < host.touched) return false;
   return std::all_of(host.locals.begin(), host.locals.end(), [&](const auto& entry) {
     const Local& local = entry.second;
-    const bool ours = view.spec() != nullptr && view.spec()->resource(entry.first) != nullptr;
-    return !ours || (!local.domain && !local.process && !local.start_in_flight && host.inspected >= local.touched);
+    return !claimed_here(view, entry.first, self) ||
+           (!local.domain && !local.process && !local.start_in_flight && host.inspected >= local.touched);
   });
 }
 

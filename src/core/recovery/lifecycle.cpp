@@ -207,7 +207,8 @@ Step place(const Case& c) {
   }
   if (static_cast<int>(ending.attempts.tried.size()) > c.resource.relocations) return give_up(c, ending.attempts);
   if (const auto wait = waits_for(c)) return unplaced(c, {}, *wait);
-  Choice choice = c.placement.choose(c.resource.name, avoidance(ending.attempts));
+  Choice choice = c.placement.choose(c.resource.name, avoidance(ending.attempts),
+                                     ending.failover ? Occasion::recovery : Occasion::start);
   std::optional<HostName> wanted = c.order != nullptr ? c.order->relocate_to : std::nullopt;
   if (!wanted && c.claim != nullptr) wanted = c.claim->move_to;
   if (wanted && c.view.spec()->host(*wanted) != nullptr && !refused(choice, *wanted)) choice.host = wanted;
@@ -223,12 +224,14 @@ Step place(const Case& c) {
 // Every host's word is part of what a first claim rests on.
 void check_reports(ClaimMove& move, const Case& c) {
   for (const auto& host : c.view.spec()->hosts)
-    move.checks.push_back({path::status(host.name), c.view.mod_of(path::status(host.name))});
+    for (const auto& path : {path::status(host.name), path::away(host.name)})
+      move.checks.push_back({path, c.view.mod_of(path)});
 }
 
 // Nobody ever claimed it, or it was let go: whoever runs it now keeps it; else it may be placed (C6).
 Step adopt_or_place(const Case& c, DesiredState desired) {
-  if (const std::string missing = missing_report(c.view); !missing.empty()) return unplaced(c, {}, missing);
+  if (const std::string missing = missing_report(c.view, c.resource.name); !missing.empty())
+    return unplaced(c, {}, missing);
   std::vector<HostName> found;
   for (const auto& [host, status] : c.view.status) {
     const auto& list = status.value.found;
@@ -286,7 +289,7 @@ Step mend(const Case& c) {
   const bool misplaced = !broken.empty() || !now;
   if (!misplaced && c.resource.failback != Failback::restart) return {};
   c.placement.release(c.resource.name, c.claim->host);
-  const Choice choice = c.placement.choose(c.resource.name);
+  const Choice choice = c.placement.choose(c.resource.name, avoidance(c.claim->attempts));
   const bool elsewhere = choice.host && *choice.host != c.claim->host;
   const bool better = elsewhere && !misplaced && *c.placement.preference(c.resource.name, *choice.host) < *now &&
                       well_for_failback(c, *choice.host);
@@ -336,7 +339,9 @@ Step next_step(const View& view, const ControllerState& state, const Resource& r
   const bool unowned = c.claim == nullptr || c.claim->order == ClaimOrder::let_go;
 
   if (desired == DesiredState::ignored) {
-    if (c.closed || c.claim->order != ClaimOrder::run) return {};
+    // A stop under way ends first; what is released is let go as well, so that whoever starts it by hand may.
+    const bool stopping = !c.closed && c.claim->order == ClaimOrder::stop;
+    if (unowned || stopping) return {};
     return ordered(c, ClaimOrder::let_go, std::nullopt,
                    entry(c, JournalKind::stop, c.claim->host, "ignored from now on"));
   }

@@ -38,7 +38,7 @@ struct Step {
 [[nodiscard]] Placement book_view(const View& view);
 
 // Why a resource that nobody ever claimed cannot be claimed yet: somebody has not reported (C6). Empty: all have.
-[[nodiscard]] std::string missing_report(const View& view);
+[[nodiscard]] std::string missing_report(const View& view, const ResourceName& resource);
 
 // The next step for this resource. Books what it decides in `placement`. `may_mend`: no other resource is being moved
 // for the sake of a rule or a preference just now.

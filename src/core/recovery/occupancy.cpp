@@ -65,8 +65,15 @@ Placement book_view(const View& view) {
   return placement;
 }
 
-std::string missing_report(const View& view) {
-  const Revision spec = view.mod_of(path::kSpec);
+std::string missing_report(const View& view, const ResourceName& resource) {
+  const Revision basis = report_basis(view);
+  // A host that left the file cannot report any more.
+  const auto claim = view.claims.find(resource);
+  if (claim != view.claims.end()) {
+    const ClaimRecord& last = claim->second.value;
+    if (view.spec()->host(last.host) == nullptr && !proved_dead(view, last.host, last.incarnation))
+      return "it was left on " + last.host.str() + ", which is not in the file any more and not proved dead";
+  }
   for (const auto& host : view.spec()->hosts) {
     const auto status = view.status.find(host.name);
     const MemberRecord* member = member_of(view, host.name);
@@ -77,7 +84,7 @@ std::string missing_report(const View& view) {
     }
     const StatusRecord& report = status->second.value;
     if (proved_dead(view, host.name, report.incarnation)) continue;
-    if (member != nullptr && report.incarnation == member->incarnation && report.spec >= spec && report.hypervisor)
+    if (member != nullptr && report.incarnation == member->incarnation && report.spec >= basis && report.hypervisor)
       continue;
     const auto away = view.away.find(host.name);
     const bool left = away != view.away.end() && away->second.value.kind == AwayKind::down &&
