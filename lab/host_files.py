@@ -12,7 +12,8 @@ import layout
 _LEFT_OUT = {"shadow", "shadow-", "gshadow", "gshadow-", "ssh", "sudoers", "sudoers.d", "libvirt", "haven",
              "machine-id", "hostname", "default", "systemd", "cron.d", "cron.daily"}
 _VAR = ("lib/libvirt", "lib/haven", "lib/etcd", "log/libvirt", "log/haven", "cache/libvirt", "spool", "tmp")
-_DAEMON = {"nice": -10, "oom_score_adj": -900}  # above any guest: their processes have 0
+_DAEMON = {"nice": -10, "oom_score_adj": -900}  # above any guest: those inherit what libvirtd has
+_LIBVIRTD = {"oom_score_adj": 300}
 
 
 def etcd_members(host_count):
@@ -126,7 +127,8 @@ def _etcd_command(lab, number):
 
 def _init_toml(lab, number):
     """In the order of their start; havend last, so that it is the first to be stopped."""
-    services = [{"name": "libvirtd", "command": ["/usr/sbin/libvirtd", "--listen"], "log": "/var/log/libvirtd.out"}]
+    services = [{"name": "libvirtd", "command": ["/usr/sbin/libvirtd", "--listen"], "log": "/var/log/libvirtd.out",
+                 **_LIBVIRTD}]
     if lab["engine"] == "etcd" and number in etcd_members(lab["hosts"]):
         services.append({"name": "etcd", "command": _etcd_command(lab, number), "log": "/var/log/etcd.log", **_DAEMON})
     if "havend" in lab["programs"]:
