@@ -1,0 +1,116 @@
+#include "daemon/boot.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "daemon/chores.hpp"
+#include "daemon/fakes.hpp"
+#include "daemon/names.hpp"
+
+namespace haven::daemon {
+namespace {
+
+using test::TemporaryFolder;
+using test::write_text;
+
+TEST(Boot, EveryHavendOfOneBootIsTheSameIncarnation) {
+  const TemporaryFolder run;
+  const auto first = incarnation(run.path());
+  ASSERT_TRUE(first.has_value()) << first.error();
+  EXPECT_TRUE(codec::is_hex32(first->str()));
+  EXPECT_EQ(*incarnation(run.path()), *first);
+  const TemporaryFolder other;
+  EXPECT_NE(*incarnation(other.path()), *first);
+  struct stat status {};
+  ASSERT_EQ(::stat((run / "incarnation").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST(Boot, ARunFolderThatOutlivesTheBootIsNoOldIncarnation) {
+  const TemporaryFolder run;
+  const auto before = *incarnation(run.path());
+  ASSERT_TRUE(noted_releases(run.path()).has_value());
+  ASSERT_TRUE(note_release(run.path(), {ResourceName("web1"), {4}}).has_value());
+  write_text(run / "incarnation", before.str() + "\nanother-boot\n");
+  EXPECT_NE(*incarnation(run.path()), before);
+  EXPECT_TRUE(noted_releases(run.path())->empty());
+}
+
+TEST(Boot, ADamagedIncarnationIsRefusedNotReplaced) {
+  const TemporaryFolder run;
+  write_text(run / "incarnation", "nonsense\n");
+  EXPECT_FALSE(incarnation(run.path()).has_value());
+  EXPECT_EQ(test::read_text(run / "incarnation"), "nonsense\n");
+}
+
+TEST(Boot, NotesOfReleasesAreFoundAgain) {
+  const TemporaryFolder run;
+  EXPECT_TRUE(noted_releases(run.path())->empty());
+  ASSERT_TRUE(note_release(run.path(), {ResourceName("web1"), {4}}).has_value());
+  ASSERT_TRUE(note_release(run.path(), {ResourceName("web1"), {5}}).has_value());
+  ASSERT_TRUE(note_release(run.path(), {ResourceName("web2#1"), {1}}).has_value());
+  write_text(run / "released/web3.new", "");  // killed before the rename
+  const auto notes = noted_releases(run.path());
+  ASSERT_TRUE(notes.has_value());
+  ASSERT_EQ(notes->size(), 2u);
+  EXPECT_EQ(notes->at(0).resource, ResourceName("web1"));
+  EXPECT_EQ(notes->at(0).generation, Generation{5});
+  write_text(run / "released/web4", "four");
+  EXPECT_FALSE(noted_releases(run.path()).has_value()) << "a note that cannot be read may hide a release";
+}
+
+TEST(Boot, TheMachineIsWhatTheFirstHavendFound) {
+  const TemporaryFolder run;
+  const auto first = machine_identity(run.path(), "libvirts-uuid");
+  EXPECT_EQ(first->dmi_uuid, "libvirts-uuid");
+  EXPECT_EQ(*machine_identity(run.path(), ""), *first);
+}
+
+TEST(Boot, OneHavendPerHost) {
+  const TemporaryFolder run;
+  {
+    const auto first = SingleInstance::lock(run.path());
+    ASSERT_TRUE(first.has_value());
+    const auto second = SingleInstance::lock(run.path());
+    ASSERT_FALSE(second.has_value());
+    EXPECT_NE(second.error().find("another havend runs"), std::string::npos);
+  }
+  EXPECT_TRUE(SingleInstance::lock(run.path()).has_value());
+}
+
+TEST(Chores, NamesWhatElseCouldStartADomain) {
+  const TemporaryFolder etc;
+  std::filesystem::create_directories(etc / "libvirt/hooks/lxc.d");
+  EXPECT_EQ(rivals(etc.path()).size(), 2u);
+  write_text(etc / "haven-hook", "");
+  std::filesystem::create_symlink(etc / "haven-hook", etc / "libvirt/hooks/qemu");
+  std::filesystem::create_symlink(etc / "haven-hook", etc / "libvirt/hooks/lxc.d/50-haven");
+  EXPECT_TRUE(rivals(etc.path()).empty());
+  std::filesystem::create_directories(etc / "systemd/system/multi-user.target.wants");
+  std::filesystem::create_symlink("/nowhere", etc / "systemd/system/multi-user.target.wants/libvirt-guests.service");
+  EXPECT_EQ(rivals(etc.path()).size(), 1u);
+}
+
+TEST(Chores, DoesTheLatestListAndTriesAgainUntilItIsDone) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::vector<std::string>> done;
+  Chores chores([&](const std::vector<std::string>& uuids) {
+    const std::lock_guard lock(mutex);
+    done.push_back(uuids);
+    changed.notify_all();
+    return uuids.size() > 1;
+  });
+  const auto wait_for = [&](std::size_t n) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, 20s, [&] { return done.size() >= n; });
+  };
+  chores.want({"a"});
+  ASSERT_TRUE(wait_for(1));
+  chores.want({"a", "b"});  // does not wait for the retry
+  ASSERT_TRUE(wait_for(2));
+  EXPECT_EQ(done.back(), (std::vector<std::string>{"a", "b"}));
+}
+
+}  // namespace
+}  // namespace haven::daemon

@@ -1,0 +1,192 @@
+#include "daemon/hands.hpp"
+
+#include <gtest/gtest.h>
+
+#include "daemon/codec.hpp"
+#include "daemon/fakes.hpp"
+
+namespace haven::daemon {
+namespace {
+
+using test::TemporaryFolder;
+using test::uuid_of;
+
+// Remembers what it was asked, and what lay in a folder at that moment.
+class WatchfulEngine final : public port::Engine {
+ public:
+  void watch(const std::string&) override {}
+  void commit(CallId call, port::Transaction transaction, Duration) override {
+    if (on_commit) on_commit();
+    commits.emplace_back(call, std::move(transaction));
+  }
+  void grant_lease(CallId call, Duration, Duration) override { leases.push_back(call); }
+  void keep_alive(CallId call, LeaseId, Duration) override { leases.push_back(call); }
+  void revoke_lease(CallId call, LeaseId, Duration) override { leases.push_back(call); }
+  std::function<void()> on_commit;
+  std::vector<std::pair<CallId, port::Transaction>> commits;
+  std::vector<CallId> leases;
+};
+
+class HandsTest : public testing::Test {
+ protected:
+  HandsTest() {
+    std::filesystem::create_directories(folder_ / "released");
+    auto spec = std::make_shared<Spec>();
+    spec->hosts.resize(1);
+    spec->hosts[0].name = HostName("h1");
+    spec->hosts[0].fence = {FenceDevice{"fence_a", {}, 1}, FenceDevice{"fence_b", {}, 1}};
+    Resource web;
+    web.name = ResourceName("web1");
+    web.uuid = uuid_of(1);
+    web.xml = test::domain_xml(1);
+    spec->resources.push_back(web);
+    Resource container;
+    container.name = ResourceName("box");
+    container.uuid = uuid_of(2);
+    container.xml = "<domain type='lxc'><name>box-domain</name><uuid>" + uuid_of(2) +
+                    "</uuid><memory>1</memory><os><type>exe</type></os></domain>";
+    container.container = true;
+    spec->resources.push_back(container);
+    spec_ = spec;
+    hands_.know(spec_);
+  }
+  void perform(const Action& action, std::uint64_t call = 0) { hands_.perform({CallId{call}, action}, answers_); }
+
+  TemporaryFolder folder_;
+  WatchfulEngine engine_;
+  std::vector<port::HypervisorEvent> heard_;
+  test::FolderHypervisor hypervisor_{folder_ / "vms", [this](auto e) { heard_.push_back(std::move(e)); }};
+  std::vector<port::AgentDone> agents_;
+  test::ObedientFence fence_{[this](auto e) { agents_.push_back(std::move(e)); }};
+  OwnCalls own_;
+  std::vector<std::string> said_;
+  std::string died_;
+  std::vector<std::string> published_;
+  Hands hands_{Edges{engine_, hypervisor_, fence_, folder_.path(), [](auto, bool, const auto&) { return true; },
+                     [this](const auto& uuids) -> tl::expected<void, std::string> {
+                       published_ = uuids;
+                       return {};
+                     },
+                     [this](bool, const std::string& line) { said_.push_back(line); }, [] {},
+                     [this](const std::string& why) { died_ = why; }},
+               own_, "prod"};
+  std::deque<Event> answers_;
+  std::shared_ptr<const Spec> spec_;
+};
+
+TEST_F(HandsTest, ANoteOfReleaseLiesThereBeforeTheReleaseIsSent) {
+  std::string note_then;
+  engine_.on_commit = [&] { note_then = test::read_text(folder_ / "released/web1"); };
+  perform(NoteRelease{ResourceName("web1"), {7}});
+  perform(Commit{"run", {}, {{"run/web1", std::nullopt, {}}}, 1s}, 1);
+  EXPECT_EQ(note_then, "7\n");
+  EXPECT_EQ(engine_.commits.size(), 1u);
+}
+
+TEST_F(HandsTest, ANoteThatCannotBeWrittenIsFatal) {
+  std::filesystem::remove_all(folder_ / "released");
+  perform(NoteRelease{ResourceName("web1"), {7}});
+  EXPECT_NE(died_.find("released/web1"), std::string::npos) << died_;
+}
+
+TEST_F(HandsTest, ACommitBecomesOneTransactionWithWholeKeys) {
+  const ClaimRecord claim{HostName("h1"), Incarnation(std::string(32, 'a')), {3}, ClaimOrder::run, {}, {}};
+  perform(Commit{"claims",
+                 {{"leader", {5}}, {"claim/web1", {}}},
+                 {{"claim/web1", claim, {9}}, {"run/web1", std::nullopt, {}}},
+                 1s},
+          4);
+  ASSERT_EQ(engine_.commits.size(), 1u);
+  const auto& [call, transaction] = engine_.commits[0];
+  EXPECT_EQ(call, CallId{4});
+  ASSERT_EQ(transaction.compares.size(), 2u);
+  EXPECT_EQ(transaction.compares[0].key, "/haven/prod/leader");
+  EXPECT_EQ(transaction.compares[0].mod, Revision{5});
+  EXPECT_EQ(transaction.compares[1].mod, Revision{0});
+  const auto& put = std::get<port::Put>(transaction.operations[0]);
+  EXPECT_EQ(put.key, "/haven/prod/claim/web1");
+  EXPECT_EQ(codec::decode("claim/web1", put.value), std::optional<Record>(claim));
+  EXPECT_EQ(put.lease, LeaseId{9});
+  EXPECT_EQ(std::get<port::Delete>(transaction.operations[1]).key, "/haven/prod/run/web1");
+}
+
+TEST_F(HandsTest, AnswersBearTheIdOfTheirCall) {
+  const auto done = hands_.translate(port::EngineEvent(port::TransactionDone{{11}, port::Outcome::conflict, {8}, "x"}));
+  EXPECT_EQ(std::get<CommitDone>(*done).call, CallId{11});
+  EXPECT_EQ(std::get<CommitDone>(*done).outcome, CommitOutcome::conflict);
+  const auto called = hands_.translate(port::HypervisorEvent(port::CallDone{{12}, port::CallResult::unknown, ""}));
+  EXPECT_EQ(std::get<CallDone>(*called).call, CallId{12});
+  EXPECT_EQ(std::get<CallDone>(*called).result, CallResult::unknown);
+  const auto agent = hands_.translate(port::AgentDone{{13}, port::AgentAnswer::is_off, ""});
+  EXPECT_EQ(std::get<AgentDone>(agent).call, CallId{13});
+  EXPECT_EQ(std::get<AgentDone>(agent).result, AgentResult::is_off);
+}
+
+TEST_F(HandsTest, ADecisionIsLoggedOnceItHolds) {
+  JournalRecord journal;
+  journal.kind = JournalKind::recover;
+  journal.resource = ResourceName("web1");
+  journal.why = "its host is dead";
+  perform(Commit{"claims", {}, {{"journal/1", journal, {}}}, 1s}, 1);
+  perform(Commit{"claims", {}, {{"journal/2", journal, {}}}, 1s}, 2);
+  EXPECT_TRUE(said_.empty());
+  (void)hands_.translate(port::EngineEvent(port::TransactionDone{{1}, port::Outcome::conflict, {}, ""}));
+  EXPECT_TRUE(said_.empty());
+  (void)hands_.translate(port::EngineEvent(port::TransactionDone{{2}, port::Outcome::committed, {}, ""}));
+  EXPECT_EQ(said_, (std::vector<std::string>{"recover web1: its host is dead"}));
+}
+
+TEST_F(HandsTest, StartsTheDomainThatTheSpecNames) {
+  perform(StartDomain{ResourceName("web1"), {1}, 1s}, 5);
+  EXPECT_EQ(test::read_text(folder_ / "vms/starts"), uuid_of(1) + "\n");
+  perform(StartDomain{ResourceName("nobody"), {1}, 1s}, 6);
+  ASSERT_EQ(answers_.size(), 1u);
+  EXPECT_EQ(std::get<CallDone>(answers_[0]).call, CallId{6});
+  EXPECT_EQ(std::get<CallDone>(answers_[0]).result, CallResult::failed);
+}
+
+TEST_F(HandsTest, SeesOnlyWhatTheSpecNamesAndContainersByTheirName) {
+  port::Inspected seen{.call = {3}, .reached = true, .domains = {}, .processes = {}};
+  seen.domains = {{uuid_of(1), "web1", port::Driver::qemu, port::DomainState::paused_io_error},
+                  {uuid_of(5), "stranger", port::Driver::qemu, port::DomainState::running}};
+  seen.processes = {{uuid_of(1), "", 10}, {"", "box-domain", 11}, {"", "web1", 12}, {uuid_of(1), "", 13}};
+  const auto event = hands_.translate(port::HypervisorEvent(seen));
+  const auto& inspected = std::get<Inspected>(*event);
+  ASSERT_EQ(inspected.domains.size(), 1u);
+  EXPECT_EQ(inspected.domains[0].resource, ResourceName("web1"));
+  EXPECT_EQ(inspected.domains[0].condition, DomainCondition::paused_io_error);
+  EXPECT_EQ(inspected.processes, (std::vector<ResourceName>{ResourceName("box"), ResourceName("web1")}));
+}
+
+TEST_F(HandsTest, RunsTheFenceDeviceOfThatPlaceInTheSpec) {
+  perform(RunAgent{HostName("h1"), {}, 1, AgentVerb::off, 0, 1s}, 8);
+  EXPECT_EQ(fence_.runs, (std::vector<std::pair<std::string, port::FenceVerb>>{{"fence_b", port::FenceVerb::off}}));
+  perform(RunAgent{HostName("h1"), {}, 2, AgentVerb::off, 0, 1s}, 9);
+  ASSERT_EQ(answers_.size(), 1u);
+  EXPECT_EQ(std::get<AgentDone>(answers_[0]).result, AgentResult::failed);
+  perform(KillAgent{CallId{8}});
+  EXPECT_EQ(fence_.cancelled, (std::vector<CallId>{{8}}));
+}
+
+TEST_F(HandsTest, PublishesTheUuidsOfWhatIsProtected) {
+  perform(PublishProtected{{ResourceName("web1"), ResourceName("box"), ResourceName("gone")}});
+  EXPECT_EQ(published_, (std::vector<std::string>{uuid_of(1), uuid_of(2)}));
+}
+
+TEST_F(HandsTest, AnOperatorIsAnsweredOnce) {
+  int answers = 0;
+  EXPECT_TRUE(hands_.expect_answer({1}, [&](bool ok, const std::string&) { answers += ok ? 1 : 100; }));
+  perform(AnswerOperator{{1}, true, "done"});
+  perform(AnswerOperator{{1}, true, "done"});
+  EXPECT_EQ(answers, 1);
+  for (std::uint64_t i = 0; i < Hands::kMaxQuestions; ++i) EXPECT_TRUE(hands_.expect_answer({i}, [](auto&&...) {}));
+  EXPECT_FALSE(hands_.expect_answer({99}, [](auto&&...) {}));
+}
+
+TEST_F(HandsTest, WhatIsUnreadableLeavesTheLastSpecInForce) {
+  hands_.know(nullptr);
+  EXPECT_NE(hands_.domains().of_uuid(uuid_of(1)), nullptr);
+}
+
+}  // namespace
+}  // namespace haven::daemon
