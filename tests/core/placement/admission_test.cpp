@@ -147,11 +147,13 @@ TEST(Admission, KeepsTogetherWhatMustStandTogether) {
 }
 
 TEST(Admission, PacksExactlyWhereGreedWouldFail) {
-  // Largest first puts 6 and 6 on one host each; 10 = 5+5 = 4+3+3 and 4+4+2 needs another way.
-  const auto answer =
-      check_admission(cluster({host("h1", 12), host("h2", 12), host("h3", 12)},
-                              {vm("a", 6), vm("b", 5), vm("c", 4), vm("d", 4), vm("e", 3), vm("f", 2)}));
-  EXPECT_TRUE(answer.admitted) << "6+4+2 and 5+4+3";
+  // 6+5, 6+2 and 7+3, and no other way: largest first, tightest host first ends elsewhere.
+  auto spec = cluster({host("h1", 11), host("h2", 8), host("h3", 10)},
+                      {vm("a", 6), vm("b", 7), vm("c", 6), vm("d", 5), vm("e", 2), vm("f", 3)});
+  spec.cluster.reserve = 0;
+  EXPECT_TRUE(check_admission(spec).admitted);
+  spec.hosts[1].memory = {7};
+  EXPECT_THAT(unprotected(check_admission(spec)), ElementsAre("f"));
 }
 
 TEST(Admission, LosesEverythingWhenTheReserveExceedsTheHosts) {
