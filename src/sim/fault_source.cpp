@@ -240,16 +240,16 @@ void FaultSource::watch() {
     world_.engine().compact();
   }
   if (note_) note_("the watch of " + host.str() + " is late");
-  havend.trouble.watch_delay = span(10ms, 3s);
-  later(span(1s, 60s), [&havend] { havend.trouble.watch_delay = {}; });
+  havend.set_trouble({span(10ms, 3s), 0});
+  later(span(1s, 60s), [&havend] { havend.set_trouble({}); });
 }
 
 void FaultSource::replies() {
   const HostName host = some_host();
   Havend& havend = world_.havend(host);
   if (note_) note_("replies to " + host.str() + " get lost");
-  havend.trouble.lost_replies = static_cast<unsigned>(random_.between(50, 900));
-  later(span(1s, 60s), [&havend] { havend.trouble.lost_replies = 0; });
+  havend.set_trouble({{}, static_cast<unsigned>(random_.between(50, 900))});
+  later(span(1s, 60s), [&havend] { havend.set_trouble({}); });
 }
 
 void FaultSource::take_back_orders() {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/controller.hpp"
 #include "core/node.hpp"
 #include "sim/engine_room.hpp"
 #include "sim/machine.hpp"
@@ -37,7 +38,7 @@ class Havend {
   struct Callbacks {
     std::function<Machine&(const HostName&)> machine_of;
     std::function<void(CallId question, bool ok, const std::string& text)> operator_answered;
-    std::function<void()> came_or_went;  // alive() changed
+    std::function<void()> came_or_went;  // alive() or troubled() changed
   };
   Havend(Queue& queue, Random& random, Timeline& timeline, Machine& machine, EngineRoom& engine, const Host& host,
          Callbacks callbacks);
@@ -58,7 +59,9 @@ class Havend {
   [[nodiscard]] bool hook(const ResourceName& resource);
   void engine_committed();
   void engine_reach_changed();
-  EngineTrouble trouble;
+  // A havend that hears of an intent only after the grace, or never of its own commits, is not well.
+  void set_trouble(EngineTrouble trouble);
+  [[nodiscard]] bool troubled() const { return trouble_.watch_delay > kGrace / 2 || trouble_.lost_replies > 0; }
   // The watch loses its place and has to list again.
   void break_watch();
 
@@ -122,6 +125,7 @@ class Havend {
   std::optional<CallId> hook_question_;
   bool hook_answer_ = false;
 
+  EngineTrouble trouble_;
   bool listed_ = false;
   bool lost_ = false;  // the node was told that its watch broke
   bool must_list_ = false;

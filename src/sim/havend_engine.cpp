@@ -44,7 +44,7 @@ void Havend::at_deadline(Instant deadline, Event event) {
 }
 
 void Havend::reply(Instant deadline, Event event, Event unknown) {
-  const bool dropped = trouble.lost_replies > 0 && random_.below(1000) < trouble.lost_replies;
+  const bool dropped = trouble_.lost_replies > 0 && random_.below(1000) < trouble_.lost_replies;
   if (dropped) return at_deadline(deadline, std::move(unknown));
   later(kMessage, [this, deadline, event = std::move(event), unknown = std::move(unknown)] {
     if (in_reach()) {
@@ -105,6 +105,11 @@ void Havend::perform_one(CallId call, RevokeLease& action) {
   });
 }
 
+void Havend::set_trouble(EngineTrouble trouble) {
+  trouble_ = trouble;
+  callbacks_.came_or_went();
+}
+
 // ---- the watch ----
 
 void Havend::engine_committed() {
@@ -114,7 +119,7 @@ void Havend::engine_committed() {
 void Havend::pump_soon() {
   if (pump_armed_) return;
   pump_armed_ = true;
-  later(kMessage + trouble.watch_delay, [this] {
+  later(kMessage + trouble_.watch_delay, [this] {
     pump_armed_ = false;
     pump();
   });

@@ -199,8 +199,11 @@ void HypervisorState::answer_inspect(CallId id, bool reached) {
 }
 
 void HypervisorState::tell(port::Lifecycle event) {
-  if (libvirt_ == Libvirt::alive) outcome_.events.push_back(std::move(event));
-  if (libvirt_ == Libvirt::hung && connected_) untold_.push_back(std::move(event));
+  if (libvirt_ == Libvirt::alive) {
+    outcome_.events.push_back(std::move(event));
+  } else if (libvirt_ == Libvirt::hung && connected_) {
+    untold_.push_back(std::move(event));
+  }
 }
 
 void HypervisorState::change(Instant at, const Guest& guest, ProcessChange::Kind kind, ProcessChange::Why why) {

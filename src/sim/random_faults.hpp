@@ -12,8 +12,8 @@
 
 namespace haven::sim {
 
-// From the healing on: a clean shutdown that ends only then and the boot after it (200 s), the fences and elections left
-// over (100 s), and the longest pause before a failed resource is tried again (10 min), its start included.
+// From the healing on: a clean shutdown that ends only then and the boot after it (200 s), the fences and elections
+// left over (100 s), and the longest pause before a failed resource is tried again (10 min), its start included.
 inline constexpr Duration kLiveWithin = 200s + 100s + 10min;
 
 struct RandomRun {

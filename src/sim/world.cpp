@@ -164,8 +164,8 @@ void World::journal(const JournalRecord& record) {
 
 void World::update_health() {
   for (MachineIndex m = 0; m < havends_.size() && m < healthy_since_.size(); ++m) {
-    const bool well =
-        machines_[m]->runs() && !machines_[m]->shutting_down() && havends_[m]->alive() && engine_->serves(m);
+    const bool well = machines_[m]->runs() && !machines_[m]->shutting_down() && havends_[m]->alive() &&
+                      !havends_[m]->troubled() && engine_->serves(m);
     if (!well) {
       healthy_since_[m].reset();
     } else if (!healthy_since_[m]) {

@@ -154,7 +154,7 @@ void World::heal() {
     if (machine->is_host()) {
       if (!machine->storage()) machine->set_storage(true);
       machine->with_libvirt([](HypervisorState& libvirt, Instant now) { libvirt.go_on(now); });
-      havend(machine->name()).trouble = {};
+      havend(machine->name()).set_trouble({});
     }
     machine->switch_on();
   }

@@ -1,0 +1,38 @@
+// Two hundred seeds of random faults, in portions, so that progress shows.
+#include "sim/random_faults.hpp"
+
+#include <gtest/gtest.h>
+
+#include "clusters.hpp"
+
+namespace haven::sim {
+namespace {
+
+constexpr std::uint64_t kPortion = 20;
+
+class RandomFaults : public testing::TestWithParam<std::uint64_t> {};
+
+std::string story(const RandomRun& run) {
+  std::string text = "seed " + std::to_string(run.seed) + "\n";
+  for (const Violation& v : run.violations) text += v.rule + " at " + std::to_string(v.at_ms) + " ms: " + v.text + "\n";
+  for (const std::string& line : run.timeline) text += line + "\n";
+  return text;
+}
+
+TEST_P(RandomFaults, BreakNoPromiseAndLeaveNothingDown) {
+  for (std::uint64_t seed = GetParam(); seed < GetParam() + kPortion; ++seed) {
+    // Every second cluster is too small to carry everything after a loss.
+    Spec spec = small_cluster(seed % 4 == 0 ? 5 : 3, 8);
+    if (seed % 2 == 0) spec.rules.push_back({RuleKind::apart, {spec.resources[0].name, spec.resources[1].name}});
+    if (seed % 3 == 0) spec.rules.push_back({RuleKind::together, {spec.resources[2].name, spec.resources[3].name}});
+    if (seed % 5 == 0) spec.cluster.after_fence = AfterFence::on;
+    if (seed % 7 == 0) spec.resources[4].on_stop_fail = OnStopFail::fence;
+    const RandomRun run = random_run(spec, seed, 1.0);
+    EXPECT_TRUE(run.good()) << story(run);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomFaults, testing::Range<std::uint64_t>(1, 201, kPortion));
+
+}  // namespace
+}  // namespace haven::sim
