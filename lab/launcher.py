@@ -24,6 +24,9 @@ _TOOLS = ("ip", "unshare", "nsenter", "libvirtd", "virsh", "qemu-system-x86_64",
           "ipmitool", "etcd", "etcdctl", "modprobe", "strip")
 
 
+_children = []  # labs and watchers outlive the calls that start them
+
+
 class LabError(Exception):
     """Something that the operator can mend; its text is one clear line."""
 
@@ -118,11 +121,13 @@ def _save(lab):
 
 def _start(lab):
     with open(os.path.join(lab["state"], "lab.log"), "ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             ["unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--propagation", "unchanged", "--fork",
              "--kill-child=KILL", "/usr/bin/python3", os.path.join(_HERE, "server.py"), lab["state"]],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
             preexec_fn=lambda: cgroups.join(cgroups.lab_group(lab["name"])))
+    _children.append(process)
+    return process
 
 
 def _watch(lab, process, owner):
@@ -135,9 +140,9 @@ def _watch(lab, process, owner):
     owner = processes.identity(owner) if owner else {"pid": 0, "start": 0}
     numbers = [str(who[key]) for who in (lab["pid"], lab["first"], owner) for key in ("pid", "start")]
     _save(lab)
-    subprocess.Popen(["/usr/bin/python3", os.path.join(_HERE, "watcher.py"), lab["state"], *numbers], cwd="/",
-                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                     start_new_session=True)
+    _children.append(subprocess.Popen(
+        ["/usr/bin/python3", os.path.join(_HERE, "watcher.py"), lab["state"], *numbers], cwd="/",
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True))
 
 
 def _await_socket(lab, process):

@@ -33,6 +33,7 @@ class Outside:
     def __exit__(self, *_):
         self._process.terminate()
         self._process.wait()
+        self._process.stdout.close()
 
     def _read(self):
         for line in self._process.stdout:

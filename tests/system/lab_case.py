@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 
 import inside  # noqa: E402
 import launcher  # noqa: E402
+import layout  # noqa: E402
 import readiness  # noqa: E402
 from chassis import ask  # noqa: E402
 
@@ -73,8 +74,6 @@ class LabCase(unittest.TestCase):
 
     def fence(self, asker, action, number):
         """Debian's own agent, as Haven calls it; its exit code."""
-        import layout
-
         options = {"action": action, "ip": layout.bmc_address(number), "username": layout.BMC_USER, "lanplus": "1",
                    "password": self.output(asker, "cat", f"/etc/haven/h{number}.pw"), "cipher": "3", "power_wait": "0",
                    "login_timeout": "2"}

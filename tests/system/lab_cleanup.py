@@ -7,8 +7,9 @@ import subprocess
 import sys
 import unittest
 
+import lab_case  # first: it finds the lab's modules
 import cgroups
-import lab_case
+import inside
 import launcher
 import layout
 import processes
@@ -43,8 +44,6 @@ def traces(lab, spaces):
 
 def fill(lab):
     """A guest that runs, and a host that hangs."""
-    import inside
-
     inside.run(lab, "h1", ["virsh", "-q", "create", f"{layout.SHARED}/guests/web1.xml"], timeout=60)
     lab_case.ask(lab["state"], {"do": "hang", "host": "h2"})
     first = lab["first"]["pid"]

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """The lab's hosts behave as machines do."""
 
+import subprocess
 import time
 import unittest
 
-import lab_case
+import lab_case  # first: it finds the lab's modules
+import inside
 import layout
 import readiness
 
@@ -31,10 +33,6 @@ class Hosts(lab_case.LabCase):
         listener = ("python3", "-c", "import socket; s = socket.create_server(('', 7777)); c, _ = s.accept(); c.recv(1)")
         talker = ("python3", "-c", "import socket; s = socket.create_connection(('10.91.0.2', 7777), 2); s.settimeout(2)\n"
                   "print('joined', flush=True); print(repr(s.recv(1)))")
-        import subprocess
-
-        import inside
-
         served = subprocess.Popen(inside.host_command(self.lab, "h2", listener))
         talking = None
         try:
@@ -82,7 +80,7 @@ class Hosts(lab_case.LabCase):
     def test_a_hung_host_stands_still_has_power_and_can_be_fenced(self):
         self.order("hang", "h3")
         self.assertEqual(readiness.bmc(self.lab, "h3"), "on")
-        with self.assertRaises(__import__("subprocess").TimeoutExpired):
+        with self.assertRaises(subprocess.TimeoutExpired):
             self.execute("h3", "true", timeout=1)
         self.order("resume", "h3")
         self.assertTrue(lab_case.eventually(lambda: self.services_answer("h3")))
