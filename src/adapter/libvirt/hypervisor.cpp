@@ -126,9 +126,9 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
     });
   }
 
-  void order(CallId call, std::string uuid, Duration timeout, Order order, Absent absent) {
+  void order(CallId call, const std::string& uuid, Duration timeout, const Order& order, Absent absent) {
     if (!calls_.open(call, timeout)) return;
-    try_driver(0, call, std::move(uuid), order, absent, std::string{});
+    try_driver(0, call, uuid, order, absent, {});
   }
 
   void kill(CallId call, std::string uuid, std::string name, Duration timeout) {
@@ -215,15 +215,15 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
   }
 
   // One driver after the other, until one has the domain. `unreachable` collects why a driver could not be asked.
-  void try_driver(std::size_t index, CallId call, std::string uuid, Order order, Absent absent,
-                  std::string unreachable) {
+  void try_driver(std::size_t index, CallId call, const std::string& uuid, const Order& order, Absent absent,
+                  const std::string& unreachable) {
     if (index == drivers_.size()) {
       if (!unreachable.empty()) return calls_.give_up(call, unreachable);
       if (absent == Absent::is_done) return calls_.answer(call, CallResult::done);
       return calls_.answer(call, CallResult::failed, "libvirt has no active domain " + uuid);
     }
     const Driver driver = drivers_[index];
-    run(driver, call, [=, this](Connection& connection) {
+    run(driver, call, [this, index, call, driver, uuid, order, absent, unreachable](Connection& connection) {
       if (const auto failure = reach(call, driver, connection))
         return try_driver(index + 1, call, uuid, order, absent,
                           failure->driver_absent ? unreachable : failure->message);
