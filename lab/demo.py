@@ -39,13 +39,15 @@ The lab stays up. Look and poke:
 
 
 def interrupted(*_):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the clearing away is not to be interrupted in its turn
     raise KeyboardInterrupt
 
 
 def main():
     options = parse(sys.argv[1:])
-    signal.signal(signal.SIGTERM, interrupted)
-    signal.signal(signal.SIGHUP, interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
     screen = Screen(sys.stdout)
     result = {}
     try:

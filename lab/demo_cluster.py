@@ -20,16 +20,18 @@ JOIN_SECONDS = 30.0
 def run(screen, stay=False):
     """The "cluster" object of the demo's JSON. With `stay` the lab is left up (its name is in "lab")."""
     screen.say(f"Part 2: {HOSTS} hosts, etcd, {GUESTS} guests. The host that runs the controller loses its power.")
-    lab = launcher.up(f"demo{os.getpid()}", hosts=HOSTS, owner=None if stay else os.getpid(), guest_count=GUESTS)
-    keep = False
+    lab = launcher.up(f"demo{os.getpid()}", hosts=HOSTS, owner=os.getpid(), guest_count=GUESTS)
+    kept = False
     try:
         common.await_services(screen, lab)
         with Outside(lab) as outside:
             result = _fail_over(screen, lab, outside)
-        keep = stay
+        if stay:
+            launcher.keep(lab)
+            kept = True
         return {**result, **({"lab": lab["name"]} if stay else {})}
     finally:
-        if not keep:
+        if not kept:
             launcher.down(lab)
 
 

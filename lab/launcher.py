@@ -202,6 +202,12 @@ def sweep():
         watcher.clear(state)
 
 
+def keep(lab):
+    """The lab is to outlive its owner."""
+    with open(os.path.join(lab["state"], watcher.KEPT), "w"):
+        pass
+
+
 def down(lab, seconds=40.0):
     """Ends a lab; returns once nothing of it is left. True if so."""
     processes.kill(lab["pid"])

@@ -5,7 +5,6 @@ import os
 
 _libc = ctypes.CDLL(None, use_errno=True)
 NOSUID, NODEV, NOEXEC, BIND, REC, PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
-PR_SET_PDEATHSIG = 1
 
 
 def mount(source, target, kind="", flags=0, options=""):
@@ -41,9 +40,3 @@ def set_host_name(name):
     raw = os.fsencode(name)
     if _libc.sethostname(raw, len(raw)) != 0:
         raise OSError(ctypes.get_errno(), "sethostname")
-
-
-def die_with_parent():
-    import signal
-
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -3,7 +3,7 @@ a line on its standard output, with the time in ms of the machine's monotonic cl
   {"t": ..., "kind": "run" | "halt", "guest": ..., "host": ..., "pid": ...}      a QEMU process appeared, is gone
   {"t": ..., "kind": "answer" | "silent", "guest": ..., "boot": ...}             its web page answers, or no longer does
   {"t": ..., "kind": "double", "guest": ..., "hosts": [...]}                     two QEMU processes of one guest at once
-Called in the lab's namespaces: observer.py STATE; ends with the lab or when its standard output is closed."""
+Called in the lab's namespaces: observer.py STATE; ends with the lab, or when its standard input does."""
 
 import json
 import os
@@ -117,7 +117,13 @@ def watch_page(guest):
         time.sleep(ASK_SECONDS)
 
 
+def end_with_input():
+    sys.stdin.read()
+    os._exit(0)
+
+
 def main():
+    threading.Thread(target=end_with_input, daemon=True).start()
     state = sys.argv[1]
     with open(os.path.join(state, "lab.json")) as file:
         names = json.load(file)["guests"]

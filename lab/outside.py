@@ -7,7 +7,6 @@ import subprocess
 import threading
 
 import inside
-import mounts
 
 _OBSERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "observer.py")
 
@@ -26,13 +25,15 @@ class Outside:
     def __enter__(self):
         self._process = subprocess.Popen(
             inside.switch_command(self._lab, ["/usr/bin/python3", _OBSERVER, self._lab["state"]]),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, preexec_fn=mounts.die_with_parent)
-        threading.Thread(target=self._read, daemon=True).start()
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         return self
 
     def __exit__(self, *_):
-        self._process.terminate()
+        self._process.stdin.close()  # nsenter's child would not hear of a signal to nsenter
         self._process.wait()
+        self._reader.join()
         self._process.stdout.close()
 
     def _read(self):

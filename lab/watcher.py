@@ -11,6 +11,7 @@ import cgroups
 import processes
 
 LAST_SECONDS = 30.0
+KEPT = "kept"  # a file in the lab's folder: it outlives its owner
 
 
 def clear(state):
@@ -24,12 +25,22 @@ def clear(state):
         pass  # other labs are there
 
 
+def await_end(*those):
+    """Returns when one of the processes is gone."""
+    handles = [os.pidfd_open(who["pid"]) for who in those if processes.lives(who)]
+    if len(handles) == len(those):
+        select.select(handles, [], [])
+    for handle in handles:
+        os.close(handle)
+
+
 def main():
     state, *numbers = sys.argv[1:]
     lab, first, owner = ({"pid": int(numbers[i]), "start": int(numbers[i + 1])} for i in (0, 2, 4))
-    handles = [os.pidfd_open(who["pid"]) for who in (lab, first, owner) if processes.lives(who)]
-    if len(handles) == (3 if owner["pid"] else 2):
-        select.select(handles, [], [])
+    if owner["pid"]:
+        await_end(lab, first, owner)
+    if not owner["pid"] or os.path.exists(os.path.join(state, KEPT)):
+        await_end(lab, first)
     for who in (lab, first):
         processes.kill(who)
     cgroups.kill(cgroups.lab_group(os.path.basename(state)))  # also what hangs
