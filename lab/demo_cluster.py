@@ -1,6 +1,7 @@
 """Part 2 of the demo: three hosts, etcd, six guests. The power of the host that runs the controller and guests is cut;
 the guests are to answer again from the survivors. Then the host is powered on and is to take nothing."""
 
+import dataclasses
 import os
 import time
 
@@ -39,6 +40,31 @@ def _fail_over(screen, lab, outside):
     haven_client.apply(lab, "h1")
     screen.say("the cluster file is applied; waiting for the pages of " + ", ".join(lab["guests"]))
     common.await_answers(screen, lab, outside, lab["guests"])
+    cut = cut_power(screen, lab, outside)
+    common.show_timeline(screen, "since the cut", cut.ms)
+    for name in sorted(cut.lost, key=lambda name: outside.guests[name]["run_ms"] or 0):
+        guest = outside.guests[name]
+        if guest["host"] and not cut.missing:
+            screen.say(f"  {name}: started on {guest['host']} at {guest['run_ms'] - cut.at_ms} ms, "
+                       f"answers at {guest['answer_ms'] - cut.at_ms} ms")
+    why = [f"{', '.join(cut.missing)} did not answer again"] if cut.missing else []
+    why += bring_back(screen, lab, outside, cut.victim)
+    return _judge(lab, outside, cut.ms, why)
+
+
+@dataclasses.dataclass
+class Cut:
+    """What a cut of the controller's host did, in ms since the cut; of several guests the slowest counts."""
+
+    victim: str
+    lost: list     # guests that ran there
+    missing: list  # those of them that did not answer again
+    at_ms: int     # monotonic
+    ms: dict
+
+
+def cut_power(screen, lab, outside):
+    """Cuts the power of the host that runs the controller and guests, and waits for these to answer again."""
     victim = _victim(screen, lab, outside)
     lost = outside.on(victim)
     old_boots = {name: guest["boot"] for name, guest in outside.guests.items()}
@@ -46,19 +72,11 @@ def _fail_over(screen, lab, outside):
     wall_ms, before_ms = time.time() * 1000, common.now_ms()
     cut_ms = ask(lab["state"], {"do": "crash", "host": victim})["cut_at_ms"]
     wall_ms += cut_ms - before_ms
-    back = lambda: all(outside.guests[name]["boot"] not in (None, old_boots[name]) for name in lost)
-    recovered = common.watch(screen, lab, outside, common.RECOVERY_SECONDS, back)
-    ms = _timeline(lab, outside, victim, lost, old_boots, cut_ms, wall_ms)
-    common.show_timeline(screen, "since the cut", ms)
-    for name in sorted(lost, key=lambda name: outside.guests[name]["run_ms"] or 0):
-        guest = outside.guests[name]
-        if guest["host"]:
-            screen.say(f"  {name}: started on {guest['host']} at {guest['run_ms'] - cut_ms} ms"
-                       + (f", answers at {guest['answer_ms'] - cut_ms} ms" if back() else ""))
-    why = [] if recovered else ["not every guest answered again: " + ", ".join(
-        name for name in lost if outside.guests[name]["boot"] in (None, old_boots[name]))]
-    why += _return_of(screen, lab, outside, victim)
-    return _judge(lab, outside, ms, why)
+    absent = lambda: [name for name in lost if outside.guests[name]["boot"] in (None, old_boots[name])]
+    common.watch(screen, lab, outside, common.RECOVERY_SECONDS, lambda: not absent())
+    missing = absent()
+    ms = _timeline(lab, outside, victim, [name for name in lost if name not in missing], cut_ms, wall_ms)
+    return Cut(victim, lost, missing, cut_ms, ms)
 
 
 def _survivor(lab, victim):
@@ -82,21 +100,22 @@ def _victim(screen, lab, outside):
     return victim
 
 
-def _timeline(lab, outside, victim, lost, old_boots, cut_ms, wall_ms):
-    """Milliseconds since the cut; of `started` and `answering` the slowest guest's. What was not seen is None."""
+def _timeline(lab, outside, victim, back, cut_ms, wall_ms):
+    """Suspicion and proof as Haven's journal has them, the rest as seen from outside. What was not seen is None."""
     entries = haven_client.journal(lab, _survivor(lab, victim))
     told = lambda kinds: haven_client.first_entry(entries, kinds, victim, wall_ms)
     since = lambda at, zero: None if at is None else round(at - zero)
     asked = ask(lab["state"], {"do": "power?", "host": victim})["bmc_asked_at_ms"]
-    slowest = lambda key: max((outside.guests[name][key] for name in lost
-                               if outside.guests[name]["boot"] not in (None, old_boots[name])), default=None)
-    return {"suspected": since(told({"suspected", "intent"}), wall_ms), "fence_begun": since(asked, cut_ms),
+    slowest = lambda key: max((outside.guests[name][key] for name in back), default=None)
+    return {"suspected": since(told({"intent"}), wall_ms), "fence_begun": since(asked, cut_ms),
             "proved": since(told({"fenced", "proved"}), wall_ms), "started": since(slowest("run_ms"), cut_ms),
             "answering": since(slowest("answer_ms"), cut_ms)}
 
 
-def _return_of(screen, lab, outside, victim):
-    """Powers the host on; sentences about what it then did wrong."""
+def bring_back(screen, lab, outside, victim):
+    """Powers the host on and waits until Haven counts it again; sentences about what it then did wrong."""
+    if _rejoined(lab, victim):
+        return [f"Haven counted {victim} as up while its power was off"]
     screen.say(f"powering {victim} on again")
     ask(lab["state"], {"do": "on", "host": victim})
     placed = {name: guest["host"] for name, guest in outside.guests.items()}
