@@ -51,7 +51,7 @@ etcdserverpb::TxnRequest request_of(const port::Transaction& transaction) {
 
 class EtcdEngine final : public port::Engine {
  public:
-  EtcdEngine(const std::vector<std::string>& addresses, std::shared_ptr<grpc::ChannelCredentials> credentials,
+  EtcdEngine(const std::vector<std::string>& addresses, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
              port::EngineSink sink)
       : sink_(std::move(sink)),
         cluster_(loop_, addresses, credentials, kMaxEtcdCalls, [this] { watch_.endpoint_up(); }),
@@ -225,7 +225,7 @@ tl::expected<std::unique_ptr<port::Engine>, std::string> open_etcd_engine(const 
   if (!credentials) return tl::unexpected(credentials.error());
   // What gRPC would write to stderr on its own comes to the caller as the message of an answer or a loss.
   gpr_set_log_function([](gpr_log_func_args*) {});
-  return std::make_unique<EtcdEngine>(addresses, std::move(*credentials), std::move(sink));
+  return std::make_unique<EtcdEngine>(addresses, *credentials, std::move(sink));
 }
 
 }  // namespace haven::adapter

@@ -43,6 +43,20 @@ inline Transaction create(const std::string& key, const std::string& value) {
   return {{Compare{key, Revision{0}}}, {Put{key, value, {}}}};
 }
 
+// The values of all changes in the order in which they were told.
+inline std::vector<std::string> values_told(const View& view) {
+  std::vector<std::string> values;
+  for (const auto& changed : view.changes) {
+    for (const auto& change : changed.changes) values.push_back(change.value);
+  }
+  return values;
+}
+inline std::vector<std::string> numbers_below(int end) {
+  std::vector<std::string> numbers(static_cast<std::size_t>(end));
+  for (int i = 0; i < end; ++i) numbers[static_cast<std::size_t>(i)] = std::to_string(i);
+  return numbers;
+}
+
 TEST_P(EngineContract, CreatesOnlyWhatIsAbsent) {
   const auto first = session.commit(create("a", "1"));
   ASSERT_EQ(first.outcome, Outcome::committed) << first.message;
@@ -293,13 +307,7 @@ TEST_P(EngineContract, ATransactionAnsweredUnknownIsSafeToRepeat) {
   }
   ASSERT_TRUE(session.wait_view(
       [](const View& view) { return view.entries.contains("counter") && view.entries.at("counter").value == "59"; }));
-  std::vector<std::string> values;
-  for (const auto& changed : session.view().changes) {
-    for (const auto& change : changed.changes) values.push_back(change.value);
-  }
-  std::vector<std::string> expected;
-  for (int i = 0; i < 60; ++i) expected.push_back(std::to_string(i));
-  EXPECT_EQ(values, expected) << "a step was lost or happened twice";
+  EXPECT_EQ(values_told(session.view()), numbers_below(60)) << "a step was lost or happened twice";
   EXPECT_GT(unknown, 0) << "nothing was tried";
 }
 

@@ -14,7 +14,7 @@
 namespace haven::test {
 namespace {
 
-std::unique_ptr<port::Engine> open_at(adapter::EtcdConfig config, port::EngineSink sink) {
+std::unique_ptr<port::Engine> open_at(const adapter::EtcdConfig& config, port::EngineSink sink) {
   auto engine = adapter::open_etcd_engine(config, std::move(sink));
   EXPECT_TRUE(engine) << engine.error();
   return engine ? std::move(*engine) : nullptr;
@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(Etcd, OutageContract,
                          testing::Values(MakeOutageWorld{"one_member", [] { return std::make_unique<EtcdWorld>(); }}),
                          MakeOutageWorld::name_of);
 
-Session::Open at(std::vector<std::string> endpoints) {
+Session::Open at(const std::vector<std::string>& endpoints) {
   return [endpoints](port::EngineSink sink) { return open_at({endpoints, {}}, std::move(sink)); };
 }
 
@@ -260,6 +260,7 @@ TEST_F(ThreeEtcdMembers, AMinorityAnswersNoReadAndEndsItsWatches) {
 void openssl(std::vector<std::string> words) {
   words.insert(words.begin(), "openssl");
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   const pid_t child = ::fork();

@@ -84,6 +84,7 @@ void EtcdMembers::launch(Member& member, const std::string& client) {
                                  "--log-level=error"};
   words.insert(words.end(), options_.begin(), options_.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   const auto log = folder_.file(member.name + ".log");
