@@ -12,11 +12,12 @@ from chassis import ask
 
 READY_SECONDS = 60.0
 _ASK_SECONDS = 5.0
+_LEARN_SECONDS = 30.0
 
 
-def _answers(lab, host, command):
+def _answers(lab, host, command, seconds=_ASK_SECONDS):
     try:
-        return inside.run(lab, host, command, timeout=_ASK_SECONDS).returncode == 0
+        return inside.run(lab, host, command, timeout=seconds).returncode == 0
     except (subprocess.TimeoutExpired, inside.HostOff):
         return False
 
@@ -68,7 +69,7 @@ def silent_parts(lab, host, state):
 def learn_emulator(lab, host):
     """Has libvirtd ask the emulator what it can do, which takes a second and would else delay the first start."""
     return _answers(lab, host, ["virsh", "-q", "domcapabilities", "--virttype", "qemu", "--emulatorbin",
-                                layout.EMULATOR])
+                                layout.EMULATOR], _LEARN_SECONDS)
 
 
 def wait(lab, seconds=READY_SECONDS):
