@@ -1,5 +1,6 @@
 #include "adapter/libvirt/processes.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -9,8 +10,6 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -25,9 +24,25 @@ namespace {
 namespace fs = std::filesystem;
 using port::VmProcess;
 
+// Empty where the process is gone, which may be at any moment: a stream would throw when that is between its opening
+// and its reading.
 std::string read_all(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::string text;
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return text;
+  std::array<char, 4096> buffer{};
+  for (ssize_t count = 0; (count = ::read(fd, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  ::close(fd);
+  return text;
+}
+// The entries of a folder, without the exception that a range-for throws when it vanishes meanwhile. What came before
+// the error stands in `paths`.
+std::error_code list_folder(const fs::path& folder, std::vector<fs::path>& paths) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator(); entry.increment(error))
+    paths.push_back(entry->path());
+  return error;
 }
 std::string read_link(const fs::path& path) {
   std::error_code error;
@@ -56,9 +71,10 @@ std::vector<std::string> zero_ended(const std::string& bytes) {
 std::vector<std::string> arguments_of(const fs::path& process) {
   auto arguments = zero_ended(read_all(process / "cmdline"));
   if (!arguments.empty()) return arguments;
-  std::error_code error;
-  for (const auto& thread : fs::directory_iterator(process / "task", error)) {
-    arguments = zero_ended(read_all(thread.path() / "cmdline"));
+  std::vector<fs::path> threads;
+  list_folder(process / "task", threads);
+  for (const auto& thread : threads) {
+    arguments = zero_ended(read_all(thread / "cmdline"));
     if (!arguments.empty()) break;
   }
   return arguments;
@@ -116,16 +132,17 @@ std::optional<VmProcess> identify(const fs::path& process, int pid, const std::s
 std::vector<int> inits_of(const std::string& proc_path, const std::vector<int>& controllers) {
   std::vector<int> inits;
   const std::string own = read_link(fs::path(proc_path) / "self/ns/pid");
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(proc_path, error)) {
-    const auto pid = pid_of(entry.path());
+  std::vector<fs::path> entries;
+  list_folder(proc_path, entries);
+  for (const auto& entry : entries) {
+    const auto pid = pid_of(entry);
     if (!pid) continue;
-    const std::string stat = read_all(entry.path() / "stat");
+    const std::string stat = read_all(entry / "stat");
     const auto after_name = stat.rfind(')');  // pid (name) state parent ...
     if (after_name == std::string::npos || after_name + 4 >= stat.size()) continue;
     const int parent = std::atoi(stat.c_str() + after_name + 4);
     if (std::ranges::find(controllers, parent) == controllers.end()) continue;
-    const std::string theirs = read_link(entry.path() / "ns/pid");
+    const std::string theirs = read_link(entry / "ns/pid");
     if (!theirs.empty() && theirs != own) inits.push_back(*pid);
   }
   return inits;
@@ -189,14 +206,13 @@ bool wait_until_gone(const std::vector<PidFd>& processes, Clock::time_point dead
 }  // namespace
 
 tl::expected<std::vector<VmProcess>, std::string> find_vm_processes(const std::string& proc_path) {
-  std::error_code error;
-  const fs::directory_iterator entries(proc_path, error);
-  if (error) return tl::unexpected(proc_path + ": " + error.message());
+  std::vector<fs::path> entries;
+  if (const auto error = list_folder(proc_path, entries)) return tl::unexpected(proc_path + ": " + error.message());
   const std::string own = read_link(fs::path(proc_path) / "self/ns/pid");
   std::vector<VmProcess> found;
   for (const auto& entry : entries)
-    if (const auto pid = pid_of(entry.path()))
-      if (auto process = identify(entry.path(), *pid, own)) found.push_back(std::move(*process));
+    if (const auto pid = pid_of(entry))
+      if (auto process = identify(entry, *pid, own)) found.push_back(std::move(*process));
   std::ranges::sort(found, {}, &VmProcess::pid);
   return found;
 }

@@ -123,7 +123,8 @@ TEST_P(LibvirtHook, ARestartOfLibvirtdKillsNothing) {
   libvirtd->kill();
   libvirtd->start();
   EXPECT_TRUE(runs()) << "the hook is asked at a reconnect too, and must not refuse it";
-  EXPECT_EQ(virsh("destroy", "web1").code, 0);
+  const auto destroyed = virsh("destroy", "web1");
+  EXPECT_EQ(destroyed.code, 0) << destroyed.output;
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, LibvirtHook, ::testing::Values("Qemu", "Lxc"),

@@ -139,11 +139,37 @@ TEST_F(LibvirtHost, ADriverThatIsNotThereIsNoReasonToFail) {
   EXPECT_EQ(gone->result, port::CallResult::done) << gone->message;
 }
 
+// Libvirt 9.0 may go on to call such a container running, whose controller is dead and whose init lives.
+TEST_F(LibvirtHost, AContainerWhoseControllerDiesAtOnceCanStillBeEnded) {
+  Heard heard;
+  libvirt::LibvirtHypervisor hypervisor(kConfig, heard.sink());
+  hypervisor.start(CallId{1}, lxc_domain(kUuid, "ct1"), 20s);
+  ASSERT_TRUE(heard.first<port::CallDone>([](const auto& e) { return e.result == port::CallResult::done; }, 20s));
+  const auto before = libvirt::find_vm_processes("/proc");
+  ASSERT_TRUE(before);
+  for (const auto& process : *before)
+    if (process.uuid.empty()) ::kill(process.pid, SIGKILL);
+  hypervisor.kill(CallId{2}, kUuid, "ct1", 20s);
+  hypervisor.destroy(CallId{3}, kUuid, 20s);
+  for (const CallId call : {CallId{2}, CallId{3}}) {
+    const auto ended = heard.first<port::CallDone>([&](const auto& event) { return event.call == call; }, 30s);
+    ASSERT_TRUE(ended);
+    EXPECT_EQ(ended->result, port::CallResult::done) << ended->message;
+  }
+  hypervisor.inspect(CallId{4}, 10s);
+  const auto seen = heard.first<port::Inspected>([](const auto&) { return true; }, 20s);
+  ASSERT_TRUE(seen);
+  EXPECT_TRUE(seen->reached);
+  EXPECT_THAT(seen->domains, IsEmpty());
+  EXPECT_THAT(seen->processes, IsEmpty());
+}
+
 TEST_F(LibvirtHost, AContainerThatOutlivesItsControllerIsStillSeenAndKilled) {
   Heard heard;
   libvirt::LibvirtHypervisor hypervisor(kConfig, heard.sink());
   hypervisor.start(CallId{1}, lxc_domain(kUuid, "ct1"), 20s);
   ASSERT_TRUE(heard.first<port::CallDone>([](const auto& e) { return e.result == port::CallResult::done; }, 20s));
+  ASSERT_TRUE(container_runs(kUuid));
   libvirtd.freeze();  // or it would clear up behind the controller
   const auto before = libvirt::find_vm_processes("/proc");
   ASSERT_TRUE(before);

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -22,6 +23,8 @@
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include "adapter/libvirt/processes.hpp"
 
 namespace haven::testing {
 namespace {
@@ -255,6 +258,16 @@ std::string container_root() {
   write_file(init, "#!/bin/busybox sh\ntrap 'exit 0' TERM\nwhile :; do /bin/busybox sleep 1 & wait; done\n");
   ::chmod(init.c_str(), 0755);
   return root;
+}
+
+bool container_runs(const std::string& uuid) {
+  const auto deadline = steady_clock::now() + std::chrono::seconds(10);
+  do {
+    const auto processes = libvirt::find_vm_processes("/proc");
+    if (processes && std::ranges::find(*processes, uuid, &port::VmProcess::uuid) != processes->end()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  } while (steady_clock::now() < deadline);
+  return false;
 }
 
 std::string qemu_domain(const std::string& uuid, const std::string& name) {

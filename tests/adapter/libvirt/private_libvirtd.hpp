@@ -37,6 +37,9 @@ void install_libvirt_hook(const std::string& program);
 // A container's root, made at once: busybox as its init, which ends on SIGTERM as a container should.
 [[nodiscard]] std::string container_root();
 
+// Whether the container's init has come up: `done` of a start says that its controller has. Waits for some seconds.
+[[nodiscard]] bool container_runs(const std::string& uuid);
+
 // Domains that need nothing but this host: a QEMU that stays in its firmware, and a container.
 [[nodiscard]] std::string qemu_domain(const std::string& uuid, const std::string& name);
 [[nodiscard]] std::string lxc_domain(const std::string& uuid, const std::string& name);

@@ -87,11 +87,8 @@ class SimulatedBench final : public HypervisorBench {
   void start_libvirt() override {
     hypervisor_.with([](auto& state, Instant now) { state.come_back(now); });
   }
-  void end_process(int pid) override {
-    hypervisor_.with([pid](auto& state, Instant now) {
-      for (const auto& process : state.processes())
-        if (process.pid == pid) state.end_process(process.uuid, now);
-    });
+  void end_guest(const std::string& uuid) override {
+    hypervisor_.with([&](auto& state, Instant now) { state.end_process(uuid, now); });
   }
   void pause(const std::string& uuid) override {
     hypervisor_.with([&](auto& state, Instant now) { state.pause_guest(uuid, false, now); });
