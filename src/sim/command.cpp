@@ -75,25 +75,33 @@ nlohmann::ordered_json json_of(const RandomRun& run) {
   return {{"seed", run.seed}, {"violations", violations}, {"timeline", run.timeline}};
 }
 
+std::string in_words(const Tally& tally) {
+  return std::to_string(tally.intents) + " intents, " + std::to_string(tally.fences) + " fences, " +
+         std::to_string(tally.returns) + " proofs by return, " + std::to_string(tally.failovers) + " failovers, " +
+         std::to_string(tally.starts) + " starts";
+}
+
 int run_seeds(const SimulateOptions& options, std::ostream& out) {
   constexpr std::uint64_t kReportEvery = 50;
   nlohmann::ordered_json bad = nlohmann::ordered_json::array();
+  Tally tally;
   for (std::uint64_t i = 0; i < *options.seeds; ++i) {
     const RandomRun run = random_run(options.spec, options.first_seed + i, options.hours);
+    tally += run.tally;
     if (!run.good()) {
       bad.push_back(json_of(run));
       if (!options.json) print(run, out);
     }
     if (!options.json && ((i + 1) % kReportEvery == 0 || i + 1 == *options.seeds)) {
-      out << i + 1 << " of " << *options.seeds << " seeds, " << bad.size() << " with a violation" << std::endl;
+      out << i + 1 << " of " << *options.seeds << " seeds, " << bad.size() << " with a violation (" << in_words(tally)
+          << ")" << std::endl;
     }
   }
   if (options.json) {
-    const nlohmann::ordered_json json{{"seeds", *options.seeds},
-                                      {"first_seed", options.first_seed},
-                                      {"hours", options.hours},
-                                      {"commit", HAVEN_COMMIT},
-                                      {"bad", bad}};
+    const nlohmann::ordered_json json{
+        {"seeds", *options.seeds},      {"first_seed", options.first_seed}, {"hours", options.hours},
+        {"commit", HAVEN_COMMIT},       {"intents", tally.intents},         {"fences", tally.fences},
+        {"failovers", tally.failovers}, {"starts", tally.starts},           {"bad", bad}};
     out << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   }
   return bad.empty() ? 0 : 1;

@@ -28,6 +28,11 @@ void EngineRoom::set_open(bool open) {
 
 void EngineRoom::look() {
   if (leader_ && !joined(*leader_)) lose_leader();
+  if (stale_) {
+    const bool runs = around_.runs(stale_voter_);
+    if (runs && !stale_ran_) stale_until_ = queue_.now() + kWakesUp;
+    stale_ran_ = runs;
+  }
   const bool possible = std::ranges::any_of(voters_, [&](MachineIndex v) { return joined(v); });
   if (!leader_ && possible && !electing_) {
     electing_ = true;
@@ -46,6 +51,7 @@ void EngineRoom::lose_leader() {
   stale_ = store_.depose(queue_.now());
   stale_voter_ = *leader_;
   stale_until_ = queue_.now() + kElection;
+  stale_ran_ = around_.runs(stale_voter_);
   leader_.reset();
 }
 

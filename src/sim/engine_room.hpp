@@ -3,7 +3,8 @@
 //
 // A leader that is lost (its host, or its majority) is followed by another after kElection; until then nothing answers,
 // no lease ends, and the successor gives every lease its whole time again. A deposed leader that is still alive goes on
-// answering the keep-alives of its own host for a moment, renewing nothing (PROTOCOL P2, E5).
+// answering the keep-alives of its own host for a moment, renewing nothing (PROTOCOL P2, E5); so does one that was
+// frozen and wakes up.
 #pragma once
 
 #include <functional>
@@ -20,6 +21,8 @@
 namespace haven::sim {
 
 inline constexpr Duration kElection = 1s;
+// A deposed leader that wakes up hears of its successor after this.
+inline constexpr Duration kWakesUp = 100ms;
 
 using RecordStore = Store<Record>;
 
@@ -69,6 +72,7 @@ class EngineRoom {
   std::optional<StaleLeader> stale_;
   MachineIndex stale_voter_ = 0;
   Instant stale_until_;
+  bool stale_ran_ = true;
   Instant expiry_armed_ = kNever;
 };
 

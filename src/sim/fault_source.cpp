@@ -18,7 +18,10 @@ FaultSource::FaultSource(World& world, const Spec& spec, std::uint64_t seed, std
     hosts_.push_back(host.name);
     links_.push_back(std::max<std::size_t>(1, host.links.size()));
   }
-  for (const Resource& resource : spec.resources) resources_.push_back(resource.name);
+  for (const Resource& resource : spec.resources) {
+    resources_.push_back(resource.name);
+    as_written_[resource.name] = resource;
+  }
 }
 
 Duration FaultSource::span(Duration least, Duration most) {
@@ -60,6 +63,7 @@ void FaultSource::strike() {
       &FaultSource::link,      &FaultSource::store,    &FaultSource::havend,  &FaultSource::fence_device,
       &FaultSource::libvirt,   &FaultSource::guest,    &FaultSource::storage, &FaultSource::failures,
       &FaultSource::operators, &FaultSource::shutdown, &FaultSource::watch,   &FaultSource::replies,
+      &FaultSource::files,
   };
   const Fault fault = kFaults[random_.below(kFaults.size())];
   (this->*fault)();
@@ -195,7 +199,8 @@ void FaultSource::operators() {
   const ResourceName resource = some_resource();
   switch (random_.below(5)) {
     case 0:
-      deed(Order{OperatorVerb::stop, resource, {}}, "stop " + resource.str());
+      deed(Order{random_.once_in(2) ? OperatorVerb::stop : OperatorVerb::disable, resource, {}},
+           "stop " + resource.str());
       later(span(100ms, 120s), [this, resource] {
         deed(Order{OperatorVerb::start, resource, {}}, "start " + resource.str());
       });
@@ -219,6 +224,14 @@ void FaultSource::operators() {
       });
       return;
   }
+}
+
+// A resource leaves the file while it runs, and comes back to it.
+void FaultSource::files() {
+  if (resources_.empty()) return;
+  const Resource resource = as_written_.at(some_resource());
+  deed(Remove{resource.name}, "remove " + resource.name.str());
+  later(span(100ms, 60s), [this, resource] { deed(Add{resource}, "add " + resource.name.str()); });
 }
 
 void FaultSource::shutdown() {

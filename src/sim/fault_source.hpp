@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,7 @@ class FaultSource {
   void storage();
   void failures();
   void operators();
+  void files();
   void shutdown();
   void watch();
   void replies();
@@ -52,6 +54,7 @@ class FaultSource {
   std::function<void(std::string)> note_;
   std::vector<HostName> hosts_;
   std::vector<ResourceName> resources_;
+  std::map<ResourceName, Resource> as_written_;
   std::vector<std::size_t> links_;
   bool stopped_ = false;
 };

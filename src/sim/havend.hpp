@@ -61,6 +61,8 @@ class Havend {
   void engine_reach_changed();
   // A havend that hears of an intent only after the grace, or never of its own commits, is not well.
   void set_trouble(EngineTrouble trouble);
+  // How long a message takes between it and the engine.
+  void set_message_time(Duration time) { message_ = time; }
   [[nodiscard]] bool troubled() const { return trouble_.watch_delay > kGrace / 2 || trouble_.lost_replies > 0; }
   // The watch loses its place and has to list again.
   void break_watch();
@@ -125,6 +127,7 @@ class Havend {
   std::optional<CallId> hook_question_;
   bool hook_answer_ = false;
 
+  Duration message_ = kMessage;
   EngineTrouble trouble_;
   bool listed_ = false;
   bool lost_ = false;  // the node was told that its watch broke

@@ -46,7 +46,7 @@ void Havend::at_deadline(Instant deadline, Event event) {
 void Havend::reply(Instant deadline, Event event, Event unknown) {
   const bool dropped = trouble_.lost_replies > 0 && random_.below(1000) < trouble_.lost_replies;
   if (dropped) return at_deadline(deadline, std::move(unknown));
-  later(kMessage, [this, deadline, event = std::move(event), unknown = std::move(unknown)] {
+  later(message_, [this, deadline, event = std::move(event), unknown = std::move(unknown)] {
     if (in_reach()) {
       tell(event);
     } else {
@@ -58,7 +58,7 @@ void Havend::reply(Instant deadline, Event event, Event unknown) {
 void Havend::perform_one(CallId call, Commit& action) {
   const Instant deadline = queue_.now() + action.timeout;
   // Under way on the network: it arrives whatever becomes of its sender.
-  queue_.after(kMessage, [this, life = life_, call, deadline, transaction = transaction_of(action)] {
+  queue_.after(message_, [this, life = life_, call, deadline, transaction = transaction_of(action)] {
     const Event unknown = CommitDone{call, CommitOutcome::unknown, {}, "no answer by the deadline"};
     const bool arrives = in_reach();
     RecordStore::Result result;
@@ -71,7 +71,7 @@ void Havend::perform_one(CallId call, Commit& action) {
 
 void Havend::perform_one(CallId call, GrantLease& action) {
   const Instant deadline = queue_.now() + action.timeout;
-  queue_.after(kMessage, [this, life = life_, call, deadline, ttl = action.ttl] {
+  queue_.after(message_, [this, life = life_, call, deadline, ttl = action.ttl] {
     const bool arrives = in_reach();
     const LeaseId lease = arrives ? engine_.grant(ttl) : LeaseId{};
     if (life != life_ || !alive()) return;
@@ -82,20 +82,20 @@ void Havend::perform_one(CallId call, GrantLease& action) {
 
 void Havend::perform_one(CallId call, KeepAlive& action) {
   const Instant deadline = queue_.now() + action.timeout;
-  queue_.after(kMessage, [this, life = life_, call, deadline, lease = action.lease] {
+  queue_.after(message_, [this, life = life_, call, deadline, lease = action.lease] {
     const auto alive_there = engine_.keep_alive(machine_.index(), lease);
     if (life != life_ || !alive()) return;
     const LeaseAnswer unknown{call, lease, false, false};
     if (!alive_there) return at_deadline(deadline, unknown);
     const LeaseAnswer answer{call, lease, true, *alive_there};
     // The deposed leader's word comes from this very host, with the engine out of reach.
-    later(kMessage, [this, answer] { tell(answer); });
+    later(message_, [this, answer] { tell(answer); });
   });
 }
 
 void Havend::perform_one(CallId call, RevokeLease& action) {
   const Instant deadline = queue_.now() + action.timeout;
-  queue_.after(kMessage, [this, life = life_, call, deadline, lease = action.lease] {
+  queue_.after(message_, [this, life = life_, call, deadline, lease = action.lease] {
     const bool arrives = in_reach();
     if (arrives) engine_.revoke(lease);
     if (life != life_ || !alive()) return;
@@ -119,7 +119,7 @@ void Havend::engine_committed() {
 void Havend::pump_soon() {
   if (pump_armed_) return;
   pump_armed_ = true;
-  later(kMessage + trouble_.watch_delay, [this] {
+  later(message_ + trouble_.watch_delay, [this] {
     pump_armed_ = false;
     pump();
   });
@@ -149,7 +149,7 @@ void Havend::break_watch() {
   must_list_ = true;
   if (!lost_) {
     lost_ = true;
-    later(kMessage, [this] { tell(EngineLost{"the watch broke"}); });
+    later(message_, [this] { tell(EngineLost{"the watch broke"}); });
   }
   later(200ms, [this] { pump_soon(); });
 }

@@ -32,13 +32,15 @@ const char* word(ProcessChange::Why why) {
 
 }  // namespace
 
-Machine::Machine(Queue& queue, Random& random, Timeline& timeline, MachineIndex index, HostName name, const Host* host)
+Machine::Machine(Queue& queue, Random& random, Timeline& timeline, MachineIndex index, HostName name, const Host* host,
+                 HypervisorTimes times)
     : queue_(queue),
       random_(random),
       timeline_(timeline),
       index_(index),
       name_(std::move(name)),
-      is_host_(host != nullptr) {
+      is_host_(host != nullptr),
+      libvirt_(times) {
   identity_ = {random_.hex32(), random_.hex32()};
   if (host != nullptr) {
     for (const auto& device : host->fence) outlets_.push_back({device.level, true});

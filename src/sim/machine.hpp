@@ -38,7 +38,8 @@ class Machine {
     std::function<bool(HypervisorState::Deed, const ResourceName&)> deed_fails;
   };
   // `host`: nullptr for a witness.
-  Machine(Queue& queue, Random& random, Timeline& timeline, MachineIndex index, HostName name, const Host* host);
+  Machine(Queue& queue, Random& random, Timeline& timeline, MachineIndex index, HostName name, const Host* host,
+          HypervisorTimes times = {});
   void set_callbacks(Callbacks callbacks);
 
   [[nodiscard]] MachineIndex index() const { return index_; }

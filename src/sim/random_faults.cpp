@@ -37,12 +37,20 @@ std::vector<Violation> dead_ones(World& world) {
   return dead;
 }
 
+Tally tally_of(const std::vector<TimelineEvent>& events) {
+  const auto count = [&](EventKind kind) {
+    return std::ranges::count_if(events, [&](const TimelineEvent& event) { return event.kind == kind; });
+  };
+  return {count(EventKind::run),    count(EventKind::intent),  count(EventKind::fenced),
+          count(EventKind::proved), count(EventKind::recover), count(EventKind::restart)};
+}
+
 bool all_run(World& world) { return dead_ones(world).empty(); }
 
 class Run {
  public:
   Run(const Spec& spec, std::uint64_t seed, bool recording)
-      : world_(spec, seed), faults_(world_, spec, seed, recording ? note() : nullptr) {
+      : world_(spec, seed, World::Pace::varied), faults_(world_, spec, seed, recording ? note() : nullptr) {
     if (!recording) return;
     auto checked = std::move(world_.timeline().added);
     world_.timeline().added = [this, checked](const TimelineEvent& event) {
@@ -74,6 +82,7 @@ class Run {
     result.violations = world_.checker().violations();
     if (safe() && !alive) result.violations = dead_ones(world_);
     result.timeline = std::move(lines_);
+    result.tally = tally_of(world_.timeline().events());
     return result;
   }
 
@@ -105,6 +114,16 @@ class Run {
 };
 
 }  // namespace
+
+Tally& Tally::operator+=(const Tally& other) {
+  starts += other.starts;
+  intents += other.intents;
+  fences += other.fences;
+  returns += other.returns;
+  failovers += other.failovers;
+  restarts += other.restarts;
+  return *this;
+}
 
 RandomRun random_run(const Spec& spec, std::uint64_t seed, double hours) {
   RandomRun result = Run(spec, seed, false).run(hours);

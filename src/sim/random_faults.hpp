@@ -16,8 +16,15 @@ namespace haven::sim {
 // left over (100 s), and the longest pause before a failed resource is tried again (10 min), its start included.
 inline constexpr Duration kLiveWithin = 200s + 100s + 10min;
 
+// What happened in a run, or in many: a simulator in which nothing happens finds nothing.
+struct Tally {
+  std::int64_t starts = 0, intents = 0, fences = 0, returns = 0, failovers = 0, restarts = 0;
+  Tally& operator+=(const Tally& other);
+};
+
 struct RandomRun {
   std::uint64_t seed = 0;
+  Tally tally;
   std::vector<Violation> violations;  // "liveness" among them
   std::vector<std::string> timeline;  // shortened: what was done and what happened before the first violation
   [[nodiscard]] bool good() const { return violations.empty(); }

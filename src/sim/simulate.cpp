@@ -53,6 +53,7 @@ Outcome simulate(const Spec& spec, const Scenario& scenario, std::uint64_t seed)
   World world(spec, seed);
   world.warm_up(scenario.runs);
   Expectations expectations(scenario.expectations, world);
+  expectations.look();
   const auto checked = std::move(world.timeline().added);
   world.timeline().added = [&](const TimelineEvent& event) {
     checked(event);

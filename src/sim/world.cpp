@@ -32,14 +32,24 @@ std::vector<std::size_t> links_of(const Spec& spec) {
   return links;
 }
 
+// A process may be there long before libvirt says that it started.
+HypervisorTimes times_of(World::Pace pace, Random& random) {
+  HypervisorTimes times;
+  if (pace == World::Pace::exact) return times;
+  times.start = std::chrono::milliseconds(random.between(300, 8'000));
+  times.appear = std::chrono::milliseconds(random.between(1, times.start / std::chrono::milliseconds(1)));
+  times.stop = std::chrono::milliseconds(random.between(100, 20'000));
+  return times;
+}
+
 }  // namespace
 
-World::World(const Spec& spec, std::uint64_t seed)
+World::World(const Spec& spec, std::uint64_t seed, Pace pace)
     : file_(spec), random_(seed), network_(links_of(spec)), checker_(timeline_, facts()) {
   for (const Host& host : spec.hosts) {
     index_[host.name] = machines_.size();
     machines_.push_back(std::make_unique<Machine>(queue_, random_, timeline_, machines_.size(), host.name,
-                                                  &file_.hosts[machines_.size()]));
+                                                  &file_.hosts[machines_.size()], times_of(pace, random_)));
   }
   if (const HostName witness = witness_of(spec); !witness.empty()) {
     index_[witness] = machines_.size();
@@ -63,6 +73,7 @@ World::World(const Spec& spec, std::uint64_t seed)
         [this] { update_health(); }};
     havends_.push_back(
         std::make_unique<Havend>(queue_, random_, timeline_, machine(host.name), *engine_, host, std::move(callbacks)));
+    if (pace == Pace::varied) havends_.back()->set_message_time(std::chrono::milliseconds(random_.between(1, 20)));
   }
   healthy_since_.resize(machines_.size());
   desk_ = std::make_unique<OperatorDesk>(queue_, *engine_, havends_);

@@ -19,7 +19,10 @@ namespace haven::sim {
 
 class World {
  public:
-  World(const Spec& spec, std::uint64_t seed);
+  // exact: the times of FORMATS. varied: each machine starts and stops guests faster or slower, and hears of the engine
+  // later than the others.
+  enum class Pace { exact, varied };
+  World(const Spec& spec, std::uint64_t seed, Pace pace = Pace::exact);
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 

@@ -20,6 +20,7 @@ std::string story(const RandomRun& run) {
 }
 
 TEST_P(RandomFaults, BreakNoPromiseAndLeaveNothingDown) {
+  Tally tally;
   for (std::uint64_t seed = GetParam(); seed < GetParam() + kPortion; ++seed) {
     // Every second cluster is too small to carry everything after a loss.
     Spec spec = small_cluster(seed % 4 == 0 ? 5 : 3, 8);
@@ -29,7 +30,14 @@ TEST_P(RandomFaults, BreakNoPromiseAndLeaveNothingDown) {
     if (seed % 7 == 0) spec.resources[4].on_stop_fail = OnStopFail::fence;
     const RandomRun run = random_run(spec, seed, 1.0);
     EXPECT_TRUE(run.good()) << story(run);
+    tally += run.tally;
   }
+  // The faults are not idle: each portion sees all of these.
+  EXPECT_GT(tally.fences, 0);
+  EXPECT_GT(tally.returns, 0);
+  EXPECT_GT(tally.failovers, 0);
+  EXPECT_GT(tally.restarts, 0);
+  EXPECT_GT(tally.intents, tally.fences);  // some were answered
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomFaults, testing::Range<std::uint64_t>(1, 201, kPortion));
