@@ -39,9 +39,10 @@ int check(const Output& output, const std::string& file) {
   std::vector<std::string> unprotected;
   for (const ResourceName& name : admission.unprotected) unprotected.push_back(name.str());
 
-  output.line(admission.admitted ? "admitted: everything that is started runs, and runs again after every choice of " +
-                                       std::to_string(spec->cluster.reserve) + " loss(es)"
-                                 : "not admitted");
+  output.line(admission.admitted
+                  ? "admitted: everything that is started runs, and runs again after every choice of " +
+                        (spec->cluster.reserve == 1 ? "one loss" : std::to_string(spec->cluster.reserve) + " losses")
+                  : "not admitted");
   output.line("losses that are always survived: " + std::to_string(admission.max_losses));
   for (const auto& name : unprotected) output.line("would stay down in the worst case: " + name);
   for (const auto& reason : admission.reasons) output.line(reason);

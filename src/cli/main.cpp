@@ -1,9 +1,12 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
-#include <iostream>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/commands.hpp"
+#include "core/model/spelling.hpp"
 
 namespace haven::cli {
 namespace {
@@ -133,6 +136,19 @@ void add_offline(CLI::App& app, Line& line) {
       [&line, file] { line.run = [file](const Client&, const Output& o) { return check(o, *file); }; });
 }
 
+// What is wrong with a command line, in words better than the parser's where the command itself is misspelt.
+Trouble misread(const CLI::App& app, const std::vector<std::string>& words, const std::string& what) {
+  std::vector<std::string> known;
+  for (const CLI::App* sub : app.get_subcommands(nullptr)) known.push_back(sub->get_name());
+  std::size_t place = 0;
+  while (place < words.size() && words[place].starts_with("-")) place += words[place] == "--socket" ? 2 : 1;
+  if (place < words.size() && std::find(known.begin(), known.end(), words[place]) == known.end()) {
+    return trouble(kBadInput, "there is no command \"" + words[place] + "\"", "",
+                   closest(words[place], known).value_or("`haven --help` names them"));
+  }
+  return trouble(kBadInput, what, "", "`haven --help` and `haven COMMAND --help` tell");
+}
+
 int run(int argc, char** argv) {
   Line line;
   CLI::App app{"haven: keeps virtual machines running when hosts fail", "haven"};
@@ -151,9 +167,9 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    bool json = false;
-    for (int i = 1; i < argc; ++i) json = json || std::string(argv[i]) == "--json";
-    return Output(json).fail(trouble(kBadInput, error.what(), "", "`haven --help` and `haven COMMAND --help` tell"));
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
+    return Output(json).fail(misread(app, words, error.what()));
   }
   return line.run(Client(line.socket), Output(line.json));
 }

@@ -60,7 +60,10 @@ void headline(const Terminal& terminal, const Json& status) {
   const std::string cluster = text(status, "cluster");
   std::size_t running = 0;
   for (const Json& r : list(status, "resources")) running += text(r, "state") == "running" ? 1 : 0;
-  std::string line = cluster.empty() ? "no cluster file was applied yet" : "cluster " + cluster;
+  const bool engine = is_true(status, "engine");
+  std::string line = !cluster.empty() ? "cluster " + cluster
+                     : engine         ? "no cluster file was applied yet"
+                                      : "nothing is known of the cluster yet";
   if (!cluster.empty()) {
     line += ": " + std::to_string(running) + " of " + plural(list(status, "resources").size(), "resource") +
             " running, " + "controller " + (text(status, "controller").empty() ? "none" : text(status, "controller"));

@@ -34,11 +34,13 @@ tl::unexpected<Refusal> refused(const port::TransactionDone& done) {
 
 }  // namespace
 
-Applier::Applier(Runtime& runtime, port::FenceDevice& fence, HostName host, bool single_host)
-    : runtime_(runtime), fence_(fence), host_(std::move(host)), single_host_(single_host) {}
+Applier::Applier(Runtime& runtime, port::FenceDevice& fence, Host here, bool single_host)
+    : runtime_(runtime), fence_(fence), here_(std::move(here)), single_host_(single_host) {}
 
 tl::expected<Applier::Present, Refusal> Applier::present() {
+  (void)settle([](const Runtime::Sight& sight) { return sight.node.view().listed(); });
   Present present;
+  present.capacities.push_back(here_);
   const bool seen = runtime_.see([&](const Runtime::Sight& sight) {
     const View& view = sight.node.view();
     present.listed = view.listed();
@@ -84,13 +86,13 @@ void Applier::judge(Spec& spec, const Present& present, Refusal& refusal, std::v
     take({error("the cluster is called " + present.cluster + ", the file calls it " + spec.cluster.name,
                 "name = \"" + present.cluster + "\" in [cluster]")});
   }
-  if (single_host_ && (spec.hosts.size() != 1 || spec.hosts.front().name != host_)) {
+  if (single_host_ && (spec.hosts.size() != 1 || spec.hosts.front().name != here_.name)) {
     take({error("the embedded engine serves one host",
-                "one [[host]], with name = \"" + host_.str() + "\"; for more, engine = \"etcd\" in havend.toml")});
-  } else if (spec.host(host_) == nullptr) {
-    warnings.push_back("this host (" + host_.str() + ") is not in the file");
+                "one [[host]], with name = \"" + here_.name.str() + "\"; for more, engine = \"etcd\" in havend.toml")});
+  } else if (spec.host(here_.name) == nullptr) {
+    warnings.push_back("this host (" + here_.name.str() + ") is not in the file");
   }
-  take(judge_domains(spec, host_));
+  take(judge_domains(spec, here_.name));
   take(judge_fencing(spec, fence_, limits_.validate));
   fill_capacities(spec, present.capacities);
   take(judge_capacity(spec));
@@ -126,7 +128,8 @@ tl::expected<ApplyResult, Refusal> Applier::apply(const ApplyRequest& request) {
   if (request.dry_run || !result.changed) return result;
   const auto stored = store(*cut, document.spec->cluster.name, *now, result.seen);
   if (!stored) return tl::unexpected(stored.error());
-  settle(*stored);
+  // So that who asks next is told of the new file. Its being late is no failure: it is stored.
+  (void)settle([&](const Runtime::Sight& sight) { return sight.store.stored().mod >= *stored; });
   return result;
 }
 
@@ -156,16 +159,15 @@ tl::expected<Revision, Refusal> Applier::store(const codec::CutDocument& cut, co
   return done.revision;
 }
 
-// So that who asks next is told of the new file. Its being late is no failure: it is stored.
-void Applier::settle(Revision at) {
+bool Applier::settle(const std::function<bool(const Runtime::Sight&)>& holds) {
   const auto deadline = std::chrono::steady_clock::now() + limits_.settle;
-  std::uint64_t news = 0;
   for (;;) {
-    bool there = false;
-    if (!runtime_.see([&](const Runtime::Sight& sight) { there = sight.store.stored().mod >= at; })) return;
+    const std::uint64_t news = runtime_.wait_news(0, 0s);
+    bool held = false;
+    if (!runtime_.see([&](const Runtime::Sight& sight) { held = holds(sight); })) return false;
     const auto left = deadline - std::chrono::steady_clock::now();
-    if (there || left <= Duration::zero()) return;
-    news = runtime_.wait_news(news, left);
+    if (held || left <= Duration::zero()) return held;
+    (void)runtime_.wait_news(news, left);
   }
 }
 

@@ -48,10 +48,10 @@ class Applier {
   struct Limits {
     Duration validate = 10s;  // for one agent's metadata
     Duration commit = 10s;    // for one transaction
-    Duration settle = 3s;     // for havend itself to see what was stored
+    Duration settle = 3s;     // for havend itself to see what was stored, or, at its start, anything at all
   };
-  // `single_host`: the engine serves this host alone.
-  Applier(Runtime& runtime, port::FenceDevice& fence, HostName host, bool single_host);
+  // `here`: this host, with what it has. `single_host`: the engine serves it alone.
+  Applier(Runtime& runtime, port::FenceDevice& fence, Host here, bool single_host);
 
   // Blocks; one at a time.
   [[nodiscard]] tl::expected<ApplyResult, Refusal> apply(const ApplyRequest& request);
@@ -70,12 +70,13 @@ class Applier {
   void judge(Spec& spec, const Present& present, Refusal& refusal, std::vector<std::string>& warnings);
   [[nodiscard]] tl::expected<Revision, Refusal> store(const codec::CutDocument& cut, const std::string& cluster,
                                                       const Present& present, Revision seen);
-  void settle(Revision at);
+  // Waits for this to hold; false: it did not within `settle`.
+  bool settle(const std::function<bool(const Runtime::Sight&)>& holds);
 
   std::mutex one_at_a_time_;
   Runtime& runtime_;
   port::FenceDevice& fence_;
-  HostName host_;
+  Host here_;
   bool single_host_;
   Limits limits_;
 };

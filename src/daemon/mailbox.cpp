@@ -74,9 +74,14 @@ void Mailbox::post(Message message) {
 
 bool Mailbox::offer(Message message) {
   const std::lock_guard lock(mutex_);
-  if (queue_.size() >= kCapacityForAsking) return false;
+  if (closed_ || queue_.size() >= kCapacityForAsking) return false;
   push(std::move(message));
   return true;
+}
+
+void Mailbox::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
 }
 
 void Mailbox::nudge() {

@@ -50,8 +50,10 @@ class Mailbox {
 
   // From any thread; never blocks.
   void post(Message message);
-  // False: refused, there is too much to do already.
+  // False: refused, there is too much to do already, or nothing will be done any more.
   [[nodiscard]] bool offer(Message message);
+  // From now on every offer is refused.
+  void close();
   // Makes a take() that waits return. May be called by a signal's handler.
   void nudge();
 
@@ -66,6 +68,7 @@ class Mailbox {
   mutable std::mutex mutex_;
   std::deque<Message> queue_;
   std::set<std::pair<std::string, port::LifecycleKind>> hinted_;  // those in queue_
+  bool closed_ = false;
   std::function<void()> overflow_;
   int wake_;
   int timer_;

@@ -49,10 +49,10 @@ extern "C" void on_signal(int signal) {
   errno = saved;
 }
 
-void handle_signals(Runtime* runtime) {
-  the_runtime = runtime;
+void handle_signals(Runtime& runtime) {
+  the_runtime = &runtime;
   struct sigaction action {};
-  action.sa_handler = runtime == nullptr ? SIG_IGN : on_signal;
+  action.sa_handler = on_signal;
   for (const int signal : {SIGTERM, SIGINT, SIGPWR}) ::sigaction(signal, &action, nullptr);
 }
 
@@ -155,14 +155,16 @@ bool after_publishing(const file::LocalConfig& config, LocalAlarms& alarms, cons
   for (std::size_t i = 0; i < 3; ++i) {
     alarms.set("rival/" + std::to_string(i + 1), i < found.size() && !uuids.empty() ? found[i] : "");
   }
-  return done;
+  // Tried again until nothing is left to say, so that what was mended is seen.
+  return done && (found.empty() || uuids.empty());
 }
 
 std::vector<std::string> lists_of_before(const file::LocalConfig& config) {
   return hook::read_protected({config.run_dir + "/protected", config.state_dir + "/protected"}).uuids;
 }
 
-OrWhy<int> serve(const file::LocalConfig& config) {
+// Does not return but with the reason why it cannot serve.
+tl::unexpected<std::string> serve(const file::LocalConfig& config) {
   for (const auto& [folder, mode] : {std::pair(config.run_dir, 0755U), std::pair(config.state_dir, 0700U)}) {
     if (auto made = make_folder(folder, mode); !made) return tl::unexpected(made.error());
   }
@@ -203,18 +205,24 @@ OrWhy<int> serve(const file::LocalConfig& config) {
               die};
   Runtime runtime(*node, mailbox, own, std::move(edges), config.cluster, lists_of_before(config));
   const bool embedded = config.engine == file::EngineKind::embedded;
-  Applier applier(runtime, fence, config.host, embedded);
+  Host here;
+  here.name = config.host;
+  here.cpu = node->cpu;
+  here.memory = node->memory;
+  Applier applier(runtime, fence, here, embedded);
   Service service(runtime, applier, alarms, config.host, embedded,
                   [](const std::string& name) { return libvirt::describe_domain({}, name, kDescribeTimeout); });
   auto api = Api::listen(config.run_dir + "/api.sock", service);
   if (!api) return tl::unexpected(api.error());
-  handle_signals(&runtime);
+  handle_signals(runtime);
   log(LogLevel::info, "havend serves " + config.host.str() + ", incarnation " + node->incarnation.str());
   runtime.run();
-  handle_signals(nullptr);
-  service.stop();
   log(LogLevel::info, "havend ends as it was asked to");
-  return 0;
+  flush_log();
+  ::unlink((config.run_dir + "/api.sock").c_str());
+  // Calls to libvirt or an agent may hang; a planned stop must not. Everything that counts is in the engine and
+  // run_dir.
+  std::_Exit(0);
 }
 
 }  // namespace
@@ -248,9 +256,6 @@ int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   start_log(level_of(config->log));
   const auto done = serve(*config);
-  if (!done) {
-    std::cerr << "havend: " << done.error() << "\n";
-    return 1;
-  }
-  return *done;
+  std::cerr << "havend: " << done.value() << "\n";
+  return 1;
 }

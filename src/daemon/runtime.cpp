@@ -71,6 +71,11 @@ void Runtime::run() {
     // Asked again after every message: a busy mailbox must not starve what is due.
     if (now >= node_.wake_at()) turn(Tick{});
   }
+  // Whoever waits for a look still gets it; nobody begins to wait any more.
+  mailbox_->close();
+  while (const auto message = mailbox_->take(Instant{})) {
+    if (const auto* task = std::get_if<Task>(&*message)) (*task)();
+  }
   tell_news();
 }
 

@@ -180,7 +180,7 @@ Answer Service::journal(const Query& query) {
       }
     });
     const auto left = deadline - std::chrono::steady_clock::now();
-    if (!entries.empty() || stopping_ || left <= 0s) break;
+    if (!seen || !entries.empty() || stopping_ || left <= 0s) break;
     (void)runtime_.wait_news(news, left);
   }
   --waiting_;

@@ -54,7 +54,11 @@ class Daemon {
                         die};
     runtime = std::make_unique<daemon::Runtime>(node, mailbox_, own_, std::move(edges), "",
                                                 std::vector<std::string>{uuid_of(9)});
-    applier = std::make_unique<daemon::Applier>(*runtime, *fence, node.host, true);
+    Host here;
+    here.name = node.host;
+    here.cpu = node.cpu;
+    here.memory = node.memory;
+    applier = std::make_unique<daemon::Applier>(*runtime, *fence, here, true);
     service =
         std::make_unique<daemon::Service>(*runtime, *applier, alarms, node.host, true, [](const std::string& name) {
           return name == "web7" ? tl::expected<std::string, std::string>(domain_xml(7))

@@ -1,0 +1,199 @@
+// haven and havend together: the real command line, the real socket, the real engine; VMs are files.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/cluster_text.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/process.hpp"
+
+namespace haven::test {
+namespace {
+
+using Json = nlohmann::json;
+
+class CliTest : public testing::Test {
+ protected:
+  CliTest() {
+    for (int n = 1; n <= 3; ++n) write_text(folder_ / ("web" + std::to_string(n) + ".xml"), domain_xml(n));
+  }
+  Process::Result haven(std::vector<std::string> words) {
+    words.insert(words.begin(), {HAVEN_CLI, "--socket", daemon_.socket()});
+    return Process(words).finish();
+  }
+  // The object on the last line, and that the exit code is this.
+  Json json(std::vector<std::string> words, int exit_code) {
+    words.emplace_back("--json");
+    const auto result = haven(words);
+    EXPECT_EQ(result.exit_code, exit_code) << result.out << result.err;
+    const Json object = Json::parse(result.last_line(), nullptr, false);
+    EXPECT_TRUE(object.is_object()) << result.out << result.err;
+    return object;
+  }
+  std::string file(const std::string& text) {
+    const std::string path = folder_ / ("cluster" + std::to_string(++files_) + ".toml");
+    write_text(path, text);
+    return path;
+  }
+  // Waits until the status has this at this JSON pointer.
+  bool becomes(const std::string& pointer, const Json& value) {
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    std::uint64_t news = 0;
+    while (std::chrono::steady_clock::now() < deadline) {
+      const Json status = Json::parse(daemon_.service->status().body).at("data");
+      const auto place = Json::json_pointer(pointer);
+      if (status.contains(place) && status.at(place) == value) return true;
+      news = daemon_.runtime->wait_news(news, 1s);
+    }
+    return false;
+  }
+  Json apply(const std::string& text) { return json({"apply", file(text), "--yes"}, 0); }
+
+  TemporaryFolder folder_;
+  int files_ = 0;
+  RunningDaemon daemon_{folder_.path()};
+};
+
+TEST_F(CliTest, AppliesAFileAndRunsWhatItNames) {
+  const Json before = json({"status"}, 0);
+  EXPECT_EQ(before["cluster"], "");
+  EXPECT_EQ(apply(kOneHost + vm(1) + vm(2, "state = \"stopped\"\n"))["applied"], true);
+  EXPECT_TRUE(becomes("/resources/0/state", "running"));
+  const Json status = json({"status"}, 0);
+  EXPECT_EQ(status["cluster"], "solo");
+  EXPECT_EQ(status["controller"], "h1");
+  EXPECT_EQ(status["hosts"][0]["state"], "up");
+  EXPECT_EQ(status["hosts"][0]["running"], 1);
+  EXPECT_EQ(status["hosts"][0]["memory_mib"], 4096);
+  EXPECT_EQ(status["resources"][0]["host"], "h1");
+  EXPECT_EQ(status["resources"][1]["state"], "stopped");
+  EXPECT_EQ(status["resources"][1]["host"], nullptr);
+  const Json entries = json({"journal"}, 0)["entries"];
+  ASSERT_FALSE(entries.empty());
+  EXPECT_EQ(entries[0]["kind"], "place");
+  EXPECT_EQ(entries[0]["resource"], "web1");
+  EXPECT_TRUE(json({"journal", "--resource", "web2"}, 0)["entries"].empty());
+}
+
+TEST_F(CliTest, OrdersAreObeyed) {
+  apply(kOneHost + vm(1));
+  ASSERT_TRUE(becomes("/resources/0/state", "running"));
+  EXPECT_EQ(json({"stop", "web1"}, 0)["ok"], true);
+  EXPECT_TRUE(becomes("/resources/0/state", "stopped"));
+  EXPECT_EQ(haven({"start", "web1"}).exit_code, 0);
+  EXPECT_TRUE(becomes("/resources/0/state", "running"));
+  EXPECT_EQ(haven({"freeze", "on"}).exit_code, 0);
+  EXPECT_TRUE(becomes("/frozen", true));
+  EXPECT_EQ(haven({"freeze", "off"}).exit_code, 0);
+  EXPECT_TRUE(becomes("/frozen", false));
+  EXPECT_EQ(json({"stop", "nobody"}, 1)["error"]["what"].is_string(), true);
+  EXPECT_EQ(haven({"stop", "No Name"}).exit_code, 2);
+  EXPECT_EQ(haven({"freeze", "perhaps"}).exit_code, 2);
+}
+
+TEST_F(CliTest, ShowsTheDifferenceBeforeItIsApplied) {
+  const std::string first = file(kOneHost + vm(1));
+  EXPECT_EQ(json({"diff", first}, 1)["changed"], true);
+  EXPECT_EQ(json({"apply", first, "--yes"}, 0)["applied"], true);
+  EXPECT_EQ(json({"diff", first}, 0)["changed"], false);
+  EXPECT_EQ(json({"apply", first, "--yes"}, 0)["applied"], false) << "nothing to change";
+  const std::string second = file(kOneHost + vm(1, "priority = 7\n"));
+  const Json changes = json({"diff", second}, 1)["changes"];
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_NE(changes[0].get<std::string>().find("priority"), std::string::npos);
+  EXPECT_EQ(json({"apply", second}, 2)["error"]["wanted"], "--yes, after a look at `haven diff`")
+      << "nobody can be asked";
+  EXPECT_EQ(json({"diff", second}, 1)["changed"], true);
+}
+
+TEST_F(CliTest, BadInputNamesItsPlaceAndChangesNothing) {
+  const std::string path = file(kOneHost + vm(1, "memroy = \"1GiB\"\n") + vm(1));
+  const Json answer = json({"apply", path, "--yes"}, 2);
+  EXPECT_GE(answer["errors"].size(), 2u);
+  EXPECT_EQ(answer["errors"][0]["where"], path + ":11:1");
+  EXPECT_FALSE(answer["errors"][0]["wanted"].get<std::string>().empty());
+  EXPECT_EQ(json({"apply", folder_ / "nowhere.toml", "--yes"}, 2)["error"]["what"],
+            (folder_ / "nowhere.toml") + ": No such file or directory");
+  EXPECT_EQ(json({"status"}, 0)["cluster"], "");
+}
+
+TEST_F(CliTest, RefusesWhatCannotRun) {
+  const auto refused = [&](const std::string& text) { return json({"apply", file(text), "--yes"}, 2).dump(); };
+  write_text(folder_ / "web1.xml", domain_xml(1, "/nowhere/disk.raw"));
+  EXPECT_NE(refused(kOneHost + vm(1)).find("/nowhere/disk.raw does not exist"), std::string::npos);
+  write_text(folder_ / "web1.xml", "<domain type='qemu'><name>web1</name>");
+  EXPECT_NE(refused(kOneHost + vm(1)).find("web1.xml"), std::string::npos);
+  EXPECT_NE(refused(kOneHost + vm(2, "memory = \"1TiB\"\n")).find("web2 needs 1048576 MiB"), std::string::npos);
+  EXPECT_NE(refused(kOneHost + "[[host.fence]]\nagent = \"fence_nonsense\"\noptions = { ip = \"x\" }\n" + vm(2))
+                .find("there is no agent"),
+            std::string::npos);
+  EXPECT_NE(refused(kOneHost + "\n[[host]]\nname = \"h2\"\naddress = \"10.0.0.2\"\n" + vm(2)).find("embedded engine"),
+            std::string::npos);
+  EXPECT_EQ(json({"status"}, 0)["cluster"], "");
+}
+
+TEST_F(CliTest, AClusterKeepsItsNameAndARunningVmItsDomain) {
+  apply(kOneHost + vm(1));
+  ASSERT_TRUE(becomes("/resources/0/state", "running"));
+  std::string renamed = kOneHost + vm(1);
+  renamed.replace(renamed.find("solo"), 4, "duet");
+  EXPECT_NE(json({"apply", file(renamed), "--yes"}, 2).dump().find("the cluster is called solo"), std::string::npos);
+  write_text(folder_ / "web1.xml", domain_xml(5));
+  EXPECT_NE(json({"apply", file(kOneHost + vm(1)), "--yes"}, 1).dump().find("its uuid changed"), std::string::npos);
+}
+
+TEST_F(CliTest, ProtectsADomainOfThisHost) {
+  const std::string path = folder_ / "etc/cluster.toml";
+  EXPECT_EQ(json({"protect", "web7", "--file", path, "--apply", "--yes"}, 0)["applied"], true);
+  EXPECT_EQ(read_text(folder_ / "etc/web7.xml"), domain_xml(7));
+  EXPECT_TRUE(becomes("/resources/0/name", "web7"));
+  EXPECT_EQ(json({"diff", path}, 0)["changed"], false) << "the file on disk is what was applied";
+  EXPECT_EQ(json({"protect", "web7", "--file", path}, 2)["error"]["what"].is_string(), true)
+      << "it stands there already";
+  EXPECT_EQ(haven({"protect", "stranger", "--file", path}).exit_code, 1);
+}
+
+TEST_F(CliTest, FollowsTheJournal) {
+  apply(kOneHost + vm(1));
+  Process follower({HAVEN_CLI, "--socket", daemon_.socket(), "journal", "--follow", "--json"});
+  ASSERT_TRUE(becomes("/resources/0/state", "running"));
+  ASSERT_EQ(haven({"stop", "web1"}).exit_code, 0);
+  ASSERT_TRUE(becomes("/resources/0/state", "stopped"));
+  daemon_.stop();  // ends the follower, too: nobody answers any more
+  const auto result = follower.finish();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.out.find("\"kind\":\"place\""), std::string::npos);
+  EXPECT_NE(result.out.find("\"kind\":\"stop\""), std::string::npos) << result.out;
+}
+
+TEST_F(CliTest, ARestartLeavesTheGuestsAlone) {
+  apply(kOneHost + vm(1));
+  ASSERT_TRUE(becomes("/resources/0/state", "running"));
+  daemon_.stop();
+  EXPECT_TRUE(std::filesystem::exists(folder_ / ("vms/running/" + uuid_of(1))));
+  EXPECT_EQ(haven({"status"}).exit_code, 1);
+}
+
+TEST_F(CliTest, NoCommandNoFileNoDaemon) {
+  EXPECT_EQ(haven({}).exit_code, 2);
+  EXPECT_EQ(haven({"chek"}).exit_code, 2);
+  EXPECT_EQ(haven({"apply"}).exit_code, 2);
+  EXPECT_EQ(haven({"--help"}).exit_code, 0);
+  EXPECT_EQ(haven({"apply", "--help"}).exit_code, 0);
+  EXPECT_EQ(haven({"--version"}).exit_code, 0);
+  EXPECT_NE(haven({"fence", "confirm", "--help"}).out.find("Example"), std::string::npos);
+  const auto nobody = Process({HAVEN_CLI, "--socket", folder_ / "no.sock", "status", "--json"}).finish();
+  EXPECT_EQ(nobody.exit_code, 1);
+  EXPECT_EQ(Json::parse(nobody.last_line())["error"]["where"], folder_ / "no.sock");
+}
+
+TEST_F(CliTest, ChecksWithoutADaemon) {
+  std::string text = kOneHost + "cpu = 4\nmemory = \"1GiB\"\n";
+  const Json good = json({"check", file(text + vm(1))}, 0);
+  EXPECT_EQ(good,
+            (Json{{"admitted", true}, {"unprotected", Json::array()}, {"max_losses", 0}, {"reasons", Json::array()}}));
+  EXPECT_EQ(json({"check", file(text + "memory = 5\n")}, 2)["error"]["what"].is_string(), true);
+}
+
+}  // namespace
+}  // namespace haven::test
