@@ -133,14 +133,13 @@ def _freezer(group):
     return None
 
 
+def can_freeze(group):
+    return _freezer(group) is not None
+
+
 def freeze(group):
-    """True once every process of the group stands still."""
-    freezer = _freezer(group)
-    if freezer is None:
-        for pid in members(group):
-            os.kill(pid, signal.SIGSTOP)
-        return True
-    file, on, _, told, word = freezer
+    """True once every process of the group stands still. For groups that can_freeze()."""
+    file, on, _, told, word = _freezer(group)
     _write(file, on)
     deadline = time.monotonic() + FREEZE_SECONDS
     while time.monotonic() < deadline:
@@ -155,9 +154,6 @@ def thaw(group):
     freezer = _freezer(group)
     if freezer is not None:
         _write(freezer[0], freezer[2])
-        return
-    for pid in members(group):
-        os.kill(pid, signal.SIGCONT)
 
 
 def _write(path, text):

@@ -3,7 +3,6 @@
 import os
 import signal
 
-import cgroups
 import demo_common as common
 import guests
 import haven_client
@@ -48,6 +47,6 @@ def _kill_and_watch(screen, lab, outside):
 
 
 def _kill_emulator(lab):
-    for pid in cgroups.members(cgroups.host_group(lab["name"], HOST)):
-        if guests.guest_of(pid) == GUEST:
+    for pid, name in guests.emulators(lab, HOST).items():
+        if name == GUEST:
             os.kill(pid, signal.SIGKILL)

@@ -3,9 +3,10 @@
 import os
 import uuid
 
-import cgroups
 import guest_image
 import layout
+import processes
+from chassis import ask
 
 DISK_BYTES = 1 << 20
 MEMORY_MIB = 96
@@ -98,14 +99,15 @@ def cluster_file(lab, guest_count):
     return "\n".join(lines)
 
 
+def emulators(lab, host):
+    """{pid: name} of the guests whose QEMU runs on this host, by its processes and nobody's word."""
+    space = ask(lab["state"], {"do": "power?", "host": host})["space"]
+    found = {pid: guest_of(pid) for pid in processes.inside(space)} if space else {}
+    return {pid: name for pid, name in found.items() if name}
+
+
 def running(lab, host):
-    """Names of the guests whose QEMU runs on this host, by its processes and nobody's word."""
-    found = []
-    for pid in cgroups.members(cgroups.host_group(lab["name"], host)):
-        name = guest_of(pid)
-        if name:
-            found.append(name)
-    return sorted(found)
+    return sorted(emulators(lab, host).values())
 
 
 def guest_of(pid):

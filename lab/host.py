@@ -96,11 +96,24 @@ class Host:
     def set_hung(self, hung):
         if not self.powered():
             raise ValueError(f"{self.name} is off")
-        if hung and not cgroups.freeze(self.group):
-            raise RuntimeError(f"{self.name} does not freeze")
-        if not hung:
+        if not cgroups.can_freeze(self.group):
+            self._stop_processes(hung)
+        elif not hung:
             cgroups.thaw(self.group)
+        elif not cgroups.freeze(self.group):
+            raise RuntimeError(f"{self.name} does not freeze")
         self.hung = hung
+
+    def _stop_processes(self, stop):
+        """Where the machine has no freezer. Again until no process is left that a not yet stopped one had started."""
+        space, known = processes.space(self.pid), set()
+        while (found := set(processes.inside(space))) - known:
+            for pid in found - known:
+                try:
+                    os.kill(pid, signal.SIGSTOP if stop else signal.SIGCONT)
+                except ProcessLookupError:
+                    pass
+            known |= found
 
     def _signal(self, number):
         try:

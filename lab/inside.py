@@ -25,8 +25,8 @@ def host_command(lab, host, command):
     if not state["on"]:
         raise HostOff(f"{host} is off (lab/lab power {host} on)")
     group = cgroups.host_group(lab["name"], host)  # what hangs or cuts the host then does so to the command too
-    return cgroups.joining(group, ["nsenter", "-t", str(lab["first"]["pid"]), "-m", "-p", "--",
-                                   "nsenter", "-t", str(state["pid"]), "-m", "-u", "-i", "-n", "-p", "-C", "--wd=/",
+    return cgroups.joining(group, ["nsenter", "-t", str(lab["first"]["pid"]), "-m", "-p", "-r", "--wd", "--",
+                                   "nsenter", "-t", str(state["pid"]), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "--wd",
                                    "--", *_environment(), *command])
 
 
@@ -38,4 +38,4 @@ def run(lab, host, command, timeout=30.0, **options):
 
 def switch_command(lab, command):
     """The argument list that runs `command` in the lab's own namespaces: on both its networks, in no host."""
-    return ["nsenter", "-t", str(lab["first"]["pid"]), "-m", "-n", "-p", "--wd=/", "--", *command]
+    return ["nsenter", "-t", str(lab["first"]["pid"]), "-m", "-n", "-p", "-r", "--wd", "--", *command]

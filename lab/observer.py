@@ -13,6 +13,7 @@ import threading
 import time
 
 import guests
+import processes
 from chassis import ask
 
 LOOK_SECONDS = 0.03    # between two looks at the processes
@@ -68,16 +69,9 @@ class Processes:
             say("double", guest, hosts=[*others, host])
 
     def _host_of(self, pid):
-        space = _namespace(pid)
+        space = processes.space(pid)
         hosts = ask(self._state, {"do": "status"})["hosts"]
-        return next((name for name, host in hosts.items() if host["pid"] and _namespace(host["pid"]) == space), "?")
-
-
-def _namespace(pid):
-    try:
-        return os.readlink(f"/proc/{pid}/ns/pid")
-    except OSError:
-        return None
+        return next((name for name, host in hosts.items() if space and host["space"] == space), "?")
 
 
 def _runs_emulator(pid):

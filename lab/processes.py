@@ -52,6 +52,19 @@ def wait(who, seconds):
         os.close(handle)
 
 
+def space(pid):
+    """The process namespace that a process lives in, as text; None if it is gone."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return None
+
+
+def inside(wanted):
+    """Pids of the processes in that namespace."""
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and space(entry) == wanted]
+
+
 def children(parent):
     """Pids of the direct children of a process, in the caller's process namespace."""
     found = []

@@ -15,6 +15,7 @@ import bmc
 import cgroups
 import mounts
 import network
+import processes
 from host import Host
 
 REQUEST_BYTES = 65536
@@ -128,7 +129,7 @@ class Server:
         return self._describe(host)
 
     def _describe(self, host):
-        return {"on": host.powered(), "cut": host.cut, "hung": host.hung, "pid": host.pid, "boots": host.boots,
+        return {"on": host.powered(), "cut": host.cut, "hung": host.hung, "pid": host.pid, "space": processes.space(host.pid), "boots": host.boots,
                 "cut_at_ms": host.cut_at_ms, "bmc_asked_at_ms": host.bmc_asked_at_ms}
 
 
