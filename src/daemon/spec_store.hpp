@@ -26,7 +26,7 @@ struct SpecDocument {
   std::shared_ptr<const Spec> spec;
 };
 
-inline constexpr std::size_t kChunkBytes = 256 * 1024;
+inline constexpr std::size_t kChunkBytes = std::size_t{256} * 1024;
 inline constexpr std::size_t kMaxChunks = 64;  // so that the flip can compare every piece in one transaction
 
 struct Chunk {

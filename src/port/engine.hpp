@@ -52,7 +52,7 @@ struct Transaction {
 };
 inline constexpr std::size_t kMaxCompares = 128;
 inline constexpr std::size_t kMaxOperations = 128;
-inline constexpr std::size_t kMaxTransactionBytes = 1536 * 1024;
+inline constexpr std::size_t kMaxTransactionBytes = std::size_t{1536} * 1024;
 
 enum class Outcome {
   committed,  // `revision` is the commit's
