@@ -123,6 +123,9 @@ void World::act(const Add& deed) {
     Spec spec = before;
     std::erase_if(spec.resources, [&](const Resource& r) { return r.name == resource.name; });
     spec.resources.push_back(resource);
+    // What it waited for may have left the file meanwhile.
+    std::erase_if(spec.resources.back().after,
+                  [&](const ResourceName& name) { return spec.resource(name) == nullptr; });
     return spec;
   });
 }

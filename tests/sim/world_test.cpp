@@ -165,6 +165,22 @@ TEST(World, AShortOutageOfTheEngineCostsNobodyItsLease) {
   }
 }
 
+// Found by random faults: the watch brings a commit and the deletion after it, and only then comes the commit's reply.
+TEST(World, AReplyThatComesAfterTheWatchRevivesNothing) {
+  View view;
+  view.take(EngineListed{{}, Revision{5}});
+  const OrderRecord order;
+  EngineChanged changed;
+  changed.changes = {{path::order(vm1), order, Revision{6}}, {path::order(vm1), std::nullopt, Revision{7}}};
+  changed.revision = Revision{7};
+  view.take(changed);
+  Commit own;
+  own.writes = {{path::order(vm1), order, {}}};
+  view.take_own(own, Revision{6});
+  EXPECT_EQ(view.mod_of(path::order(vm1)), Revision{});
+  EXPECT_TRUE(view.orders.empty());
+}
+
 TEST(World, TheSameSeedTellsTheSameStory) {
   const Spec spec = small_cluster(3, 4);
   const auto scenario = parse_scenario("at 20s power h1 off\nat 40s hang h2\nat 60s resume h2\nend 300s\n", "s", spec);
