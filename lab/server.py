@@ -129,8 +129,9 @@ class Server:
         return self._describe(host)
 
     def _describe(self, host):
-        return {"on": host.powered(), "cut": host.cut, "hung": host.hung, "pid": host.pid, "space": processes.space(host.pid), "boots": host.boots,
-                "cut_at_ms": host.cut_at_ms, "bmc_asked_at_ms": host.bmc_asked_at_ms}
+        return {"on": host.powered(), "cut": host.cut, "hung": host.hung, "pid": host.pid, "boots": host.boots,
+                "space": processes.space(host.pid), "cut_at_ms": host.cut_at_ms,
+                "bmc_asked_at_ms": host.bmc_asked_at_ms}
 
 
 def main():

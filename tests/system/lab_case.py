@@ -1,7 +1,6 @@
 """What the lab's own tests share. They start real labs: root, Debian 12 and a build are needed."""
 
 import os
-import subprocess
 import sys
 import time
 import unittest
@@ -64,10 +63,6 @@ class LabCase(unittest.TestCase):
         done = self.execute(host, *command, **options)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.strip()
-
-    def from_outside(self, *command):
-        return subprocess.run(inside.switch_command(self.lab, list(command)), capture_output=True, text=True, timeout=30,
-                              check=False)
 
     def services_answer(self, host):
         return all(readiness.services(self.lab, host).values())

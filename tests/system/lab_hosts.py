@@ -30,9 +30,9 @@ class Hosts(lab_case.LabCase):
         self.assertEqual(self.output("h2", *ETCDCTL, own, "get", "--print-value-only", "kept"), "yes")
 
     def test_a_power_cut_sends_no_word_to_its_peers(self):
-        listener = ("python3", "-c", "import socket; s = socket.create_server(('', 7777)); c, _ = s.accept(); c.recv(1)")
-        talker = ("python3", "-c", "import socket; s = socket.create_connection(('10.91.0.2', 7777), 2); s.settimeout(2)\n"
-                  "print('joined', flush=True); print(repr(s.recv(1)))")
+        listener = ("python3", "-c", "import socket\ns = socket.create_server(('', 7777))\ns.accept()[0].recv(1)")
+        talker = ("python3", "-c", "import socket\ns = socket.create_connection(('10.91.0.2', 7777), 2)\n"
+                  "s.settimeout(2)\nprint('joined', flush=True)\nprint(repr(s.recv(1)))")
         served = subprocess.Popen(inside.host_command(self.lab, "h2", listener))
         talking = None
         try:
