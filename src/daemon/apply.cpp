@@ -150,9 +150,12 @@ tl::expected<Revision, Refusal> Applier::store(const codec::CutDocument& cut, co
     for (std::size_t i = n; i < end; ++i) flip.compares.push_back({key(cut.chunks[i].path), done.revision});
   }
   flip.operations.emplace_back(port::Put{key(path::kSpec), cut.current, {}});
-  for (const auto& [path, mod] : present.stored.chunks) {
-    const bool kept = std::any_of(cut.chunks.begin(), cut.chunks.end(), [&](const auto& c) { return c.path == path; });
-    if (!kept && flip.operations.size() < port::kMaxOperations) flip.operations.emplace_back(port::Delete{key(path)});
+  for (const auto& old : present.stored.chunks) {
+    const bool kept =
+        std::any_of(cut.chunks.begin(), cut.chunks.end(), [&](const auto& c) { return c.path == old.first; });
+    if (!kept && flip.operations.size() < port::kMaxOperations) {
+      flip.operations.emplace_back(port::Delete{key(old.first)});
+    }
   }
   const auto done = runtime_.commit(std::move(flip), limits_.commit);
   if (done.outcome != port::Outcome::committed) return refused(done);

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxFileBytes = 1024 * 1024;
+constexpr std::size_t kMaxFileBytes = std::size_t{1024} * 1024;
 
 tl::unexpected<std::string> why(const std::string& path) { return tl::unexpected(path + ": " + std::strerror(errno)); }
 
