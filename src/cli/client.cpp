@@ -22,7 +22,7 @@ std::string why_unreachable(const std::string& path) {
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return std::strerror(errno);
   const int result = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const std::string why = result == 0 ? "it did not answer" : std::strerror(errno);
+  std::string why = result == 0 ? "it did not answer" : std::strerror(errno);
   ::close(fd);
   return why;
 }
