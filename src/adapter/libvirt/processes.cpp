@@ -232,6 +232,14 @@ bool container_has_initctl(const std::string& proc_path, const std::string& uuid
                              [&](const char* pipe) { return fs::is_fifo(fs::symlink_status(root / pipe, error)); });
 }
 
+bool terminate_container(const std::string& proc_path, const std::string& uuid) {
+  auto processes = find_vm_processes(proc_path);
+  if (!processes) return false;
+  std::erase_if(*processes, [&](const VmProcess& process) { return process.uuid != uuid; });
+  const auto inits = take_pidfds(proc_path, uuid, {}, *processes);
+  return !inits.empty() && pidfd_send_signal(inits.front().get(), SIGTERM, nullptr, 0) == 0;
+}
+
 tl::expected<void, std::string> kill_vm_processes(const std::string& proc_path, const std::string& uuid,
                                                   const std::string& name, Clock::time_point deadline,
                                                   const std::function<bool()>& may_signal) {

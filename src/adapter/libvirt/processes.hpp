@@ -25,6 +25,9 @@ namespace haven::libvirt {
 // Whether this container's init reads orders from an initctl pipe.
 [[nodiscard]] bool container_has_initctl(const std::string& proc_path, const std::string& uuid);
 
+// SIGTERM to this container's init, which asks it to end. False: it was not found.
+[[nodiscard]] bool terminate_container(const std::string& proc_path, const std::string& uuid);
+
 // SIGKILL to every process of that VM, and waits until they are gone. `may_signal` is asked before the first signal;
 // its no ends the attempt. Error: what still stood at the deadline, or what kept us from looking.
 [[nodiscard]] tl::expected<void, std::string> kill_vm_processes(const std::string& proc_path, const std::string& uuid,

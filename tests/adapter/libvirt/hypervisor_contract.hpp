@@ -30,7 +30,9 @@ class HypervisorBench {
   virtual void thaw_libvirt() = 0;
   virtual void kill_libvirt() = 0;
   virtual void start_libvirt() = 0;
-  virtual void end_guest(const std::string& uuid) = 0;  // SIGKILL behind everybody's back
+  virtual void end_guest(const std::string& uuid, const std::string& name) = 0;  // SIGKILL behind everybody's back
+  // False: libvirt sometimes misses that a domain of this driver ended, and then the hypervisor has to find out.
+  virtual bool tells_every_end() = 0;
   virtual void pause(const std::string& uuid) = 0;
 };
 
@@ -82,6 +84,18 @@ class HypervisorContract : public ::testing::TestWithParam<NamedBench> {
     do {
       const auto seen = inspect();
       if (seen.reached && state_in(seen, id) == state) return true;
+    } while (std::chrono::steady_clock::now() < deadline);
+    return false;
+  }
+  // Looks until it has no process and libvirt has noticed, or at least the hypervisor has and a destroy clears it up.
+  bool ends(const std::string& id, const std::string& name, Duration patience = kPatience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    do {
+      const auto seen = inspect();
+      if (!seen.reached || process_in(seen, id, name) != 0) continue;
+      if (state_in(seen, id) == port::DomainState::absent) return true;
+      if (state_in(seen, id) == port::DomainState::crashed && destroy(id).result == port::CallResult::done)
+        return state_in(inspect(), id) == port::DomainState::absent;
     } while (std::chrono::steady_clock::now() < deadline);
     return false;
   }
@@ -163,32 +177,35 @@ TEST_P(HypervisorContract, ShutdownAndResumeOfWhatIsAbsentFail) {
 
 TEST_P(HypervisorContract, AProcessThatEndsByItselfIsToldAndGone) {
   ASSERT_EQ(start(bench->domain(uuid, "web1")).result, port::CallResult::done);
-  bench->end_guest(uuid);
+  bench->end_guest(uuid, "web1");
+  EXPECT_TRUE(ends(uuid, "web1"));
+  if (!bench->tells_every_end()) return;
   EXPECT_TRUE(heard().first<port::Lifecycle>(
       [&](const auto& event) {
         return event.uuid == uuid &&
                (event.kind == port::LifecycleKind::failed || event.kind == port::LifecycleKind::crashed);
       },
       kPatience));
-  EXPECT_TRUE(becomes(uuid, port::DomainState::absent));
 }
 
 TEST_P(HypervisorContract, ShutdownIsDoneOnceTheGuestWasAsked) {
   ASSERT_EQ(start(bench->domain(uuid, "web1")).result, port::CallResult::done);
-  const auto is_off = [&](const port::Lifecycle& event) {
-    return event.uuid == uuid && event.kind == port::LifecycleKind::powered_off;
-  };
-  // A guest that is not up yet may miss the first.
+  // A guest that is not up yet may miss the first, and a container cannot be told before its init has come up.
+  bool asked = false;
   bool off = false;
-  for (int i = 0; i < 10 && !off; ++i) {
+  for (int i = 0; i < 20 && !off && !(asked && !bench->obeys_shutdown()); ++i) {
     const auto call = next();
     hypervisor().shutdown(call, uuid, kPatience);
-    ASSERT_EQ(answer(call).result, port::CallResult::done);
-    if (!bench->obeys_shutdown()) break;
-    off = heard().first<port::Lifecycle>(is_off, 500ms).has_value();
+    asked = answer(call).result == port::CallResult::done || asked;
+    if (bench->obeys_shutdown()) off = ends(uuid, "web1", 300ms);
   }
+  EXPECT_TRUE(asked);
   EXPECT_EQ(off, bench->obeys_shutdown());
-  EXPECT_TRUE(becomes(uuid, off ? port::DomainState::absent : port::DomainState::running));
+  if (!off) {
+    EXPECT_EQ(state_in(inspect(), uuid), port::DomainState::running);
+  } else if (bench->tells_every_end()) {
+    EXPECT_TRUE(told(uuid, port::LifecycleKind::powered_off));
+  }
 }
 
 TEST_P(HypervisorContract, ResumesAPausedDomain) {
@@ -240,7 +257,7 @@ TEST_P(HypervisorContract, KillsByPidWhileLibvirtHangs) {
   EXPECT_EQ(done.result, port::CallResult::done) << done.message;
   EXPECT_EQ(process_in(inspect(200ms), uuid, "web1"), 0);
   bench->thaw_libvirt();
-  EXPECT_TRUE(becomes(uuid, port::DomainState::absent));
+  EXPECT_TRUE(ends(uuid, "web1"));
 }
 
 TEST_P(HypervisorContract, AStartThatWasGivenUpAndCompletesLateIsSeen) {

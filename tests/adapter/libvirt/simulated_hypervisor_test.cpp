@@ -87,7 +87,8 @@ class SimulatedBench final : public HypervisorBench {
   void start_libvirt() override {
     hypervisor_.with([](auto& state, Instant now) { state.come_back(now); });
   }
-  void end_guest(const std::string& uuid) override {
+  bool tells_every_end() override { return true; }
+  void end_guest(const std::string& uuid, const std::string&) override {
     hypervisor_.with([&](auto& state, Instant now) { state.end_process(uuid, now); });
   }
   void pause(const std::string& uuid) override {
