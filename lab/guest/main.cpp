@@ -26,7 +26,7 @@
 
 namespace {
 
-constexpr int kPeriodMs = 150;       // of the sequence
+constexpr long kPeriodMs = 150;      // of the sequence
 constexpr int kAnnouncePeriods = 7;  // about once a second
 
 std::string first_line(const char* path) {
@@ -85,6 +85,12 @@ bool pressed(int fd) {
   return power;
 }
 
+std::string page(const std::string& name, const std::string& boot_id, std::uint64_t sequence, bool disk) {
+  std::ostringstream text;
+  text << name << " boot " << boot_id << " sequence " << sequence << (disk ? "" : " disk-failed") << '\n';
+  return text.str();
+}
+
 int ticker() {
   const int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
   const itimerspec every{{0, kPeriodMs * 1'000'000}, {0, 1}};
@@ -117,9 +123,7 @@ int main() {
       if (waits[i].revents != 0 && pressed(waits[i].fd)) reboot(RB_POWER_OFF);
     }
     if (waits[buttons].revents != 0) {
-      lab::answer(waits[buttons].fd, name + " boot " + boot_id + " sequence " +
-                                         std::to_string(sequence.lane().sequence) + (disk ? "" : " disk-failed") +
-                                         "\n");
+      lab::answer(waits[buttons].fd, page(name, boot_id, sequence.lane().sequence, disk));
     }
     std::uint64_t due = 0;
     if (waits[buttons + 1].revents != 0 && read(waits[buttons + 1].fd, &due, sizeof due) == sizeof due) {
