@@ -99,6 +99,9 @@ void leave(const Session& session, const HostState& host, const View& view, cons
   }
   if (recorded == AwayKind::down || pass.due(session.leaving_since + kHostShutdownPatience)) return pass.act(Exit{});
   if (!can_record) {
+    // Nothing known to stop: no file was ever applied, or the engine never answered this havend.
+    const bool clueless = !view.listed() || view.spec() == nullptr;
+    if (clueless && pass.due(session.leaving_since + kRestartPatience)) return pass.act(Exit{});
     // Nothing to be recorded by one that never joined, or cannot reach the engine: go once all has stopped.
     if (runs_nothing(host, view, self)) pass.act(Exit{});
     return;

@@ -45,6 +45,8 @@ void View::take(const EngineChanged& changed) {
 }
 
 void View::take_own(const Commit& commit, Revision at) {
+  // The watch was faster, and may have brought what came after: a late reply must not revive it.
+  if (at <= revision_) return;
   for (const auto& write : commit.writes) apply(write.path, write.value, at);
 }
 
