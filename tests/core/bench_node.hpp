@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <set>
 #include <string>
 #include <utility>
@@ -22,7 +23,14 @@
 #include "core/session.hpp"
 #include "sim/store.hpp"
 
-namespace haven::story {
+namespace haven {
+
+template <class Tag>
+void PrintTo(const Name<Tag>& name, std::ostream* out) {
+  *out << name.str();
+}
+
+namespace story {
 
 inline HostName h(const std::string& name) { return HostName(name); }
 inline ResourceName r(const std::string& name) { return ResourceName(name); }
@@ -219,4 +227,5 @@ class Records {
   std::int64_t revision_ = 0;
 };
 
-}  // namespace haven::story
+}  // namespace story
+}  // namespace haven

@@ -1,0 +1,233 @@
+// From a lost lease to the agents: the intent, the answer, the shot (F1, F2, F7, S5).
+#include "core/liveness/accusation.hpp"
+
+#include "core/court.hpp"
+
+namespace haven {
+namespace {
+using namespace story;
+
+TEST(Accusation, FencesAHostOnlyAfterTheGraceEndedWithoutAnAnswer) {
+  Court b;
+  b.die("h2");
+  b.run_for(kGrace - 1ms);
+  EXPECT_EQ(b.state(), FenceState::intent);
+  EXPECT_TRUE(b.did<RunAgent>().empty());
+  b.run_for(2ms);
+  EXPECT_EQ(b.verbs(), (std::vector{AgentVerb::off, AgentVerb::status, AgentVerb::status}));
+  ASSERT_EQ(b.state(), FenceState::proved);
+  EXPECT_EQ(b.fence("h2")->proof, ProofKind::level);
+}
+
+TEST(Accusation, TheIntentIsCommittedBeforeAnyAgentIsCalled) {
+  Court b;
+  b.hold(lane("fence/"));
+  b.die("h2");
+  b.run_for(10s);
+  EXPECT_EQ(b.held.size(), 1U);
+  EXPECT_TRUE(b.did<RunAgent>().empty());
+}
+
+TEST(Accusation, TheIntentComparesThatTheKeyIsStillGone) {
+  Court b;
+  b.hold(lane("fence/"));
+  b.die("h2");
+  b.settle();
+  const Issued intent = b.take_held<Commit>();
+  b.release_holds();
+  b.join("h2");  // it came back before the write arrived
+  b.answer(intent);
+  b.run_for(5s);
+  EXPECT_FALSE(b.state());
+  EXPECT_TRUE(b.did<RunAgent>().empty());
+}
+
+TEST(Accusation, AnAnswerWithinTheGraceWithdrawsTheIntent) {
+  Court b;
+  b.die("h2");
+  b.run_for(500ms);
+  ASSERT_EQ(b.state(), FenceState::intent);
+  const Revision intent = b.mod(path::fence(h("h2"), boot_of(h("h2"))));
+  b.put(path::answer(h("h2"), boot_of(h("h2"))), AnswerRecord{intent});
+  b.settle();
+  EXPECT_FALSE(b.state());
+  EXPECT_EQ(b.get<AnswerRecord>(path::answer(h("h2"), boot_of(h("h2")))), nullptr);
+  b.run_for(2s);  // and gets a further lease time to register
+  EXPECT_TRUE(b.did<RunAgent>().empty());
+  EXPECT_FALSE(b.state());
+  b.run_for(5s);
+  EXPECT_TRUE(b.state()) << "it did not, so it is accused again";
+}
+
+TEST(Accusation, AnAnswerThatTheControllerDoesNotSeeStopsTheShotAllTheSame) {
+  Court b;
+  b.die("h2");
+  b.run_for(900ms);
+  b.mute_watch = true;
+  b.put(path::answer(h("h2"), boot_of(h("h2"))), AnswerRecord{b.mod(path::fence(h("h2"), boot_of(h("h2"))))});
+  b.run_for(1s);
+  EXPECT_EQ(b.state(), FenceState::intent);
+  EXPECT_TRUE(b.did<RunAgent>().empty());
+  b.mute_watch = false;
+  b.settle();
+  EXPECT_FALSE(b.state());
+}
+
+TEST(Accusation, AWriteThatTookTooLongDoesNotEndTheGrace) {
+  Court b;
+  b.die("h2");
+  b.run_for(500ms);
+  b.hold(lane("fence/"));
+  b.run_for(600ms);
+  const Issued slow = b.take_held<Commit>();
+  b.run_for(kGraceWriteLimit + 100ms);
+  b.hold(lane("fence/"));
+  b.answer(slow);
+  EXPECT_TRUE(b.did<RunAgent>().empty()) << "an answer may have waited as long";
+  b.release_holds();
+  b.answer(b.take_held<Commit>());  // written again, and fast this time
+  EXPECT_FALSE(b.did<RunAgent>().empty());
+}
+
+TEST(Accusation, AnIntentDeletesWhatWasSaidBeforeIt) {
+  Court b;
+  b.hold(lane("house"));
+  b.put(path::answer(h("h2"), boot_of(h("h2"))), AnswerRecord{});
+  b.die("h2");
+  b.run_for(100ms);
+  EXPECT_EQ(b.state(), FenceState::intent);
+  EXPECT_EQ(b.get<AnswerRecord>(path::answer(h("h2"), boot_of(h("h2")))), nullptr);
+}
+
+TEST(Accusation, NobodyIsAccusedWhileMoreHostsThanTheReserveAreLostAtOnce) {
+  Court b;
+  b.die("h2");
+  b.die("h3");
+  b.run_for(2900ms);
+  EXPECT_FALSE(b.state());
+  b.run_for(200ms);
+  EXPECT_EQ(b.state(), FenceState::intent);
+}
+
+TEST(Accusation, ARestartAsPlannedIsNotFenced) {
+  Court b;
+  b.put(path::away(h("h2")), AwayRecord{boot_of(h("h2")), AwayKind::restarting});
+  b.settle();
+  b.die("h2");
+  b.run_for(10min);
+  EXPECT_FALSE(b.state());
+}
+
+TEST(Accusation, WithoutProofNothingOfItIsTakenOverAndItIsTriedAgainLater) {
+  Court b(three_hosts({vm("vm1", 1024)}));
+  b.running_on("h2", "vm1", {7});
+  b.settle();
+  b.agent = [](const RunAgent&) { return AgentResult::failed; };
+  b.die("h2");
+  b.run_for(2s);
+  ASSERT_EQ(b.state(), FenceState::failed);
+  EXPECT_EQ(b.fence("h2")->attempts, 1);
+  b.run_for(1h);
+  EXPECT_EQ(b.claim("vm1")->host, h("h2"));
+  EXPECT_GT(b.fence("h2")->attempts, 50) << "every minute at the latest";
+  EXPECT_LT(b.fence("h2")->attempts, 70);
+  b.agent = nullptr;
+  b.run_for(61s);
+  EXPECT_EQ(b.state(), FenceState::proved);
+  EXPECT_NE(b.claim("vm1")->host, h("h2"));
+  EXPECT_GT(b.claim("vm1")->generation, Generation{7});
+}
+
+TEST(Accusation, ASuccessorMakesAnIntentItsOwnAndAsksTheAccusedAnew) {
+  Court b;
+  b.hold(lane("leader"));
+  b.put(path::fence(h("h2"), boot_of(h("h2"))), intent_of("a-reign-that-ended", FenceState::shooting));
+  b.die("h2");
+  b.run_for(kGrace - 1ms);
+  EXPECT_EQ(b.state(), FenceState::intent);
+  EXPECT_NE(b.fence("h2")->reign, Reign("a-reign-that-ended"));
+  EXPECT_TRUE(b.did<RunAgent>().empty());
+  b.run_for(10ms);
+  EXPECT_EQ(b.state(), FenceState::proved);
+}
+
+TEST(Accusation, ADeposedControllerKillsItsAgents) {
+  Court b;
+  b.hold(every<RunAgent>());
+  b.die("h2");
+  b.run_for(2s);
+  const Issued agent = b.take_held<RunAgent>();
+  EXPECT_TRUE(b.did<KillAgent>().empty());
+  b.lead("h3");
+  b.settle();
+  ASSERT_EQ(b.did<KillAgent>().size(), 1U);
+  EXPECT_EQ(b.did<KillAgent>()[0].running, agent.call);
+}
+
+TEST(Accusation, AgentsAreKilledWhenTheControllersLeaseMayHaveRunOut) {
+  Court b;
+  b.hold(every<RunAgent>());
+  b.silence(every<KeepAlive>());
+  b.die("h2");
+  b.run_for(1500ms);
+  ASSERT_EQ(b.held_of<RunAgent>().size(), 1U);
+  b.run_for(1600ms);
+  EXPECT_EQ(b.did<KillAgent>().size(), 1U);
+}
+
+TEST(Accusation, ChangedDevicesEndTheAgentsAndItIsShotAfresh) {
+  Court b;
+  b.hold(every<RunAgent>());
+  b.die("h2");
+  b.run_for(2s);
+  const Issued old = b.take_held<RunAgent>();
+  Spec next = b.spec();
+  next.hosts[1].fence = {device(1, "fence_new"), device(1, "fence_newer")};
+  b.apply(next);
+  b.settle();
+  ASSERT_EQ(b.did<KillAgent>().size(), 1U);
+  b.forget();
+  b.tell(AgentDone{old.call, AgentResult::killed, ""});
+  b.run_for(2s);
+  auto calls = b.held_of<RunAgent>();
+  ASSERT_EQ(calls.size(), 2U) << "both of the new devices, from the beginning";
+  for (const auto& call : calls) EXPECT_EQ(std::get<RunAgent>(call.action).verb, AgentVerb::off);
+  b.release_holds();
+  for (auto call : calls) b.answer(call);
+  b.run_for(1s);
+  EXPECT_EQ(b.state(), FenceState::proved);
+}
+
+TEST(Accusation, DevicesThatAreTakenOutOfTheFileMidwayEndTheFenceWithoutProof) {
+  Court b;
+  b.hold(every<RunAgent>());
+  b.die("h2");
+  b.run_for(2s);
+  const Issued old = b.take_held<RunAgent>();
+  Spec next = b.spec();
+  next.hosts[1].fence.clear();
+  b.apply(next);
+  b.tell(AgentDone{old.call, AgentResult::is_off, ""});
+  b.run_for(2s);
+  EXPECT_EQ(b.state(), FenceState::failed);
+}
+
+TEST(Accusation, AnAnswerOfAKilledAgentDoesNotSpoilTheNextRun) {
+  Court b;
+  b.hold(every<RunAgent>());
+  b.die("h2");
+  b.run_for(2s);
+  const Issued old = b.take_held<RunAgent>();
+  Spec next = b.spec();
+  next.hosts[1].fence = {device(1, "fence_new")};
+  b.apply(next);
+  b.run_for(1s);
+  b.release_holds();
+  b.tell(AgentDone{old.call, AgentResult::timed_out, ""});
+  b.run_for(2s);
+  EXPECT_EQ(b.state(), FenceState::proved);
+  EXPECT_EQ(b.fence("h2")->attempts, 0);
+}
+
+}  // namespace
+}  // namespace haven

@@ -1,0 +1,239 @@
+// What proves a boot dead, what ends a fence without proof, and what the accused does (F1, F6, F8, F9, B2).
+#include <algorithm>
+
+#include "core/court.hpp"
+
+namespace haven {
+namespace {
+using namespace story;
+
+TEST(Proof, ANewBootEndsTheAgentsAndProvesTheOldOneByItsReturn) {
+  Court b(three_hosts({vm("vm1", 1024)}));
+  b.running_on("h2", "vm1");
+  b.settle();
+  b.hold(every<RunAgent>());
+  b.die("h2");
+  b.run_for(2s);
+  ASSERT_EQ(b.held_of<RunAgent>().size(), 1U);
+  b.join("h2", Incarnation("second-boot-of-h2"));
+  b.settle();
+  EXPECT_EQ(b.did<KillAgent>().size(), 1U);
+  ASSERT_EQ(b.state(), FenceState::proved);
+  EXPECT_EQ(b.fence("h2")->proof, ProofKind::returned);
+  b.run_for(1s);
+  EXPECT_NE(b.claim("vm1")->incarnation, boot_of(h("h2")));
+  EXPECT_EQ(b.run("vm1")->state, RunState::running);
+}
+
+TEST(Proof, AReturnWithoutAClearConscienceProvesNothing) {
+  const auto state_after = [](const std::function<void(Court&)>& come_back) {
+    Court b(three_hosts({vm("vm1", 1024)}));
+    b.running_on("h2", "vm1");
+    b.settle();
+    b.hold(every<RunAgent>());
+    b.die("h2");
+    b.run_for(2s);
+    come_back(b);
+    b.run_for(10s);
+    const bool left = b.claim("vm1")->incarnation != boot_of(h("h2"));
+    EXPECT_EQ(left, b.state() == FenceState::proved);
+    return b.state();
+  };
+  const Incarnation second("second-boot-of-h2");
+  const auto returns_as = [&](Court& b, const MachineIdentity& machine) {
+    MemberRecord member;
+    member.incarnation = second;
+    member.machine = machine;
+    member.found_none = true;
+    b.put(path::member(h("h2")), member);
+    b.put(path::status(h("h2")), StatusRecord{second, b.mod(path::kSpec), true, {}, {}});
+  };
+  const MachineIdentity own = machine_of(h("h2"));
+  // It found processes; another machine; a blank identity; one that another host has as well.
+  EXPECT_EQ(state_after([&](Court& b) { b.join("h2", second, false); }), FenceState::shooting);
+  EXPECT_EQ(state_after([&](Court& b) { returns_as(b, {"another", own.dmi_uuid}); }), FenceState::shooting);
+  EXPECT_EQ(state_after([&](Court& b) { returns_as(b, {own.machine_id, ""}); }), FenceState::shooting);
+  EXPECT_EQ(state_after([&](Court& b) {
+              b.put(path::machine(h("h9")), MachineRecord{{own.machine_id, "dmi"}});
+              returns_as(b, own);
+            }),
+            FenceState::shooting);
+  EXPECT_EQ(state_after([&](Court& b) { returns_as(b, own); }), FenceState::proved);
+}
+
+TEST(Proof, AfterFenceOnPowersOnOnceEvenIfTheWatchBringsTheProofFirst) {
+  Spec spec = three_hosts({});
+  spec.cluster.after_fence = AfterFence::on;
+  Court b(spec);
+  b.agent = nullptr;
+  b.hold([&](const Action& action) {
+    const auto* commit = std::get_if<Commit>(&action);
+    if (commit == nullptr || !commit->lane.starts_with("fence/")) return false;
+    const auto* fence = std::get_if<FenceRecord>(&*commit->writes.front().value);
+    return fence != nullptr && fence->state == FenceState::proved;
+  });
+  b.die("h2");
+  b.run_for(2s);
+  const Issued proof = b.take_held<Commit>();
+  const Event reply = b.effect(proof);
+  b.settle();  // the watch first
+  b.release_holds();
+  b.tell(reply);
+  b.run_for(10s);
+  const auto verbs = b.verbs();
+  EXPECT_EQ(std::count(verbs.begin(), verbs.end(), AgentVerb::on), 1);
+  EXPECT_TRUE(b.power[h("h2")]);
+}
+
+TEST(Proof, AfterFenceOffLeavesTheHostOff) {
+  Court b;
+  b.die("h2");
+  b.run_for(1min);
+  EXPECT_FALSE(b.power[h("h2")]);
+}
+
+TEST(Proof, AProofByTheOperatorPowersNothingOn) {
+  Spec spec = three_hosts({});
+  spec.cluster.after_fence = AfterFence::on;
+  Court b(spec);
+  b.agent = [](const RunAgent&) { return AgentResult::failed; };
+  b.die("h2");
+  b.run_for(2s);
+  b.forget();
+  b.say(OperatorVerb::fence_confirm, "", "h2");
+  b.run_for(1min);
+  EXPECT_EQ(b.state(), FenceState::proved);
+  EXPECT_TRUE(b.did<RunAgent>().empty());
+}
+
+TEST(Proof, ThePowerOfAHostProvesAllOfItsOpenBoots) {
+  Court b(three_hosts({vm("vm1", 1024), vm("vm2", 1024)}));
+  b.running_on("h2", "vm1");
+  b.settle();
+  b.die("h2");
+  b.hold(every<RunAgent>());
+  b.run_for(2s);
+  // A second boot that cannot clear the first, claims something, and dies as well.
+  b.join("h2", Incarnation("second-boot-of-h2"), false);
+  b.release_holds();
+  b.run_for(1s);
+  b.die("h2");
+  b.run_for(10s);
+  EXPECT_EQ(b.fence("h2", Incarnation("second-boot-of-h2"))->state, FenceState::proved);
+  EXPECT_EQ(b.state(), FenceState::proved);
+}
+
+// ---- a resource that cannot be stopped (B2) ----
+
+struct Stuck : Court {
+  static Spec file() {
+    Resource resource = vm("vm1", 1024);
+    resource.on_stop_fail = OnStopFail::fence;
+    return three_hosts({resource});
+  }
+  Stuck() : Court(file()) {
+    running_on("h2", "vm1");
+    settle();
+    lazy.insert(h("h2"));
+    say(OperatorVerb::stop, "vm1");
+    forget();
+  }
+  void record(bool stuck, RunState state = RunState::running) {
+    RunRecord run = *this->run("vm1");
+    run.stop_failed = stuck;
+    run.state = state;
+    put(path::run(r("vm1")), run);
+    settle();
+  }
+};
+
+TEST(Proof, AResourceThatCannotBeStoppedCostsItsHostWhereTheFileSaysSo) {
+  Stuck b;
+  b.run_for(10s);
+  EXPECT_FALSE(b.state());
+  b.record(true);
+  b.run_for(100ms);
+  EXPECT_EQ(b.state(), FenceState::proved) << "it lives, and its answer would change nothing";
+}
+
+TEST(Proof, WhereTheFileSaysHoldItsHostLives) {
+  Stuck b;
+  Spec next = b.spec();
+  next.resources[0].on_stop_fail = OnStopFail::hold;
+  b.apply(next);
+  b.record(true);
+  b.run_for(1min);
+  EXPECT_FALSE(b.state());
+}
+
+TEST(Proof, TheFenceOfAStuckHostIsWithdrawnOnceNothingIsStuckAnyMore) {
+  Stuck b;
+  b.agent = [](const RunAgent&) { return AgentResult::failed; };
+  b.record(true);
+  b.run_for(1s);
+  ASSERT_EQ(b.state(), FenceState::failed);
+  b.record(false, RunState::released);
+  b.run_for(10s);
+  EXPECT_FALSE(b.state());
+  EXPECT_TRUE(b.node->view().members.contains(h("h2")));
+}
+
+// ---- the accused (F1, F6) ----
+
+TEST(Proof, TheAccusedAnswersAnIntentAgainstItself) {
+  Bench b(three_hosts({}));
+  b.lead("h2");
+  b.boot();
+  const std::string fence = path::fence(kSelf, boot_of(kSelf));
+  b.put(fence, intent_of("reign-of-h2"));
+  b.settle();
+  const auto* answer = b.get<AnswerRecord>(path::answer(kSelf, boot_of(kSelf)));
+  ASSERT_NE(answer, nullptr);
+  EXPECT_EQ(answer->intent, b.mod(fence));
+  b.put(fence, intent_of("reign-of-h3"));
+  b.settle();
+  EXPECT_EQ(b.get<AnswerRecord>(path::answer(kSelf, boot_of(kSelf)))->intent, b.mod(fence)) << "and the next one";
+}
+
+TEST(Proof, ARegistrationThatMeetsAnIntentAnswersBlindly) {
+  Bench b(three_hosts({}));
+  b.lead("h2");
+  b.hold(lane("register"));
+  b.boot();
+  const Issued registration = b.take_held<Commit>();
+  b.release_holds();
+  b.mute_watch = true;
+  b.put(path::fence(kSelf, boot_of(kSelf)), intent_of("reign-of-h2"));
+  b.answer(registration);
+  b.run_for(50ms);
+  EXPECT_NE(b.get<AnswerRecord>(path::answer(kSelf, boot_of(kSelf))), nullptr);
+  EXPECT_EQ(b.get<MemberRecord>(path::member(kSelf)), nullptr);
+}
+
+TEST(Proof, NobodyRegistersWhileAnIntentNamesThisBoot) {
+  Bench b(three_hosts({}));
+  b.lead("h2");
+  b.put(path::fence(kSelf, boot_of(kSelf)), intent_of("reign-of-h2"));
+  b.boot();
+  b.run_for(5s);
+  EXPECT_EQ(b.get<MemberRecord>(path::member(kSelf)), nullptr);
+  b.erase(path::fence(kSelf, boot_of(kSelf)));
+  b.run_for(1s);
+  EXPECT_NE(b.get<MemberRecord>(path::member(kSelf)), nullptr);
+}
+
+TEST(Proof, WhoSeesThatItWasProvedDeadKillsEverythingAndReboots) {
+  Bench b(three_hosts({}));
+  b.lead("h2");
+  b.boot();
+  b.forget();
+  b.put(path::fence(kSelf, boot_of(kSelf)), intent_of("reign-of-h2", FenceState::proved));
+  b.settle();
+  EXPECT_EQ(b.did<KillAllAndReboot>().size(), 1U);
+  b.run_for(1min);
+  EXPECT_EQ(b.did<KillAllAndReboot>().size(), 1U);
+  EXPECT_TRUE(b.did<StartDomain>().empty());
+}
+
+}  // namespace
+}  // namespace haven
