@@ -26,12 +26,12 @@ class CliTest : public testing::Test {
     words.emplace_back("--json");
     const auto result = haven(words);
     EXPECT_EQ(result.exit_code, exit_code) << result.out << result.err;
-    const Json object = Json::parse(result.last_line(), nullptr, false);
+    Json object = Json::parse(result.last_line(), nullptr, false);
     EXPECT_TRUE(object.is_object()) << result.out << result.err;
     return object;
   }
   std::string file(const std::string& text) {
-    const std::string path = folder_ / ("cluster" + std::to_string(++files_) + ".toml");
+    std::string path = folder_ / ("cluster" + std::to_string(++files_) + ".toml");
     write_text(path, text);
     return path;
   }

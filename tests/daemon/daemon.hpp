@@ -21,7 +21,7 @@ namespace haven::test {
 class Daemon {
  public:
   // `die` is called with the reason, and must not return.
-  explicit Daemon(const std::string& folder, std::function<void(const std::string&)> die)
+  Daemon(const std::string& folder, const std::function<void(const std::string&)>& die)
       : folder_(folder),
         mailbox_(std::make_shared<daemon::Mailbox>([die] { die("full"); })),
         own_(std::make_shared<daemon::OwnCalls>()) {
