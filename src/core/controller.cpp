@@ -252,6 +252,8 @@ JournalRecord journal_of(const Alarm& alarm, const SelfView& self, Now now) {
   record.at = now.wall;
   record.by = self.host;
   record.kind = JournalKind::alarm;
+  record.host = alarm.host;
+  record.resource = alarm.resource;
   record.level = alarm.key;
   record.why = alarm.text;
   return record;

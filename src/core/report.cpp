@@ -145,14 +145,19 @@ ResourceReport report_resource(const View& view, const Placement& placement, con
 void add_fence_alarms(const View& view, std::vector<Alarm>& alarms) {
   for (const auto& [boot, fence] : view.fences) {
     const std::string host = boot.first.str();
-    if (fence.value.state == FenceState::failed)
+    // While another round is tried as well: it stays an alarm until something is proved.
+    if (fence.value.attempts > 0 && fence.value.state != FenceState::proved)
       alarms.push_back(
           {"fence/" + host,
-           host + " is silent and no fence device proved it dead; if it is, say: haven fence confirm " + host});
+           host + " is silent and no fence device proved it dead; if it is, say: haven fence confirm " + host,
+           boot.first,
+           {}});
     const MemberRecord* member = member_of(view, boot.first);
     if (fence.value.state == FenceState::proved && member != nullptr && member->incarnation == boot.second)
-      alarms.push_back(
-          {"zombie/" + host, host + " was proved dead and still holds its lease: it is to reboot itself; see to it"});
+      alarms.push_back({"zombie/" + host,
+                        host + " was proved dead and still holds its lease: it is to reboot itself; see to it",
+                        boot.first,
+                        {}});
   }
 }
 
@@ -164,15 +169,19 @@ void add_host_alarms(const View& view, std::vector<Alarm>& alarms) {
       alarms.push_back(
           {"joining/" + name,
            name + " is back, but its last boot is not proved dead; if nothing of it runs, say: haven fence confirm " +
-               name});
+               name,
+           host.name,
+           {}});
     const auto away = view.away.find(host.name);
     if (member == nullptr && away != view.away.end() && away->second.value.kind == AwayKind::restarting)
       alarms.push_back({"away/" + name,
-                        "havend on " + name + " was stopped as planned and is not back: nobody watches its resources"});
+                        "havend on " + name + " was stopped as planned and is not back: nobody watches its resources",
+                        host.name,
+                        {}});
     const auto status = view.status.find(host.name);
     if (member == nullptr || status == view.status.end()) continue;
     for (const auto& problem : status->second.value.problems)
-      alarms.push_back({"host/" + name + "/" + problem, name + ": " + problem});
+      alarms.push_back({"host/" + name + "/" + problem, name + ": " + problem, host.name, {}});
   }
 }
 
@@ -182,14 +191,17 @@ void add_resource_alarms(const View& view, std::vector<Alarm>& alarms) {
     const auto claim = view.claims.find(resource.name);
     const auto run = view.runs.find(resource.name);
     if (run != view.runs.end() && run->second.value.stop_failed && !claim_closed(view, resource.name))
-      alarms.push_back(
-          {"stuck/" + name, name + " cannot be stopped on " + run->second.value.host.str() + ", not even by SIGKILL"});
+      alarms.push_back({"stuck/" + name,
+                        name + " cannot be stopped on " + run->second.value.host.str() + ", not even by SIGKILL",
+                        run->second.value.host, resource.name});
     const bool failed = claim != view.claims.end() && claim->second.value.attempts.failed &&
                         desired_state(view, resource) == DesiredState::started;
     if (failed)
-      alarms.push_back({"failed/" + name, name +
-                                              " failed: " + (run == view.runs.end() ? "" : run->second.value.detail) +
-                                              "; once mended, say: haven clear " + name});
+      alarms.push_back({"failed/" + name,
+                        name + " failed: " + (run == view.runs.end() ? "" : run->second.value.detail) +
+                            "; once mended, say: haven clear " + name,
+                        {},
+                        resource.name});
   }
 }
 
@@ -199,7 +211,9 @@ std::vector<Alarm> alarms_of(const View& view) {
   std::vector<Alarm> alarms;
   for (const auto& [path, problem] : view.unreadables())
     alarms.push_back({"unreadable/" + path,
-                      path + " in the engine cannot be read (" + problem + "): what it concerns is left as it is"});
+                      path + " in the engine cannot be read (" + problem + "): what it concerns is left as it is",
+                      {},
+                      {}});
   if (view.spec() == nullptr) return alarms;
   add_fence_alarms(view, alarms);
   add_resource_alarms(view, alarms);

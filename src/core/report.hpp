@@ -42,8 +42,10 @@ struct ResourceReport {
 };
 
 struct Alarm {
-  std::string key;   // the same alarm has the same key: "fence/h1"
-  std::string text;  // what is wrong and which command would resolve it
+  std::string key;        // the same alarm has the same key: "fence/h1"
+  std::string text;       // what is wrong and which command would resolve it
+  HostName host;          // whom it is about, or empty
+  ResourceName resource;  // likewise
 };
 
 struct Report {

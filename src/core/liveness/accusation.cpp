@@ -153,20 +153,12 @@ void prove_by_power(const View& view, const SelfView& self, const HostBoot& boot
   pass.act(std::move(commit));
 }
 
-void record_exhausted(const View& view, const SelfView& self, const HostBoot& boot, const FenceRecord& fence,
-                      Pass& pass) {
+void record_exhausted(const View& view, const HostBoot& boot, const FenceRecord& fence, Pass& pass) {
   Commit commit = fence_commit(view, boot);
   FenceRecord next = fence;
   next.state = FenceState::failed;
   next.attempts += 1;
   add_fence(commit, boot, next, pass.now());
-  if (next.attempts == 1) {
-    JournalRecord journal =
-        entry(self, pass.now(), JournalKind::alarm, boot.first,
-              "no fence device proved it dead; if it is, say: haven fence confirm " + boot.first.str());
-    journal.level = "fence/" + boot.first.str();
-    add_journal(commit, std::move(journal));
-  }
   pass.act(std::move(commit));
 }
 
@@ -182,7 +174,7 @@ void run_agents(const FenceRun& run, const View& view, const SelfView& self, con
     case FencePhase::proved:
       return prove_by_power(view, self, boot, fence, levels_of(*host).at(run.level), pass);
     case FencePhase::exhausted:
-      return record_exhausted(view, self, boot, fence, pass);
+      return record_exhausted(view, boot, fence, pass);
     case FencePhase::finished:
       return;
     case FencePhase::off:
