@@ -24,7 +24,7 @@ class LocalAlarms {
   [[nodiscard]] std::vector<Alarm> all() const {
     const std::lock_guard lock(mutex_);
     std::vector<Alarm> result;
-    for (const auto& [key, text] : alarms_) result.push_back({key, text});
+    for (const auto& [key, text] : alarms_) result.push_back({key, text, {}, {}});
     return result;
   }
 
