@@ -171,6 +171,7 @@ TEST(Accusation, AgentsAreKilledWhenTheControllersLeaseMayHaveRunOut) {
   b.die("h2");
   b.run_for(1500ms);
   ASSERT_EQ(b.held_of<RunAgent>().size(), 1U);
+  b.mute_watch = true;  // nobody tells it that its key is gone
   b.run_for(1600ms);
   EXPECT_EQ(b.did<KillAgent>().size(), 1U);
 }

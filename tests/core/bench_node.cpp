@@ -107,8 +107,7 @@ void Bench::run_for(Duration time) {
     idle = next > now.mono ? 0 : idle + 1;
     if (idle > 100) {
       ADD_FAILURE() << "it asks for a turn again and again";
-      set_clock(now.mono + 1ms);
-      idle = 0;
+      return;
     }
     if (next > now.mono) set_clock(next);
     engine.expire(now.mono);

@@ -173,6 +173,20 @@ TEST(Controller, NothingIsDecidedWhileTheWatchIsBroken) {
   EXPECT_EQ(b.claim("vm1")->order, ClaimOrder::stop);
 }
 
+TEST(Controller, WhatWasHeldBeforeTheGapIsNotDecidedOnIt) {
+  Reigning b(three_hosts({}));
+  b.run_for(5s);
+  b.die("h2");
+  b.die("h3");
+  b.run_for(1s);  // both at once: held for a lease time
+  b.break_watch();
+  b.run_for(5s);
+  EXPECT_TRUE(b.commits("fence/").empty());
+  b.mend_watch();
+  b.run_for(1s);
+  EXPECT_FALSE(b.commits("fence/").empty());
+}
+
 TEST(Controller, NothingIsDecidedWhileTheClusterIsFrozen) {
   Reigning b(three_hosts({vm("vm1", 1)}));
   b.run_for(5s);

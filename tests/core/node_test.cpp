@@ -1,7 +1,6 @@
 // What ties the parts together: what is under way, what rests, and when the next turn is due.
 #include "core/node.hpp"
 
-
 #include "core/bench_node.hpp"
 
 namespace haven {

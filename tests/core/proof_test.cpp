@@ -52,7 +52,11 @@ TEST(Proof, AReturnWithoutAClearConscienceProvesNothing) {
   // It found processes; another machine; a blank identity; one that another host has as well.
   EXPECT_EQ(state_after([&](Court& b) { b.join("h2", second, false); }), FenceState::shooting);
   EXPECT_EQ(state_after([&](Court& b) { returns_as(b, {"another", own.dmi_uuid}); }), FenceState::shooting);
-  EXPECT_EQ(state_after([&](Court& b) { returns_as(b, {own.machine_id, ""}); }), FenceState::shooting);
+  EXPECT_EQ(state_after([&](Court& b) {
+              b.put(path::machine(h("h2")), MachineRecord{{own.machine_id, ""}});
+              returns_as(b, {own.machine_id, ""});
+            }),
+            FenceState::shooting);
   EXPECT_EQ(state_after([&](Court& b) {
               b.put(path::machine(h("h9")), MachineRecord{{own.machine_id, "dmi"}});
               returns_as(b, own);
@@ -65,8 +69,8 @@ TEST(Proof, AfterFenceOnPowersOnOnceEvenIfTheWatchBringsTheProofFirst) {
   Spec spec = three_hosts({});
   spec.cluster.after_fence = AfterFence::on;
   Court b(spec);
-  b.agent = nullptr;
-  b.hold([&](const Action& action) {
+  b.hold([](const Action& action) {
+    if (const auto* run = std::get_if<RunAgent>(&action)) return run->verb == AgentVerb::on;
     const auto* commit = std::get_if<Commit>(&action);
     if (commit == nullptr || !commit->lane.starts_with("fence/")) return false;
     const auto* fence = std::get_if<FenceRecord>(&*commit->writes.front().value);
@@ -74,11 +78,16 @@ TEST(Proof, AfterFenceOnPowersOnOnceEvenIfTheWatchBringsTheProofFirst) {
   });
   b.die("h2");
   b.run_for(2s);
-  const Issued proof = b.take_held<Commit>();
-  const Event reply = b.effect(proof);
+  const Event reply = b.effect(b.take_held<Commit>());
   b.settle();  // the watch first
-  b.release_holds();
+  const Issued on = b.take_held<RunAgent>();
   b.tell(reply);
+  b.put(path::kFreeze, FreezeRecord{"anna"});  // and any other news while the agent runs
+  b.settle();
+  b.erase(path::kFreeze);
+  b.run_for(1s);
+  EXPECT_TRUE(b.did<KillAgent>().empty());
+  b.answer(on);
   b.run_for(10s);
   const auto verbs = b.verbs();
   EXPECT_EQ(std::count(verbs.begin(), verbs.end(), AgentVerb::on), 1);
