@@ -125,11 +125,19 @@ TEST(Report, EveryUnreadableValueIsAnAlarmThatNamesItsKey) {
   }
 }
 
-TEST(Report, AlarmsNameTheCommandThatResolvesThem) {
-  const std::string fence = path::fence(h("h2"), boot_of(h("h2")));
-  const Records failed = Records(three_hosts({})).member("h1").lost("h2").put(fence, fence_in(FenceState::failed));
-  ASSERT_TRUE(alarmed(failed, "fence/h2"));
-  EXPECT_NE(alarms_of(failed.view())[0].text.find("haven fence confirm h2"), std::string::npos);
+TEST(Report, AFenceThatFailedIsAnAlarmThatNamesTheCommandAndStandsUntilSomethingIsProved) {
+  const auto after_round = [](FenceState state, int attempts) {
+    FenceRecord fence = fence_in(state);
+    fence.attempts = attempts;
+    return Records(three_hosts({})).member("h1").lost("h2").put(path::fence(h("h2"), boot_of(h("h2"))), fence);
+  };
+  EXPECT_FALSE(alarmed(after_round(FenceState::shooting, 0), "fence/h2"));
+  ASSERT_TRUE(alarmed(after_round(FenceState::failed, 1), "fence/h2"));
+  EXPECT_TRUE(alarmed(after_round(FenceState::shooting, 1), "fence/h2")) << "while it is tried again";
+  EXPECT_FALSE(alarmed(after_round(FenceState::proved, 1), "fence/h2"));
+  const Alarm alarm = alarms_of(after_round(FenceState::failed, 1).view())[0];
+  EXPECT_NE(alarm.text.find("haven fence confirm h2"), std::string::npos);
+  EXPECT_EQ(alarm.host, h("h2"));
 }
 
 TEST(Report, AProvedBootThatStillHoldsItsLeaseIsAnAlarm) {
