@@ -145,7 +145,7 @@ class ClaimBatch {
           grown.checks.push_back(check);
       grown.writes.insert(grown.writes.end(), move.writes.begin(), move.writes.end());
     }
-    if (!empty() && (grown.checks.size() > kMaxChecks || grown.writes.size() > kMaxWrites)) return false;
+    if (grown.checks.size() > kMaxChecks || grown.writes.size() > kMaxWrites) return false;
     commit_ = std::move(grown);
     return true;
   }
@@ -221,7 +221,7 @@ Waiting decide_claims(const ControllerState& state, const View& view, const Self
       note_unplaced(state, step, waiting);
       if (step.move) moves.push_back(*step.move);
     }
-    if (!moves.empty() && !batch.add(moves)) break;
+    if (!moves.empty() && !batch.add(moves) && !batch.empty()) break;
   }
   // Rules are mended one resource at a time, the least important first: it is the one that should yield.
   if (batch.empty() && !is_moving(view)) {

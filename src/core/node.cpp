@@ -181,7 +181,7 @@ bool Node::Inside::fold_commit(const CommitDone& done, Now now) {
       if (commit.lane == "answer") session.answer_unseen = false;
       break;
     case CommitOutcome::conflict:
-      if (done.revision > needed) needed_since = now.mono;
+      if (done.revision > needed || now.mono >= needed_since + kBehindPatience) needed_since = now.mono;
       needed = std::max(needed, done.revision);
       // Somebody wrote what we do not see yet, and it may be an intent: answer before it is too late (F1).
       session.answer_unseen |= commit.lane == "register";
@@ -405,6 +405,7 @@ void Node::Inside::pass_all(Now now) {
   issue(std::move(acts), now);
   // A lease that may have run out ends the right to agents as well.
   if (controller.reign && !reigning(now)) controller.fences.clear();
+  if (!controller.fences.empty()) wake = std::min(wake, session.lease_until);
   if (!session.leaving) {
     Pass brain(now);
     decide(controller, view, self(), next_reign, brain);

@@ -12,9 +12,10 @@ namespace haven::daemon {
 
 class Api {
  public:
-  static constexpr std::size_t kThreads = 8;           // requests served at a time
-  static constexpr std::size_t kMostWaiting = 32;      // accepted and not yet served; others wait in the kernel's queue
-  static constexpr std::size_t kMostBytes = std::size_t{32} << 20U;  // of a request: the largest cluster file with its domains
+  static constexpr std::size_t kThreads = 8;       // requests served at a time
+  static constexpr std::size_t kMostWaiting = 32;  // accepted and not yet served; others wait in the kernel's queue
+  static constexpr std::size_t kMostBytes = std::size_t{32}
+                                            << 20U;  // of a request: the largest cluster file with its domains
 
   // Serves until the object ends. Only one havend runs here (SingleInstance), so an old socket is replaced.
   [[nodiscard]] static tl::expected<std::unique_ptr<Api>, std::string> listen(const std::string& path,

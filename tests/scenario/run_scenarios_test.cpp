@@ -33,7 +33,8 @@ std::string text_of(const fs::path& path) {
 // two_hosts/witness_lost.scenario: two_hosts_witness_lost.
 std::string name_of(const testing::TestParamInfo<fs::path>& info) {
   std::string name = fs::relative(info.param, HAVEN_SCENARIOS).replace_extension("").string();
-  std::replace_if(name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return name;
 }
 

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
-
 #include "core/placement/small_cluster.hpp"
 
 namespace haven {
@@ -173,19 +171,9 @@ TEST(Admission, SaysWhichOfManyReasonsItLeavesOut) {
   EXPECT_EQ(answer.reasons.back(), "after the loss of h1, 8 more likewise");
 }
 
-// A work bound and not a clock decides; the time here only catches a bound that bounds nothing.
+// A work bound and not a clock decides. How long it takes is docs/performance.md's business.
 class AdmissionAtScale : public testing::Test {
  protected:
-  static Admission timed(const Spec& spec) {
-    const auto begin = std::chrono::steady_clock::now();
-    auto answer = check_admission(spec);
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
-    std::printf("%zu hosts, %zu VMs: admitted %d, down %zu, max_losses %d, exact %d, %lld ms\n", spec.hosts.size(),
-                spec.resources.size(), answer.admitted, answer.unprotected.size(), answer.max_losses, answer.exact,
-                static_cast<long long>(ms.count()));
-    EXPECT_LT(ms, std::chrono::seconds(20));
-    return answer;
-  }
   // Sizes and shapes as an installation has them, from a fixed sequence.
   static Spec installation(int host_count, int vm_count, int size_kinds, bool uneven) {
     std::vector<Host> machines;
@@ -205,8 +193,8 @@ class AdmissionAtScale : public testing::Test {
 };
 
 TEST_F(AdmissionAtScale, DecidesHundredsOfGuestsOnTensOfHosts) {
-  EXPECT_TRUE(timed(installation(32, 400, 5, false)).exact);
-  EXPECT_TRUE(timed(installation(32, 400, 20, true)).exact);
+  EXPECT_TRUE(check_admission(installation(32, 400, 5, false)).exact);
+  EXPECT_TRUE(check_admission(installation(32, 400, 20, true)).exact);
   auto ruled = installation(30, 300, 5, true);
   for (int i = 1; i + 3 < 300; i += 10) {
     const auto name = [&](int k) { return "vm" + std::to_string(i + k); };
@@ -214,14 +202,14 @@ TEST_F(AdmissionAtScale, DecidesHundredsOfGuestsOnTensOfHosts) {
     ruled.rules.push_back(together({name(2), name(3)}));
   }
   ruled.cluster.reserve = 2;
-  EXPECT_TRUE(timed(ruled).exact);
+  EXPECT_TRUE(check_admission(ruled).exact);
 }
 
 TEST_F(AdmissionAtScale, DecidesAnOvercrowdedCluster) {
-  auto answer = timed(installation(32, 700, 5, false));
+  auto answer = check_admission(installation(32, 700, 5, false));
   EXPECT_FALSE(answer.admitted);
   EXPECT_TRUE(answer.exact);
-  answer = timed(installation(16, 330, 20, true));
+  answer = check_admission(installation(16, 330, 20, true));
   EXPECT_FALSE(answer.admitted);
 }
 
