@@ -150,7 +150,8 @@ Answer Service::status() {
   if (!seen) return busy();
   if (report.cluster.empty()) report.cluster = cluster;
   auto local = alarms_.all();
-  if (!ambiguity.empty()) local.push_back({"cluster", ambiguity + "; cluster = \"NAME\" in havend.toml says which"});
+  if (!ambiguity.empty())
+    local.push_back({"cluster", ambiguity + "; cluster = \"NAME\" in havend.toml says which", {}, {}});
   return data(status_json(report, local));
 }
 
