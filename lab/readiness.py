@@ -1,6 +1,7 @@
 """What answers in a lab, asked from outside the hosts' own programs."""
 
 import concurrent.futures
+import json
 import subprocess
 import time
 
@@ -31,16 +32,17 @@ def services(lab, host):
         found["etcd"] = _answers(lab, host, ["env", "ETCDCTL_API=3", "etcdctl", "--dial-timeout=2s", endpoint,
                                              "endpoint", "health"])
     if "havend" in lab["programs"]:
-        found["havend"] = _answers(lab, host, ["haven", "status", "--json"]) or _runs(lab, host, "havend")
+        found["havend"] = _havend_answers(lab, host)
     return found
 
 
-def _runs(lab, host, service):
+def _havend_answers(lab, host):
+    """It listens, and has read its engine; what it thinks of the cluster is another matter."""
     try:
-        listed = inside.run(lab, host, ["haven-lab-init", "ctl", "list"], timeout=_ASK_SECONDS).stdout
-    except (subprocess.TimeoutExpired, inside.HostOff):
+        shown = inside.run(lab, host, ["haven", "status", "--json"], timeout=_ASK_SECONDS).stdout
+        return json.loads(shown.strip().splitlines()[-1])["engine"] is True
+    except (subprocess.TimeoutExpired, inside.HostOff, IndexError, KeyError, TypeError, ValueError):
         return False
-    return any(line.split()[0] == service and line.split()[1] != "0" for line in listed.splitlines())
 
 
 def bmc(lab, host):
