@@ -39,7 +39,7 @@ TEST_F(RealAgents, IpmilanKnowsTheOptionsOfTheDocumentation) {
 
 TEST_F(RealAgents, VirshNeedsItsPlug) {
   EXPECT_THAT(
-      agents.validate({"fence_virsh", {{"ip", "a"}, {"username", "root"}, {"identity_file", "/root/.ssh/id"}}}, 20s),
+      agents.validate({"fence_virsh", {{"ip", "a"}, {"username", "root"}, {"identity_file", "/etc/haven/id"}}}, 20s),
       ElementsAre("fence_virsh needs the option \"plug\""));
   EXPECT_THAT(agents.validate({"fence_virsh", {{"ip", "a"}, {"login", "root"}, {"port", "vm1"}}}, 20s), IsEmpty());
 }
