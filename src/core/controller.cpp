@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/liveness/accusation.hpp"
+#include "core/recovery/importance.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/report.hpp"
 
@@ -155,16 +156,6 @@ class ClaimBatch {
   const View& view_;
   Commit commit_;
 };
-
-std::vector<const Resource*> by_importance(const Spec& spec) {
-  std::vector<const Resource*> order;
-  for (const auto& resource : spec.resources) order.push_back(&resource);
-  std::stable_sort(order.begin(), order.end(), [](const Resource* a, const Resource* b) {
-    if (a->priority != b->priority) return a->priority > b->priority;
-    return a->name < b->name;
-  });
-  return order;
-}
 
 // The strict `together` sets, each with its members, so that a set is never split over two transactions (E1).
 std::vector<std::vector<const Resource*>> sets_of(const Spec& spec) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/recovery/importance.hpp"
+
 namespace haven {
 namespace {
 
@@ -313,15 +315,6 @@ void publish_protected(const HostState& host, const View& view, Pass& pass) {
   for (const auto& resource : view.spec()->resources)
     if (desired_state(view, resource) != DesiredState::ignored) list.resources.push_back(resource.name);
   if (host.published_edition != view.spec_edition() || host.published != list.resources) pass.act(std::move(list));
-}
-
-std::vector<const Resource*> by_importance(const Spec& spec) {
-  std::vector<const Resource*> order;
-  order.reserve(spec.resources.size());
-  for (const auto& resource : spec.resources) order.push_back(&resource);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const Resource* a, const Resource* b) { return a->priority > b->priority; });
-  return order;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "core/controller.hpp"
 #include "core/executor.hpp"
+#include "core/model/overloaded.hpp"
 #include "core/operator.hpp"
 #include "core/session.hpp"
 
@@ -27,13 +28,6 @@ constexpr Duration kOverdue = 10s;
 // An operator's word meets others' writes: tried again this often, for this long.
 constexpr int kOperatorTries = 5;
 constexpr Duration kOperatorPatience = 4s;
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
 
 // Empty: not answered, so never under way.
 std::string identity(const Action& action) {

@@ -6,19 +6,10 @@
 
 #include <algorithm>
 
+#include "core/model/overloaded.hpp"
 #include "core/mutation.hpp"
 
 namespace haven {
-namespace {
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
-
-}  // namespace
 
 Revision View::mod_of(const std::string& path) const {
   const auto it = mods_.find(path);
