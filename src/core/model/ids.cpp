@@ -13,7 +13,46 @@ std::string_view digits_at(std::string_view s, std::size_t at, std::size_t& end)
   return s.substr(at, end - at);
 }
 
+// Sixteen bytes, filled from the front; what does not fit is left out.
+class KeyBytes {
+ public:
+  [[nodiscard]] bool full() const { return count_ == 16; }
+  void add(unsigned char byte) {
+    if (full()) return;
+    std::uint64_t& word = count_ < 8 ? key_.high : key_.low;
+    word |= std::uint64_t{byte} << (8 * (7 - count_ % 8));
+    ++count_;
+  }
+  // Of two counts, the lesser comes first.
+  void add_count(std::size_t count) {
+    constexpr unsigned char kMore = 0xff;
+    for (; count >= kMore && !full(); count -= kMore) add(kMore);
+    add(static_cast<unsigned char>(count));
+  }
+  [[nodiscard]] NaturalKey key() const { return key_; }
+
+ private:
+  NaturalKey key_;
+  unsigned count_ = 0;
+};
+
 }  // namespace
+
+// A number is written as a digit (for its order among other characters), how many digits it has, and those.
+NaturalKey natural_key(std::string_view text) {
+  KeyBytes bytes;
+  for (std::size_t i = 0; i < text.size() && !bytes.full();) {
+    if (!is_digit(text[i])) {
+      bytes.add(static_cast<unsigned char>(text[i++]));
+      continue;
+    }
+    const auto digits = digits_at(text, i, i);
+    bytes.add('0');
+    bytes.add_count(digits.size());
+    for (const char c : digits.substr(0, 16)) bytes.add(static_cast<unsigned char>(c));
+  }
+  return bytes.key();
+}
 
 std::strong_ordering natural_order(std::string_view a, std::string_view b) {
   std::size_t i = 0, j = 0;

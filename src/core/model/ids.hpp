@@ -1,6 +1,11 @@
 // Distinct types for distinct things: Start{ResourceName, ResourceName} does not compile.
 // Names order naturally, then bytewise (h2 before h10): the order used everywhere a list of names is shown
 // or a tie is broken (FORMATS, "Names").
+//
+// Every map of the core is ordered by names, so comparing them is most of its work. A name therefore bears the
+// beginning of a key whose bytewise order is the natural one: two names differ there nearly always, or are equal.
+// Rejected: to intern names (a table that the whole process shares, in a core that has no threads) or to hash them
+// (maps must iterate in the order that people see).
 #pragma once
 
 #include <compare>
@@ -15,18 +20,31 @@ namespace haven {
 // Runs of digits compare as numbers, everything else bytewise; equal that way, bytewise decides.
 [[nodiscard]] std::strong_ordering natural_order(std::string_view a, std::string_view b);
 
+// The first bytes of a text's natural key. Of two texts with different ones, the lesser comes first; equal ones say
+// nothing.
+struct NaturalKey {
+  std::uint64_t high = 0, low = 0;
+  friend auto operator<=>(const NaturalKey&, const NaturalKey&) = default;
+};
+[[nodiscard]] NaturalKey natural_key(std::string_view text);
+
 template <class Tag>
 class Name {
  public:
   Name() = default;
-  explicit Name(std::string text) : text_(std::move(text)) {}
+  explicit Name(std::string text) : text_(std::move(text)), key_(natural_key(text_)) {}
   [[nodiscard]] const std::string& str() const { return text_; }
   [[nodiscard]] bool empty() const { return text_.empty(); }
-  friend bool operator==(const Name&, const Name&) = default;
-  friend std::strong_ordering operator<=>(const Name& a, const Name& b) { return natural_order(a.text_, b.text_); }
+  friend bool operator==(const Name& a, const Name& b) { return a.key_ == b.key_ && a.text_ == b.text_; }
+  friend std::strong_ordering operator<=>(const Name& a, const Name& b) {
+    if (a.key_ != b.key_) return a.key_ <=> b.key_;
+    if (a.text_ == b.text_) return std::strong_ordering::equal;
+    return natural_order(a.text_, b.text_);
+  }
 
  private:
   std::string text_;
+  NaturalKey key_;
 };
 
 using HostName = Name<struct HostTag>;
