@@ -77,7 +77,8 @@ class Processes:
 def _runs_emulator(pid):
     """False while the start still waits for its slot, the emulator not being there yet."""
     try:
-        return os.readlink(f"/proc/{pid}/exe").startswith("/usr/bin/")
+        # The name alone: seen from another namespace, or from within a chroot, the folder may read otherwise.
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).startswith("qemu-system-")
     except OSError:
         return False
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/liveness/accusation.hpp"
+#include "core/liveness/storage_loss.hpp"
 #include "core/recovery/importance.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/report.hpp"
@@ -53,8 +54,10 @@ void fold_resources(ControllerState& state, const View& view, Instant now) {
                       run->second.value.generation == claim.value.generation && !claim_closed(view, name);
     note_since(state.running_since, name, runs, now);
   }
-  for (const auto& host : view.spec()->hosts)
+  for (const auto& host : view.spec()->hosts) {
     note_since(state.up_since, host.name, member_of(view, host.name) != nullptr, now);
+    note_since(state.storage_lost_since, host.name, storage_lost(view, host.name), now);
+  }
 }
 
 // A new boot ends all agents before it is admitted (F8); so does a change of the devices that they were called for.

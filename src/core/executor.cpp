@@ -82,6 +82,15 @@ void release(const Case& c, EndReason end, std::string detail) {
   c.pass.act(run_commit(c, run));
 }
 
+// It is gone. With its disk lost under it only proof releases it: that is said in the record (C7).
+void settle(const Case& c, EndReason end, std::string detail) {
+  if (!c.local.unsettled) return release(c, end, std::move(detail));
+  if (!in_touch(c) || c.run == nullptr || c.run->unsettled) return;
+  RunRecord run = *c.run;
+  run.unsettled = true;
+  c.pass.act(run_commit(c, run));
+}
+
 // ---- stopping ----
 
 void destroy_at_once(const Case& c) {
@@ -113,7 +122,7 @@ void stop(const Case& c, EndReason end) {
     destroy_at_once(c);
     return record_stuck(c);
   }
-  if (c.sure) release(c, end, "");
+  if (c.sure) settle(c, end, "");
 }
 
 // ---- running ----
@@ -121,13 +130,10 @@ void stop(const Case& c, EndReason end) {
 std::vector<WallTime> recent_restarts(const Case& c) {
   std::vector<WallTime> restarts;
   const auto window_ms = std::chrono::duration_cast<std::chrono::milliseconds>(c.resource.restarts.within).count();
-  const auto keep = [&](const std::vector<WallTime>& from) {
-    for (const WallTime at : from)
-      if (c.pass.now().wall.unix_ms - at.unix_ms < window_ms) restarts.push_back(at);
-  };
   const auto known = c.view.runs.find(c.resource.name);
-  if (known != c.view.runs.end()) keep(known->second.value.restarts);
-  keep(c.local.unrecorded);
+  if (known == c.view.runs.end()) return restarts;
+  for (const WallTime at : known->second.value.restarts)
+    if (c.pass.now().wall.unix_ms - at.unix_ms < window_ms) restarts.push_back(at);
   return restarts;
 }
 
@@ -161,24 +167,30 @@ void mark_start(const Case& c, std::vector<WallTime> restarts, bool in_place) {
   c.pass.act(std::move(commit));
 }
 
+// Engine out of reach: what this incarnation itself started may start again here (C6), at no cost (B1).
+void restart_out_of_reach(const Case& c) {
+  const Local& l = c.local;
+  const bool ours = c.run != nullptr && c.run->incarnation == c.self.incarnation;
+  if (!ours || l.start_in_flight) return;
+  const Duration delay = std::min(kRestartDelayLimit, kRestartDelay * (1 << std::clamp(l.unrecorded - 1, 0, 8)));
+  if (!l.restarted || c.pass.due(*l.restarted + delay))
+    c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});
+}
+
 // It ran under this claim and does not any more.
 void ended(const Case& c) {
   const Local& l = c.local;
+  if (l.storage_lost) return;  // nothing would start; once its disk is back it starts here, at no cost (B1, C7)
   const bool told = l.hint && *l.hint != HintKind::changed;
   if (!told && l.gone_since && !c.pass.due(*l.gone_since + kHintPatience)) return;
   const bool switched_off = l.hint == HintKind::powered_off;
   if (switched_off && c.resource.on_poweroff == OnPoweroff::stop)
     return release(c, EndReason::powered_off, "the guest switched itself off");
+  if (!in_touch(c)) return restart_out_of_reach(c);
   std::vector<WallTime> restarts = recent_restarts(c);
-  const bool allowed = static_cast<int>(restarts.size()) < c.resource.restarts.limit;
-  if (!in_touch(c)) {
-    // Engine out of reach: what this incarnation itself started may start again here, within its budget (C6).
-    const bool ours = c.run != nullptr && c.run->incarnation == c.self.incarnation;
-    if (allowed && ours && !l.start_in_flight)
-      c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});
-    return;
-  }
-  if (!allowed) return release(c, EndReason::crashed, "it ended again within the budget's time");
+  if (l.unsettled) return mark_start(c, std::move(restarts), true);
+  if (static_cast<int>(restarts.size()) >= c.resource.restarts.limit)
+    return release(c, EndReason::crashed, "it ended again within the budget's time");
   restarts.push_back(c.pass.now().wall);
   mark_start(c, std::move(restarts), true);
 }
@@ -192,13 +204,15 @@ void starting(const Case& c) {
     if (in_touch(c)) c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});
     return;
   }
+  // Its disk was lost while it came up: what failed it is not the host, nor the guest (B1).
+  const EndReason failed = l.storage_lost ? EndReason::storage_lost : EndReason::start_failed;
   switch (*l.start_result) {
     case CallResult::done:
       return ended(c);  // it began, and ended before it was seen
     case CallResult::failed:
-      return release(c, EndReason::start_failed, l.start_message);
+      return settle(c, failed, l.start_message);
     case CallResult::unknown:
-      return release(c, EndReason::start_failed, "libvirt gave no answer in time");
+      return settle(c, failed, "libvirt gave no answer in time");
   }
 }
 
@@ -210,10 +224,9 @@ void keep_running(const Case& c) {
   if (l.domain == DomainCondition::paused_io_error && (!l.resume_sent || c.pass.due(*l.resume_sent + kResumeInterval)))
     c.pass.act(ResumeDomain{c.resource.name, kShutdownTimeout});
   const bool paused = l.domain == DomainCondition::paused || l.domain == DomainCondition::paused_io_error;
-  if (!in_touch(c) || (c.run->paused == paused && l.unrecorded.empty())) return;
+  if (!in_touch(c) || c.run->paused == paused) return;
   RunRecord run = *c.run;
   run.paused = paused;
-  run.restarts = recent_restarts(c);
   c.pass.act(run_commit(c, run));
 }
 
@@ -237,6 +250,8 @@ void run(const Case& c) {
   if (c.run == nullptr) {
     if (!c.sure || !in_touch(c) || c.local.start_in_flight) return;
     if (present(c.local)) return c.pass.act(run_commit(c, run_record(c, RunState::running)));  // found running: adopt
+    // It never ran under this claim, so that nothing of it is on its way to the disk.
+    if (c.local.storage_lost) return release(c, EndReason::storage_lost, "its disk cannot be read here");
     if (*c.slots > 0) {
       --*c.slots;
       mark_start(c, recent_restarts(c), false);

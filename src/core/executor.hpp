@@ -30,6 +30,9 @@ inline constexpr Duration kInspectTimeout = 5s;
 inline constexpr Duration kInspectInterval = 5s;  // without any hint
 inline constexpr Duration kInspectRetry = 1s;     // while libvirt does not answer
 inline constexpr Duration kResumeInterval = 5s;   // of a guest that stopped itself for its disk
+// Restarts in place while the engine is out of reach cost no budget (B1): they come ever more slowly instead.
+inline constexpr Duration kRestartDelay = 5s;
+inline constexpr Duration kRestartDelayLimit = 10min;
 // How long the reason of an end may come after the end itself was seen.
 inline constexpr Duration kHintPatience = 300ms;
 
@@ -48,7 +51,10 @@ struct Local {
   Revision start_for;                      // the run record that it was sent for
   std::optional<CallResult> start_result;  // of that call
   std::string start_message;
-  std::vector<WallTime> unrecorded;  // restarts in place while the engine was out of reach
+  int unrecorded = 0;                // restarts in place since the engine is out of reach
+  std::optional<Instant> restarted;  // the last of them
+  bool storage_lost = false;         // as last inspected
+  bool unsettled = false;            // its disk was lost under it, and it was not seen running since (C7)
   // The course of a stop.
   std::optional<Instant> shutdown_sent, destroy_sent, kill_sent, resume_sent;
   bool shutdown_refused = false, destroy_refused = false;
@@ -78,8 +84,8 @@ void observe_disturbance(HostState& host, bool hypervisor_answers);
 // An action left for its adapter, and came back.
 void observe_issued(HostState& host, const View& view, const Action& action, Now now);
 void observe_call(HostState& host, const Action& action, const CallDone& done);
-// Restarts that were made out of the engine's reach stand in the record now.
-void observe_recorded(HostState& host, const CommitEnded& ended);
+// The engine answers again: what it cost to be without it is forgotten (B1).
+void observe_engine_back(HostState& host);
 
 // libvirt asks whether it may start this resource's domain (C5). Empty: yes; else why not.
 [[nodiscard]] std::string hook_refusal(const HostState& host, const View& view, const HookAsked& asked);

@@ -191,7 +191,7 @@ bool Node::Inside::fold_commit(const CommitDone& done, Now now) {
       break;
   }
   observe_commit(controller, view, ended, now);
-  observe_recorded(host, ended);
+  if (done.outcome == CommitOutcome::committed) observe_engine_back(host);
   if (commit.lane.starts_with("operator/") && done.outcome == CommitOutcome::committed) {
     const CallId question{std::stoull(commit.lane.substr(9))};
     std::erase_if(questions, [&](const Question& q) { return q.asked.question == question; });

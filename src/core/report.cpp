@@ -79,6 +79,8 @@ ResourceReport report_open(const View& view, ResourceReport report, const ClaimR
     const auto run = view.runs.find(report.name);
     if (run != view.runs.end() && run->second.value.stop_failed)
       report.why = "it cannot be stopped, not even by SIGKILL";
+    if (run != view.runs.end() && run->second.value.unsettled)
+      report.why = "it ended while its disk was lost: only proof against " + claim.host.str() + " releases it";
     return report;
   }
   const auto run = view.runs.find(report.name);
@@ -99,7 +101,7 @@ std::string reason_to_wait(const View& view, const Placement& placement, const R
   const auto claim = view.claims.find(resource.name);
   if (claim == view.claims.end() || claim->second.value.order == ClaimOrder::let_go)
     if (std::string missing = missing_report(view, resource.name); !missing.empty()) return missing;
-  const Choice choice = placement.choose(resource.name);
+  const Choice choice = placement.choose(resource.name, storage_refusals(view, resource.name));
   if (choice.host) return "about to start on " + choice.host->str();
   std::string why;
   for (const auto& refusal : choice.refusals)
@@ -193,6 +195,13 @@ void add_resource_alarms(const View& view, std::vector<Alarm>& alarms) {
     if (run != view.runs.end() && run->second.value.stop_failed && !claim_closed(view, resource.name))
       alarms.push_back({"stuck/" + name,
                         name + " cannot be stopped on " + run->second.value.host.str() + ", not even by SIGKILL",
+                        run->second.value.host, resource.name});
+    if (run != view.runs.end() && run->second.value.unsettled && !claim_closed(view, resource.name))
+      alarms.push_back({"unsettled/" + name,
+                        name + " ended on " + run->second.value.host.str() +
+                            " while its disk was lost, and its last writes may still arrive; once that host is off, "
+                            "say: haven fence confirm " +
+                            run->second.value.host.str(),
                         run->second.value.host, resource.name});
     const bool failed = claim != view.claims.end() && claim->second.value.attempts.failed &&
                         desired_state(view, resource) == DesiredState::started;

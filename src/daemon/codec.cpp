@@ -19,13 +19,14 @@ namespace haven::codec {
 HAVEN_WORDS(DesiredState, {started, "started"}, {stopped, "stopped"}, {ignored, "ignored"})
 HAVEN_WORDS(AwayKind, {restarting, "restarting"}, {leaving, "leaving"}, {down, "down"})
 HAVEN_WORDS(FenceState, {intent, "intent"}, {shooting, "shooting"}, {failed, "failed"}, {proved, "proved"})
-HAVEN_WORDS(FenceReason, {lost_lease, "lost-lease"}, {stop_failed, "stop-failed"})
+HAVEN_WORDS(FenceReason, {lost_lease, "lost-lease"}, {stop_failed, "stop-failed"}, {storage_lost, "storage-lost"})
 HAVEN_WORDS(ProofKind, {none, "none"}, {level, "level"}, {operator_word, "operator"}, {returned, "returned"},
             {clean_leave, "clean-leave"})
 HAVEN_WORDS(ClaimOrder, {run, "run"}, {stop, "stop"}, {let_go, "let-go"})
 HAVEN_WORDS(RunState, {starting, "starting"}, {running, "running"}, {released, "released"})
 HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "host-leaving"},
-            {start_failed, "start-failed"}, {crashed, "crashed"}, {powered_off, "powered-off"})
+            {start_failed, "start-failed"}, {crashed, "crashed"}, {powered_off, "powered-off"},
+            {storage_lost, "storage-lost"})
 HAVEN_WORDS(JournalKind, {intent, "intent"}, {fenced, "fenced"}, {proved, "proved"}, {withdrawn, "withdrawn"},
             {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"}, {stop, "stop"},
             {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"}, {alarm, "alarm"},
@@ -80,6 +81,7 @@ void describe(Io& io, typename Io::template Ref<StatusRecord> r) {
   io.field("spec", r.spec);
   io.field("hypervisor", r.hypervisor);
   io.field("found", r.found);
+  io.field("storage_lost", r.storage_lost);
   io.field("problems", r.problems);
 }
 template <class Io>
@@ -122,6 +124,7 @@ void describe(Io& io, typename Io::template Ref<RunRecord> r) {
   io.field("detail", r.detail);
   io.field("paused", r.paused);
   io.field("stop_failed", r.stop_failed);
+  io.field("unsettled", r.unsettled);
   io.field("restarts_ms", r.restarts);
 }
 template <class Io>

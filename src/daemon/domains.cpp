@@ -40,6 +40,14 @@ HintKind kind_of(port::LifecycleKind kind) {
   return HintKind::changed;
 }
 
+// What sits in a drive that may be empty is not what it lives on.
+std::set<std::string> paths_of(const libvirt::DomainFacts& facts) {
+  std::set<std::string> paths(facts.filesystems.begin(), facts.filesystems.end());
+  for (const auto& disk : facts.disks)
+    if (!disk.path.empty() && !disk.removable) paths.insert(disk.path);
+  return paths;
+}
+
 const Resource* find(const auto& map, const auto& key) {
   const auto it = map.find(key);
   return it == map.end() ? nullptr : it->second;
@@ -52,9 +60,11 @@ Domains::Domains(std::shared_ptr<const Spec> spec) : spec_(std::move(spec)) {
   for (const Resource& resource : spec_->resources) {
     by_name_[resource.name] = &resource;
     if (!resource.uuid.empty()) by_uuid_[resource.uuid] = &resource;
+    const auto facts = libvirt::parse_domain(resource.xml);
+    if (facts)
+      for (const auto& path : paths_of(*facts)) storage_[path].push_back(resource.name);
     // A QEMU process tells its uuid, a container's only its name.
     if (!resource.container) continue;
-    const auto facts = libvirt::parse_domain(resource.xml);
     const std::string name = facts ? facts->name : resource.name.str();
     container_names_[resource.name] = name;
     containers_[name] = &resource;
@@ -75,12 +85,25 @@ std::vector<std::string> Domains::uuids() const {
   return result;
 }
 
+std::vector<std::string> Domains::storage_paths() const {
+  std::vector<std::string> paths;
+  for (const auto& [path, resources] : storage_) paths.push_back(path);
+  return paths;
+}
+
+std::vector<ResourceName> Domains::on_paths(const std::vector<std::string>& paths) const {
+  std::set<ResourceName> names;
+  for (const auto& path : paths)
+    if (const auto it = storage_.find(path); it != storage_.end()) names.insert(it->second.begin(), it->second.end());
+  return {names.begin(), names.end()};
+}
+
 const Resource* Domains::of_process(const port::VmProcess& process) const {
   return process.uuid.empty() ? find(containers_, process.name) : of_uuid(process.uuid);
 }
 
 Inspected Domains::translate(const port::Inspected& seen) const {
-  Inspected result{.call = seen.call, .reached = seen.reached, .domains = {}, .processes = {}};
+  Inspected result{.call = seen.call, .reached = seen.reached, .domains = {}, .processes = {}, .storage_lost = {}};
   for (const auto& domain : seen.domains) {
     if (domain.state == port::DomainState::absent) continue;
     if (const Resource* r = of_uuid(domain.uuid)) result.domains.push_back({r->name, condition_of(domain.state)});

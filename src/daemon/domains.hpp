@@ -26,6 +26,11 @@ class Domains {
   [[nodiscard]] std::string domain_name(const ResourceName& name) const;
   [[nodiscard]] std::vector<std::string> uuids() const;
 
+  // What must be readable for them to run: disks and containers' directories on this host, each once.
+  [[nodiscard]] std::vector<std::string> storage_paths() const;
+  // Whose disks these paths are.
+  [[nodiscard]] std::vector<ResourceName> on_paths(const std::vector<std::string>& paths) const;
+
   // What libvirt and /proc say, about the resources of the spec alone.
   [[nodiscard]] Inspected translate(const port::Inspected& seen) const;
   // nullopt: not about a resource of the spec.
@@ -39,6 +44,7 @@ class Domains {
   std::map<std::string, const Resource*> by_uuid_;
   std::map<std::string, const Resource*> containers_;  // by the domain's name
   std::map<ResourceName, std::string> container_names_;
+  std::map<std::string, std::vector<ResourceName>> storage_;  // by path
 };
 
 }  // namespace haven::daemon

@@ -155,7 +155,11 @@ struct Hands::Performing {
   void operator()(const ResumeDomain& a) {
     if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.resume(call, r->uuid, a.timeout);
   }
-  void operator()(const Inspect& a) { hands.edges_.hypervisor.inspect(call, a.timeout); }
+  void operator()(const Inspect& a) {
+    hands.inspections_[call] = {};
+    hands.edges_.storage.look(call, hands.domains_.storage_paths(), a.timeout);
+    hands.edges_.hypervisor.inspect(call, a.timeout);
+  }
 
   void operator()(const RunAgent& a) {
     const Spec* spec = hands.domains_.spec();
@@ -232,13 +236,35 @@ std::optional<Event> Hands::translate(const port::EngineEvent& event) {
   return std::visit(Translate{*this}, event);
 }
 
-std::optional<Event> Hands::translate(const port::HypervisorEvent& event) const {
+std::optional<Event> Hands::join(CallId call) {
+  const auto it = inspections_.find(call);
+  if (it == inspections_.end() || !it->second.seen || !it->second.storage_lost) return std::nullopt;
+  Inspected whole = std::move(*it->second.seen);
+  whole.storage_lost = std::move(*it->second.storage_lost);
+  inspections_.erase(it);
+  return whole;
+}
+
+std::optional<Event> Hands::translate(const port::StorageLooked& event) {
+  const auto it = inspections_.find(event.call);
+  if (it == inspections_.end()) return std::nullopt;
+  it->second.storage_lost = domains_.on_paths(event.lost);
+  return join(event.call);
+}
+
+std::optional<Event> Hands::translate(const port::HypervisorEvent& event) {
   struct Translate {
+    Hands& hands;
     const Domains& domains;
     std::optional<Event> operator()(const port::CallDone& e) {
       return CallDone{e.call, result_of(e.result), e.message};
     }
-    std::optional<Event> operator()(const port::Inspected& e) { return domains.translate(e); }
+    std::optional<Event> operator()(const port::Inspected& e) {
+      const auto it = hands.inspections_.find(e.call);
+      if (it == hands.inspections_.end()) return std::nullopt;
+      it->second.seen = domains.translate(e);
+      return hands.join(e.call);
+    }
     std::optional<Event> operator()(const port::Lifecycle& e) {
       const auto hint = domains.translate(e);
       return hint ? std::optional<Event>(*hint) : std::nullopt;
@@ -246,7 +272,7 @@ std::optional<Event> Hands::translate(const port::HypervisorEvent& event) const 
     std::optional<Event> operator()(const port::ConnectionLost& e) { return HypervisorLost{e.message}; }
     std::optional<Event> operator()(const port::ConnectionBack&) { return HypervisorBack{}; }
   };
-  return std::visit(Translate{domains_}, event);
+  return std::visit(Translate{*this, domains_}, event);
 }
 
 Event Hands::translate(const port::AgentDone& event) const {

@@ -18,6 +18,7 @@
 #include "port/engine.hpp"
 #include "port/fence_device.hpp"
 #include "port/hypervisor.hpp"
+#include "port/storage.hpp"
 
 namespace haven::daemon {
 
@@ -26,6 +27,7 @@ struct Edges {
   port::Engine& engine;
   port::Hypervisor& hypervisor;
   port::FenceDevice& fence;
+  port::Storage& storage;
   std::string run_dir;
   // False: the answer came too late, and the hook said no.
   std::function<bool(std::uint64_t question, bool allow, const std::string& reason)> answer_hook;
@@ -52,7 +54,9 @@ class Hands {
 
   // nullopt: not about anything of the spec.
   [[nodiscard]] std::optional<Event> translate(const port::EngineEvent& event);
-  [[nodiscard]] std::optional<Event> translate(const port::HypervisorEvent& event) const;
+  // An inspection is whole once the hypervisor and the storage have both answered; nullopt until then.
+  [[nodiscard]] std::optional<Event> translate(const port::HypervisorEvent& event);
+  [[nodiscard]] std::optional<Event> translate(const port::StorageLooked& event);
   [[nodiscard]] Event translate(const port::AgentDone& event) const;
 
   // Who waits for AnswerOperator. At most kMaxQuestions: then false.
@@ -68,6 +72,12 @@ class Hands {
 
  private:
   struct Performing;  // one member function per kind of action
+  // The two halves of an inspection.
+  struct Inspection {
+    std::optional<Inspected> seen;
+    std::optional<std::vector<ResourceName>> storage_lost;
+  };
+  std::optional<Event> join(CallId call);
   Event done(const port::TransactionDone& answer);
   [[nodiscard]] std::vector<std::string> uuids_of(const std::vector<ResourceName>& resources) const;
 
@@ -76,6 +86,7 @@ class Hands {
   codec::Assembler store_;
   Domains domains_;
   std::map<CallId, std::vector<std::string>> decisions_;  // of commits under way, to be logged once they hold
+  std::map<CallId, Inspection> inspections_;
   std::map<CallId, OperatorReply> questions_;
   bool exit_ = false;
 };

@@ -21,6 +21,7 @@
 #include "port/engine.hpp"
 #include "port/fence_device.hpp"
 #include "port/hypervisor.hpp"
+#include "port/storage.hpp"
 
 namespace haven::daemon {
 
@@ -32,7 +33,8 @@ struct HookQuestion {
 // To be run by the thread that thinks.
 using Task = std::function<void()>;
 
-using Message = std::variant<port::EngineEvent, port::HypervisorEvent, port::AgentDone, HookQuestion, Task>;
+using Message =
+    std::variant<port::EngineEvent, port::HypervisorEvent, port::AgentDone, port::StorageLooked, HookQuestion, Task>;
 
 // CLOCK_BOOTTIME and the wall clock.
 [[nodiscard]] Now read_clocks();

@@ -16,6 +16,7 @@
 #include "adapter/libvirt/host.hpp"
 #include "adapter/libvirt/hypervisor.hpp"
 #include "adapter/sqlite/sqlite_engine.hpp"
+#include "adapter/storage/local_paths.hpp"
 #include "daemon/api.hpp"
 #include "daemon/boot.hpp"
 #include "daemon/chores.hpp"
@@ -184,6 +185,7 @@ tl::unexpected<std::string> serve(const file::LocalConfig& config) {
   auto engine = open_engine(config, engine_sink(mailbox, own));
   if (!engine) return tl::unexpected(engine.error());
   libvirt::LibvirtHypervisor hypervisor({}, hypervisor_sink(mailbox, own));
+  adapter::LocalPaths storage(storage_sink(mailbox));
   adapter::FenceAgents fence(kAgentsFolder, fence_sink(mailbox));
   auto hook = hook::HookServer::listen(config.run_dir + "/hook.sock", [&](const hook::HookRequest& request) {
     const auto& question = request.question;
@@ -194,6 +196,7 @@ tl::unexpected<std::string> serve(const file::LocalConfig& config) {
   Edges edges{**engine,
               hypervisor,
               fence,
+              storage,
               config.run_dir,
               [&](auto id, bool allow, const std::string& reason) { return (*hook)->answer(id, allow, reason); },
               [&](const std::vector<std::string>& uuids) -> tl::expected<void, std::string> {

@@ -42,6 +42,10 @@ port::FenceSink fence_sink(std::shared_ptr<Mailbox> mailbox) {
   return [mailbox = std::move(mailbox)](port::AgentDone done) { mailbox->post(std::move(done)); };
 }
 
+port::StorageSink storage_sink(std::shared_ptr<Mailbox> mailbox) {
+  return [mailbox = std::move(mailbox)](port::StorageLooked looked) { mailbox->post(std::move(looked)); };
+}
+
 Runtime::Runtime(NodeConfig node, std::shared_ptr<Mailbox> mailbox, std::shared_ptr<OwnCalls> own, Edges edges,
                  std::string cluster, std::vector<std::string> listed)
     : mailbox_(std::move(mailbox)),
@@ -103,6 +107,8 @@ void Runtime::take(const Message& message) {
     tell_news();
   } else if (const auto* hypervisor = std::get_if<port::HypervisorEvent>(&message)) {
     if (const auto event = hands_.translate(*hypervisor)) turn(*event);
+  } else if (const auto* storage = std::get_if<port::StorageLooked>(&message)) {
+    if (const auto event = hands_.translate(*storage)) turn(*event);
   } else if (const auto* agent = std::get_if<port::AgentDone>(&message)) {
     turn(hands_.translate(*agent));
   } else if (const auto* question = std::get_if<HookQuestion>(&message)) {

@@ -24,6 +24,7 @@ namespace haven::daemon {
 [[nodiscard]] port::EngineSink engine_sink(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<OwnCalls> own);
 [[nodiscard]] port::HypervisorSink hypervisor_sink(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<OwnCalls> own);
 [[nodiscard]] port::FenceSink fence_sink(std::shared_ptr<Mailbox> mailbox);
+[[nodiscard]] port::StorageSink storage_sink(std::shared_ptr<Mailbox> mailbox);
 
 class Runtime {
  public:

@@ -104,7 +104,9 @@ void Havend::libvirt_tells(const port::HypervisorEvent& event) {
     if (ours(done->call)) tell(CallDone{inside(done->call), result_of(done->result), done->message});
   } else if (const auto* seen = std::get_if<port::Inspected>(&event)) {
     if (!ours(seen->call)) return;
-    Inspected inspected{inside(seen->call), seen->reached, {}, {}};
+    Inspected inspected{inside(seen->call), seen->reached, {}, {}, {}};
+    if (!machine_.storage() && node_->view().spec() != nullptr)
+      for (const auto& resource : node_->view().spec()->resources) inspected.storage_lost.push_back(resource.name);
     for (const auto& domain : seen->domains) {
       if (const auto condition = condition_of(domain.state)) {
         inspected.domains.push_back({ResourceName{domain.uuid}, *condition});

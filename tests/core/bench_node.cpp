@@ -173,7 +173,7 @@ Event Bench::unknown(const Issued& issued) const {
   if (std::holds_alternative<Commit>(issued.action)) return CommitDone{issued.call, CommitOutcome::unknown, {}, ""};
   if (std::holds_alternative<GrantLease>(issued.action)) return LeaseGranted{issued.call, {}};
   if (const auto* a = std::get_if<KeepAlive>(&issued.action)) return LeaseAnswer{issued.call, a->lease, false, false};
-  if (std::holds_alternative<Inspect>(issued.action)) return Inspected{issued.call, false, {}, {}};
+  if (std::holds_alternative<Inspect>(issued.action)) return Inspected{issued.call, false, {}, {}, {}};
   if (std::holds_alternative<RunAgent>(issued.action)) return AgentDone{issued.call, AgentResult::timed_out, ""};
   return CallDone{issued.call, CallResult::unknown, "no answer"};
 }
@@ -200,7 +200,8 @@ Event Bench::effect(const Issued& issued) {
   if (const auto* a = std::get_if<KeepAlive>(&issued.action))
     return LeaseAnswer{issued.call, a->lease, true, engine.keep_alive(a->lease, now.mono)};
   if (std::holds_alternative<Inspect>(issued.action)) {
-    Inspected seen{issued.call, libvirt, {}, {processes.begin(), processes.end()}};
+    Inspected seen{
+        issued.call, libvirt, {}, {processes.begin(), processes.end()}, {disks_lost.begin(), disks_lost.end()}};
     if (libvirt)
       for (const auto& [name, condition] : domains) seen.domains.push_back({name, condition});
     return seen;
@@ -312,7 +313,7 @@ Revision Bench::basis() const {
 }
 
 void Bench::report(const std::string& host) {
-  put(path::status(h(host)), StatusRecord{boots_[h(host)], basis(), true, found[h(host)], {}});
+  put(path::status(h(host)), StatusRecord{boots_[h(host)], basis(), true, found[h(host)], disks_lost_by[h(host)], {}});
 }
 
 void Bench::join(const std::string& host, std::optional<Incarnation> boot, bool found_none) {

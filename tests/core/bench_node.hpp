@@ -144,6 +144,8 @@ class Bench {
   std::map<ResourceName, DomainCondition> domains;  // of h1
   std::set<ResourceName> processes;                 // of h1, that outlive or precede their domain
   std::map<ResourceName, CallResult> start_results;
+  std::set<ResourceName> disks_lost;                            // of h1
+  std::map<HostName, std::vector<ResourceName>> disks_lost_by;  // as others report
   bool libvirt = true;
   bool immortal = false;           // neither shutdown nor destroy nor SIGKILL ends anything
   std::map<HostName, bool> power;  // false: off
@@ -192,10 +194,10 @@ class Records {
     record.incarnation = boot_of(h(host));
     record.machine = machine_of(h(host));
     put(path::member(h(host)), record);
-    return put(path::status(h(host)), StatusRecord{boot_of(h(host)), {1'000'000}, true, {}, {}});
+    return put(path::status(h(host)), StatusRecord{boot_of(h(host)), {1'000'000}, true, {}, {}, {}});
   }
   Records& lost(const std::string& host) {
-    return put(path::status(h(host)), StatusRecord{boot_of(h(host)), {1'000'000}, true, {}, {}});
+    return put(path::status(h(host)), StatusRecord{boot_of(h(host)), {1'000'000}, true, {}, {}, {}});
   }
   Records& claim(const std::string& resource, const std::string& host, ClaimOrder order = ClaimOrder::run) {
     return put(path::claim(r(resource)), ClaimRecord{h(host), boot_of(h(host)), {1}, order, std::nullopt, {}});

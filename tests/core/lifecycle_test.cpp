@@ -14,7 +14,7 @@ using namespace story;
 TEST(Lifecycle, NobodyPlacesWhatWasNeverClaimedBeforeAllHaveReported) {
   Bench b(three_hosts({vm("vm1", 1)}));
   b.lazy.insert(h("h3"));
-  b.put(path::status(h("h3")), StatusRecord{boot_of(h("h3")), {}, true, {}, {}});  // about no file at all
+  b.put(path::status(h("h3")), StatusRecord{boot_of(h("h3")), {}, true, {}, {}, {}});  // about no file at all
   b.boot();
   b.run_for(1min);
   EXPECT_EQ(b.claim("vm1"), nullptr);

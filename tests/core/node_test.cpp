@@ -139,7 +139,7 @@ TEST(Node, AnAnswerToNothingThatWasAskedIsIgnored) {
   b.tell(CommitDone{stranger, CommitOutcome::committed, {5}, ""});
   b.tell(LeaseGranted{stranger, {77}});
   b.tell(LeaseAnswer{stranger, {77}, true, false});
-  b.tell(Inspected{stranger, true, {}, {}});
+  b.tell(Inspected{stranger, true, {}, {}, {}});
   b.tell(CallDone{stranger, CallResult::failed, ""});
   b.tell(AgentDone{stranger, AgentResult::is_off, ""});
   EXPECT_TRUE(b.did<Commit>().empty());

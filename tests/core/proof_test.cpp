@@ -46,7 +46,7 @@ TEST(Proof, AReturnWithoutAClearConscienceProvesNothing) {
     member.machine = machine;
     member.found_none = true;
     b.put(path::member(h("h2")), member);
-    b.put(path::status(h("h2")), StatusRecord{second, b.mod(path::kSpec), true, {}, {}});
+    b.put(path::status(h("h2")), StatusRecord{second, b.mod(path::kSpec), true, {}, {}, {}});
   };
   const MachineIdentity own = machine_of(h("h2"));
   // It found processes; another machine; a blank identity; one that another host has as well.

@@ -109,7 +109,7 @@ TEST(Report, SaysWhyAResourceWaits) {
 TEST(Report, AFailedResourceSaysSoInLibvirtsWords) {
   ClaimRecord claim{h("h2"), boot_of(h("h2")), {1}, ClaimOrder::run, std::nullopt, {{h("h2")}, true, 0}};
   RunRecord run{
-      h("h2"), boot_of(h("h2")), {1}, RunState::released, EndReason::start_failed, "no such disk", false, false, {}};
+      h("h2"), boot_of(h("h2")), {1}, RunState::released, EndReason::start_failed, "no such disk", false, false, false, {}};
   const Records records = cluster_of().put(path::claim(r("vm1")), claim).put(path::run(r("vm1")), run);
   EXPECT_EQ(vm1_in(records).condition, ResourceCondition::failed);
   EXPECT_EQ(vm1_in(records).why, "no such disk");
@@ -154,7 +154,7 @@ TEST(Report, AHavendThatDoesNotComeBackIsAnAlarm) {
 }
 
 TEST(Report, WhatCannotBeStoppedIsAnAlarmUntilItIsGone) {
-  RunRecord run{h("h2"), boot_of(h("h2")), {1}, RunState::running, EndReason::none, "", false, true, {}};
+  RunRecord run{h("h2"), boot_of(h("h2")), {1}, RunState::running, EndReason::none, "", false, true, false, {}};
   EXPECT_TRUE(alarmed(cluster_of().claim("vm1", "h2").put(path::run(r("vm1")), run), "stuck/vm1"));
   run.state = RunState::released;
   EXPECT_FALSE(alarmed(cluster_of().claim("vm1", "h2").put(path::run(r("vm1")), run), "stuck/vm1"));

@@ -37,9 +37,11 @@ class Daemon {
     engine_ = std::move(*adapter::open_sqlite_engine(folder + "/state/haven.db", daemon::engine_sink(mailbox_, own_)));
     hypervisor = std::make_unique<FolderHypervisor>(folder + "/vms", daemon::hypervisor_sink(mailbox_, own_));
     fence = std::make_unique<ObedientFence>(daemon::fence_sink(mailbox_));
+    storage = std::make_unique<HealthyStorage>(daemon::storage_sink(mailbox_));
     daemon::Edges edges{*engine_,
                         *hypervisor,
                         *fence,
+                        *storage,
                         run_dir(),
                         [this](std::uint64_t id, bool allow, const std::string& reason) {
                           hook_answers.emplace_back(id, allow, reason);
@@ -82,6 +84,7 @@ class Daemon {
  public:
   std::unique_ptr<FolderHypervisor> hypervisor;
   std::unique_ptr<ObedientFence> fence;
+  std::unique_ptr<HealthyStorage> storage;
   // Of the thread that thinks.
   std::vector<std::tuple<std::uint64_t, bool, std::string>> hook_answers;
   std::vector<std::string> published;

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "adapter/libvirt/domain_xml.hpp"
 #include "port/fence_device.hpp"
 #include "port/hypervisor.hpp"
+#include "port/storage.hpp"
 
 namespace haven::test {
 
@@ -111,6 +113,20 @@ class ObedientFence final : public port::FenceDevice {
 
  private:
   port::FenceSink sink_;
+};
+
+// Every path answers, but for those that a test has broken.
+class HealthyStorage final : public port::Storage {
+ public:
+  explicit HealthyStorage(port::StorageSink sink) : sink_(std::move(sink)) {}
+  void look(CallId call, std::vector<std::string> paths, Duration) override {
+    std::erase_if(paths, [this](const std::string& path) { return !broken.contains(path); });
+    sink_({call, std::move(paths)});
+  }
+  std::set<std::string> broken;
+
+ private:
+  port::StorageSink sink_;
 };
 
 inline std::string uuid_of(int n) { return "00000000-0000-4000-8000-00000000000" + std::to_string(n); }

@@ -62,14 +62,17 @@ class HandsTest : public testing::Test {
   std::vector<std::string> said_;
   std::string died_;
   std::vector<std::string> published_;
-  Hands hands_{Edges{engine_, hypervisor_, fence_, folder_.path(), [](auto, bool, const auto&) { return true; },
-                     [this](const auto& uuids) -> tl::expected<void, std::string> {
-                       published_ = uuids;
-                       return {};
-                     },
-                     [this](bool, const std::string& line) { said_.push_back(line); }, [] {},
-                     [this](const std::string& why) { died_ = why; }},
-               own_, "prod"};
+  std::vector<port::StorageLooked> looked_;
+  test::HealthyStorage storage_{[this](auto e) { looked_.push_back(std::move(e)); }};
+  Hands hands_{
+      Edges{engine_, hypervisor_, fence_, storage_, folder_.path(), [](auto, bool, const auto&) { return true; },
+            [this](const auto& uuids) -> tl::expected<void, std::string> {
+              published_ = uuids;
+              return {};
+            },
+            [this](bool, const std::string& line) { said_.push_back(line); }, [] {},
+            [this](const std::string& why) { died_ = why; }},
+      own_, "prod"};
   std::deque<Event> answers_;
   std::shared_ptr<const Spec> spec_;
 };

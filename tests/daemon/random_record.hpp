@@ -83,15 +83,18 @@ class Draw {
       case 5:
         return AwayRecord{incarnation(), word({AwayKind::restarting, AwayKind::leaving, AwayKind::down})};
       case 6:
-        return StatusRecord{incarnation(), {number(0, 1LL << 52)}, flag(), list([&] { return resource(); }), list([&] {
-                              return text();
-                            })};
+        return StatusRecord{incarnation(),
+                            {number(0, 1LL << 52)},
+                            flag(),
+                            list([&] { return resource(); }),
+                            list([&] { return resource(); }),
+                            list([&] { return text(); })};
       case 7:
         return AnswerRecord{{number(0, 1LL << 52)}};
       case 8:
         return FenceRecord{flag() ? Reign(hex()) : Reign(),
                            word({FenceState::intent, FenceState::shooting, FenceState::failed, FenceState::proved}),
-                           word({FenceReason::lost_lease, FenceReason::stop_failed}),
+                           word({FenceReason::lost_lease, FenceReason::stop_failed, FenceReason::storage_lost}),
                            word({ProofKind::none, ProofKind::level, ProofKind::operator_word, ProofKind::returned,
                                  ProofKind::clean_leave}),
                            static_cast<int>(number(0, 9)),
@@ -111,8 +114,9 @@ class Draw {
                          generation(),
                          word({RunState::starting, RunState::running, RunState::released}),
                          word({EndReason::none, EndReason::stopped, EndReason::host_leaving, EndReason::start_failed,
-                               EndReason::crashed, EndReason::powered_off}),
+                               EndReason::crashed, EndReason::powered_off, EndReason::storage_lost}),
                          text(),
+                         flag(),
                          flag(),
                          flag(),
                          list([&] { return wall(); })};

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "core/liveness/storage_loss.hpp"
+
 namespace haven {
 namespace {
 
@@ -77,6 +79,19 @@ void accuse_the_stuck(const ControllerState& state, const View& view, const Self
     if (claim_closed(view, name) || member == nullptr || member->incarnation != boot.second) continue;
     if (view.fences.contains(boot)) continue;
     accuse(view, self, boot, FenceReason::stop_failed, name.str() + " cannot be stopped there", *state.reign, pass);
+    return;  // one host at a time
+  }
+}
+
+// C7: a living host whose guests stand still for a disk that another host reads.
+void accuse_the_cut_off(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
+  for (const auto& [host, since] : state.storage_lost_since) {
+    const MemberRecord* member = member_of(view, host);
+    if (member == nullptr || view.fences.contains({host, member->incarnation})) continue;
+    if (!pass.due(since + kStorageLostPatience)) continue;
+    const std::string charge = storage_charge(view, host);
+    if (charge.empty()) continue;
+    accuse(view, self, {host, member->incarnation}, FenceReason::storage_lost, charge, *state.reign, pass);
     return;  // one host at a time
   }
 }
@@ -195,18 +210,32 @@ bool stuck(const View& view, const HostBoot& boot) {
   });
 }
 
+// What the boot is accused of has been answered, or has passed.
+bool is_cleared(const View& view, const HostBoot& boot, FenceReason reason) {
+  switch (reason) {
+    case FenceReason::lost_lease:
+      return view.answers.contains(boot);
+    case FenceReason::stop_failed:
+      return !stuck(view, boot);
+    case FenceReason::storage_lost:
+      // While it is silent nobody knows, and its guests stay where they are.
+      return member_of(view, boot.first) != nullptr && storage_charge(view, boot.first).empty();
+  }
+  return false;
+}
+
 void pursue(const ControllerState& state, const View& view, const SelfView& self, const HostBoot& boot,
             const FenceRecord& fence, Pass& pass) {
   if (fence.reign != *state.reign && fence.state != FenceState::proved)
     return inherit(view, boot, fence, *state.reign, pass);
-  const bool cleared = fence.reason == FenceReason::lost_lease ? view.answers.contains(boot) : !stuck(view, boot);
+  const bool cleared = is_cleared(view, boot, fence.reason);
   const auto run = state.fences.find(boot);
   switch (fence.state) {
     case FenceState::intent: {
       if (cleared) return withdraw(view, self, boot, pass);
       const auto accused = state.accused.find(boot);
       const bool waited = accused != state.accused.end() && pass.due(accused->second + kGrace);
-      if (fence.reason == FenceReason::stop_failed || waited) shoot(view, boot, fence, pass);
+      if (fence.reason != FenceReason::lost_lease || waited) shoot(view, boot, fence, pass);
       return;
     }
     case FenceState::shooting:
@@ -276,6 +305,7 @@ void decide_fences(const ControllerState& state, const View& view, const SelfVie
     if (returned(view, host.name)) prove_by_return(view, self, host.name, pass);
   accuse_the_lost(state, view, self, pass);
   accuse_the_stuck(state, view, self, pass);
+  accuse_the_cut_off(state, view, self, pass);
   for (const auto& [boot, fence] : view.fences) {
     if (view.spec()->host(boot.first) == nullptr) continue;  // its devices are not known any more
     const MemberRecord* member = member_of(view, boot.first);

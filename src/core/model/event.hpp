@@ -63,11 +63,14 @@ struct DomainSeen {
 };
 // What libvirt and /proc say about the resources of the spec. reached=false: libvirt did not answer, `domains` is empty
 // and means nothing; `processes` is then all that is known.
+// `storage_lost`: whose disks could not be read from here, tried after the inspection was asked for; whatever libvirt
+// says. A disk that does not answer in time counts as lost.
 struct Inspected {
   CallId call;
   bool reached = false;
   std::vector<DomainSeen> domains;
   std::vector<ResourceName> processes;
+  std::vector<ResourceName> storage_lost;
 };
 enum class CallResult { done, failed, unknown };
 struct CallDone {

@@ -85,10 +85,11 @@ struct AwayRecord {
 // status/<host>: durable; what this incarnation reported last. Written when it changes (E2).
 struct StatusRecord {
   Incarnation incarnation;
-  Revision spec;                      // report_basis(): what this report is about
-  bool hypervisor = true;             // libvirt answers: resources can be started here
-  std::vector<ResourceName> found;    // protected resources that run here without a claim that names this incarnation
-  std::vector<std::string> problems;  // sentences for a person: what hurts on this host
+  Revision spec;                    // report_basis(): what this report is about
+  bool hypervisor = true;           // libvirt answers: resources can be started here
+  std::vector<ResourceName> found;  // protected resources that run here without a claim that names this incarnation
+  std::vector<ResourceName> storage_lost;  // whose disks this host cannot read (B1, C7)
+  std::vector<std::string> problems;       // sentences for a person: what hurts on this host
   friend bool operator==(const StatusRecord&, const StatusRecord&) = default;
 };
 
@@ -106,7 +107,8 @@ enum class FenceState {
 };
 enum class FenceReason {
   lost_lease,
-  stop_failed,  // B2: on_stop_fail = "fence"; the accused lives, its answer changes nothing
+  stop_failed,   // B2: on_stop_fail = "fence"; the accused lives, its answer changes nothing
+  storage_lost,  // C7: its guests stand still for a disk that another host reads; as above
 };
 enum class ProofKind { none, level, operator_word, returned, clean_leave };
 
@@ -155,8 +157,9 @@ enum class EndReason {
   stopped,       // by order
   host_leaving,  // its host shuts down
   start_failed,
-  crashed,      // once too often for the budget
-  powered_off,  // by the guest itself, and on_poweroff = "stop"
+  crashed,       // once too often for the budget
+  powered_off,   // by the guest itself, and on_poweroff = "stop"
+  storage_lost,  // it was not started: its disk is out of reach there; costs no budget (B1)
 };
 
 // run/<resource>: what the claim's owner does about it (C2, C3). Executors write it.
@@ -169,6 +172,7 @@ struct RunRecord {
   std::string detail;               // libvirt's words, for a person
   bool paused = false;              // with `running`: its processors stand still
   bool stop_failed = false;         // ordered to stop, and even its processes cannot be killed (B2)
+  bool unsettled = false;           // it ended while its disk was out of reach: only proof releases it (C7)
   std::vector<WallTime> restarts;   // in place, within the budget's window; outlives a failover
   friend bool operator==(const RunRecord&, const RunRecord&) = default;
 };

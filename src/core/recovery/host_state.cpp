@@ -38,9 +38,20 @@ void fold_presence(Local& local, bool was_present, Instant now) {
   if (!local.start_in_flight) forget_course(local);
 }
 
+// What was on its way to a disk that was lost may still arrive there later, also after the process is gone: only seeing
+// it run again with its disk in reach tells that nothing is on the way any more (C7).
+void fold_storage(Local& local, bool was_present) {
+  const bool is_present = local.domain.has_value() || local.process;
+  if (local.storage_lost && (was_present || is_present)) local.unsettled = true;
+  if (!local.storage_lost && local.domain == DomainCondition::running) local.unsettled = false;
+}
+
 }  // namespace
 
 void observe_inspection(HostState& host, const View& view, const Inspected& seen, Instant now) {
+  for (const auto& name : seen.storage_lost) host.locals.try_emplace(name);
+  for (auto& [name, local] : host.locals)
+    local.storage_lost = std::find(seen.storage_lost.begin(), seen.storage_lost.end(), name) != seen.storage_lost.end();
   if (!seen.reached) {
     host.hypervisor = false;
     return;
@@ -56,6 +67,7 @@ void observe_inspection(HostState& host, const View& view, const Inspected& seen
     local.domain = domain == seen.domains.end() ? std::nullopt : std::optional(domain->condition);
     local.process = std::find(seen.processes.begin(), seen.processes.end(), name) != seen.processes.end();
     fold_presence(local, was_present, now);
+    fold_storage(local, was_present);
   }
   host.inspected = host.inspecting;
   const bool about_spec = view.spec() != nullptr && host.inspected >= host.touched;
@@ -96,7 +108,10 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
     // It runs by its record, or was started for it before: a restart in place while the engine is out of reach.
     const bool again =
         run != view.runs.end() && (run->second.value.state == RunState::running || local.start_for == run->second.mod);
-    if (again) local.unrecorded.push_back(now.wall);
+    if (again) {
+      ++local.unrecorded;
+      local.restarted = now.mono;
+    }
     local.start_in_flight = true;
     local.start_for = view.mod_of(path::run(*name));
     local.start_result.reset();
@@ -124,13 +139,10 @@ void observe_call(HostState& host, const Action& action, const CallDone& done) {
   if (std::holds_alternative<DestroyDomain>(action)) local.destroy_refused = bad;
 }
 
-void observe_recorded(HostState& host, const CommitEnded& ended) {
-  if (ended.outcome != CommitOutcome::committed) return;
-  for (const auto& write : ended.commit.writes) {
-    const auto parts = path::split(write.path);
-    if (parts.kind != "run") continue;
-    const auto local = host.locals.find(ResourceName{parts.first});
-    if (local != host.locals.end()) local->second.unrecorded.clear();
+void observe_engine_back(HostState& host) {
+  for (auto& [name, local] : host.locals) {
+    local.unrecorded = 0;
+    local.restarted.reset();
   }
 }
 
@@ -153,11 +165,17 @@ StatusRecord report_of_host(const HostState& host, const View& view, const SelfV
   report.hypervisor = host.hypervisor;
   if (!host.hypervisor) report.problems.push_back("libvirt does not answer");
   for (const auto& [name, local] : host.locals) {
-    if (!local.domain && !local.process && !local.start_in_flight) continue;
     if (view.spec()->resource(name) == nullptr) continue;
+    if (local.storage_lost) report.storage_lost.push_back(name);
+    if (!local.domain && !local.process && !local.start_in_flight) continue;
     if (!claimed_here(view, name, self)) report.found.push_back(name);
     if (local.domain == DomainCondition::paused_io_error)
       report.problems.push_back(name.str() + " stopped itself: its disk failed");
+  }
+  if (!report.storage_lost.empty()) {
+    const std::string others = std::to_string(report.storage_lost.size() - 1);
+    report.problems.push_back("the disk of " + report.storage_lost.front().str() +
+                              (others == "0" ? "" : " and of " + others + " more") + " cannot be read");
   }
   return report;
 }

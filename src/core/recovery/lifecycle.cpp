@@ -127,13 +127,14 @@ Ending ending_of(const Case& c) {
     case EndReason::none:
     case EndReason::stopped:
     case EndReason::host_leaving:
+    case EndReason::storage_lost:  // costs no budget (B1)
       break;
   }
   return ending;
 }
 
-std::vector<Refusal> avoidance(const Attempts& attempts) {
-  std::vector<Refusal> avoid;
+std::vector<Refusal> avoidance(const Case& c, const Attempts& attempts) {
+  std::vector<Refusal> avoid = storage_refusals(c.view, c.resource.name);
   for (const auto& host : attempts.tried) avoid.push_back({host, "it failed there"});
   return avoid;
 }
@@ -207,7 +208,7 @@ Step place(const Case& c) {
   }
   if (static_cast<int>(ending.attempts.tried.size()) > c.resource.relocations) return give_up(c, ending.attempts);
   if (const auto wait = waits_for(c)) return unplaced(c, {}, *wait);
-  Choice choice = c.placement.choose(c.resource.name, avoidance(ending.attempts),
+  Choice choice = c.placement.choose(c.resource.name, avoidance(c, ending.attempts),
                                      ending.failover ? Occasion::recovery : Occasion::start);
   std::optional<HostName> wanted = c.order != nullptr ? c.order->relocate_to : std::nullopt;
   if (!wanted && c.claim != nullptr) wanted = c.claim->move_to;
@@ -264,7 +265,7 @@ Step relocate(const Case& c) {
   const HostName& to = *c.order->relocate_to;
   std::string why = to == c.claim->host ? "it runs there already" : "there is no such host";
   c.placement.release(c.resource.name, c.claim->host);
-  const Choice choice = c.placement.choose(c.resource.name);
+  const Choice choice = c.placement.choose(c.resource.name, storage_refusals(c.view, c.resource.name));
   const bool known = c.view.spec()->host(to) != nullptr;
   const bool possible = known && to != c.claim->host && !refused(choice, to, &why);
   c.placement.book(c.resource.name, c.claim->host);
@@ -289,7 +290,7 @@ Step mend(const Case& c) {
   const bool misplaced = !broken.empty() || !now;
   if (!misplaced && c.resource.failback != Failback::restart) return {};
   c.placement.release(c.resource.name, c.claim->host);
-  const Choice choice = c.placement.choose(c.resource.name, avoidance(c.claim->attempts));
+  const Choice choice = c.placement.choose(c.resource.name, avoidance(c, c.claim->attempts));
   const bool elsewhere = choice.host && *choice.host != c.claim->host;
   const bool better = elsewhere && !misplaced && *c.placement.preference(c.resource.name, *choice.host) < *now &&
                       well_for_failback(c, *choice.host);

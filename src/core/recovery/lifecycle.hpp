@@ -34,6 +34,9 @@ struct Step {
 // Why nothing may be placed on this host now; empty: it may take resources.
 [[nodiscard]] std::string host_refusal(const View& view, const Host& host);
 
+// The hosts that cannot read this resource's disk, as they report.
+[[nodiscard]] std::vector<Refusal> storage_refusals(const View& view, const ResourceName& resource);
+
 // All of the spec's hosts with their refusals, and everything claimed or found running booked.
 [[nodiscard]] Placement book_view(const View& view);
 

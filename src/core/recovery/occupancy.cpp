@@ -44,6 +44,16 @@ std::string host_refusal(const View& view, const Host& host) {
   return "";
 }
 
+std::vector<Refusal> storage_refusals(const View& view, const ResourceName& resource) {
+  std::vector<Refusal> refusals;
+  for (const auto& [host, status] : view.status) {
+    const auto& lost = status.value.storage_lost;
+    if (std::find(lost.begin(), lost.end(), resource) != lost.end())
+      refusals.push_back({host, "it cannot read the disk"});
+  }
+  return refusals;
+}
+
 Placement book_view(const View& view) {
   const Spec& spec = *view.spec();
   std::vector<HostView> hosts;
