@@ -109,7 +109,8 @@ TEST(Report, SaysWhyAResourceWaits) {
 TEST(Report, AFailedResourceSaysSoInLibvirtsWords) {
   ClaimRecord claim{h("h2"), boot_of(h("h2")), {1}, ClaimOrder::run, std::nullopt, {{h("h2")}, true, 0}};
   RunRecord run{
-      h("h2"), boot_of(h("h2")), {1}, RunState::released, EndReason::start_failed, "no such disk", false, false, false, {}};
+      h("h2"), boot_of(h("h2")), {1}, RunState::released, EndReason::start_failed, "no such disk", false, false, false,
+      {}};
   const Records records = cluster_of().put(path::claim(r("vm1")), claim).put(path::run(r("vm1")), run);
   EXPECT_EQ(vm1_in(records).condition, ResourceCondition::failed);
   EXPECT_EQ(vm1_in(records).why, "no such disk");

@@ -169,6 +169,25 @@ TEST(Storage, MoreHostsThanTheReserveAreNotFencedForTheirStorage) {
   EXPECT_EQ(b.fence("h3"), nullptr);
 }
 
+TEST(Storage, WhatOnlyProofWouldReleaseMayStartAgainWhereItWas) {
+  Ward b;
+  b.running_on("h2", "vm1");
+  b.lazy.insert(h("h2"));
+  b.say(OperatorVerb::stop, "vm1");
+  b.run_for(1s);
+  EXPECT_EQ(b.claim("vm1")->order, ClaimOrder::stop);
+  RunRecord run = *b.run("vm1");
+  run.unsettled = true;
+  b.put(path::run(r("vm1")), run);
+  b.run_for(1min);
+  EXPECT_EQ(b.claim("vm1")->order, ClaimOrder::stop);
+  b.say(OperatorVerb::start, "vm1");
+  b.run_for(1s);
+  EXPECT_EQ(b.claim("vm1")->order, ClaimOrder::run);
+  EXPECT_EQ(b.claim("vm1")->host, h("h2"));
+  EXPECT_EQ(b.claim("vm1")->generation, Generation{1});
+}
+
 TEST(Storage, AnEndForItsDiskLeavesTheAttemptsAsTheyWere) {
   Ward b;
   b.running_on("h2", "vm1");

@@ -153,12 +153,28 @@ TEST_F(HandsTest, SeesOnlyWhatTheSpecNamesAndContainersByTheirName) {
   seen.domains = {{uuid_of(1), "web1", port::Driver::qemu, port::DomainState::paused_io_error},
                   {uuid_of(5), "stranger", port::Driver::qemu, port::DomainState::running}};
   seen.processes = {{uuid_of(1), "", 10}, {"", "box-domain", 11}, {"", "web1", 12}, {uuid_of(1), "", 13}};
-  const auto event = hands_.translate(port::HypervisorEvent(seen));
+  perform(Inspect{1s}, 3);
+  EXPECT_FALSE(hands_.translate(port::HypervisorEvent(seen)).has_value()) << "the storage has not answered yet";
+  const auto event = hands_.translate(looked_.back());
+  ASSERT_TRUE(event.has_value());
   const auto& inspected = std::get<Inspected>(*event);
   ASSERT_EQ(inspected.domains.size(), 1u);
   EXPECT_EQ(inspected.domains[0].resource, ResourceName("web1"));
   EXPECT_EQ(inspected.domains[0].condition, DomainCondition::paused_io_error);
   EXPECT_EQ(inspected.processes, (std::vector<ResourceName>{ResourceName("box"), ResourceName("web1")}));
+}
+
+TEST_F(HandsTest, AnInspectionSaysWhoseDisksCannotBeRead) {
+  auto spec = std::make_shared<Spec>(*spec_);
+  spec->resources[0].xml = test::domain_xml(1, "/disks/web1.raw");
+  hands_.know(spec);
+  storage_.broken = {"/disks/web1.raw", "/disks/other.raw"};
+  perform(Inspect{1s}, 3);
+  EXPECT_FALSE(hands_.translate(looked_.back()).has_value()) << "libvirt has not answered yet";
+  const auto event = hands_.translate(
+      port::HypervisorEvent(port::Inspected{.call = {3}, .reached = true, .domains = {}, .processes = {}}));
+  ASSERT_TRUE(event.has_value());
+  EXPECT_EQ(std::get<Inspected>(*event).storage_lost, std::vector{ResourceName("web1")});
 }
 
 TEST_F(HandsTest, RunsTheFenceDeviceOfThatPlaceInTheSpec) {

@@ -348,8 +348,14 @@ Step next_step(const View& view, const ControllerState& state, const Resource& r
   }
   if (unowned) return adopt_or_place(c, desired);
   if (c.closed) return desired == DesiredState::started ? place(c) : Step{};
-  if (!c.owner_alive) return {};                      // its host is being judged; until then nothing moves
-  if (c.claim->order == ClaimOrder::stop) return {};  // under way: it ends with a release, or with a proof
+  if (!c.owner_alive) return {};  // its host is being judged; until then nothing moves
+  if (c.claim->order == ClaimOrder::stop) {
+    // Under way: it ends with a release, or with a proof. What only proof would release may start again where it was.
+    const bool unsettled = c.run != nullptr && c.run->unsettled;
+    if (!unsettled || desired != DesiredState::started) return {};
+    return ordered(c, ClaimOrder::run, std::nullopt,
+                   entry(c, JournalKind::place, c.claim->host, "its last writes are that host's alone"));
+  }
   if (desired == DesiredState::stopped)
     return ordered(c, ClaimOrder::stop, std::nullopt,
                    entry(c, JournalKind::stop, c.claim->host, "it should be stopped"));
