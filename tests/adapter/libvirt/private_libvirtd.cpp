@@ -20,6 +20,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -107,8 +108,23 @@ void mount_cgroups(const std::vector<fs::path>& hierarchies) {
   if (std::ofstream clone(fs::path(kCgroups) / "cpuset/cgroup.clone_children"); clone) clone << "1";
 }
 
+// No mount of ours is to reach the machine. Where / is no mount point (a chroot), each one is told alone; one hidden
+// below another is out of our reach, and nothing is mounted there.
+void make_mounts_private() {
+  std::ifstream mounts("/proc/self/mountinfo");
+  std::vector<std::string> points;
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream words(line);
+    std::string word;
+    for (int i = 0; i < 5; ++i) words >> word;
+    points.push_back(word);
+  }
+  must(!points.empty(), "read the mounts");
+  for (const auto& point : points) ::mount(nullptr, point.c_str(), nullptr, MS_REC | MS_PRIVATE, nullptr);
+}
+
 void mount_private(const std::vector<fs::path>& hierarchies) {
-  must(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "make mounts private");
+  make_mounts_private();
   must(::mount("proc", "/proc", "proc", 0, nullptr) == 0, "mount /proc");
   ::umount2("/sys", MNT_DETACH);
   must(::mount("sysfs", "/sys", "sysfs", 0, nullptr) == 0, "mount /sys");
