@@ -10,6 +10,8 @@ import layout
 import mounts
 import network
 
+RUN_MIB = 64  # small enough to be filled by a test
+
 
 def take_cables(control):
     """The lab plugs them in once it knows that this process exists."""
@@ -37,7 +39,7 @@ def mount_disks(state, number):
     slots = os.open(layout.SLOTS, os.O_PATH | os.O_DIRECTORY)
     for target, folder in held.items():
         mounts.bind(f"/proc/self/fd/{folder}", target)
-    mounts.mount("tmpfs", "/run", "tmpfs", mounts.NOSUID | mounts.NODEV, "mode=755")
+    mounts.mount("tmpfs", "/run", "tmpfs", mounts.NOSUID | mounts.NODEV, f"mode=755,size={RUN_MIB}m")
     mounts.mount("tmpfs", "/tmp", "tmpfs", mounts.NOSUID | mounts.NODEV, "mode=1777")
     for folder in ("/run/lock", "/run/libvirt", "/run/haven", layout.SLOTS):
         os.makedirs(folder)
