@@ -108,9 +108,10 @@ void mount_cgroups(const std::vector<fs::path>& hierarchies) {
   if (std::ofstream clone(fs::path(kCgroups) / "cpuset/cgroup.clone_children"); clone) clone << "1";
 }
 
-// No mount of ours is to reach the machine. Where / is no mount point (a chroot), each one is told alone; one hidden
-// below another is out of our reach, and nothing is mounted there.
+// No mount of ours is to reach the machine. Where / is no mount point (a chroot), each mount is told alone (one hidden
+// below another is out of our reach, and nothing is mounted there), and / becomes one: libvirt's containers need that.
 void make_mounts_private() {
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0) return;
   std::ifstream mounts("/proc/self/mountinfo");
   std::vector<std::string> points;
   for (std::string line; std::getline(mounts, line);) {
@@ -121,6 +122,8 @@ void make_mounts_private() {
   }
   must(!points.empty(), "read the mounts");
   for (const auto& point : points) ::mount(nullptr, point.c_str(), nullptr, MS_REC | MS_PRIVATE, nullptr);
+  must(::mount("/", "/mnt", nullptr, MS_BIND | MS_REC, nullptr) == 0, "bind /");
+  must(::chroot("/mnt") == 0 && ::chdir("/") == 0, "enter the new /");
 }
 
 void mount_private(const std::vector<fs::path>& hierarchies) {
