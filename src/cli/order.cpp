@@ -1,7 +1,4 @@
 // Orders about one resource or host.
-#include <pwd.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <iostream>
 
@@ -10,13 +7,10 @@
 namespace haven::cli {
 namespace {
 
-std::string who() {
-  for (const char* variable : {"SUDO_USER", "PKEXEC_UID"}) {
-    const char* value = std::getenv(variable);
-    if (value != nullptr && *value != '\0') return value;
-  }
-  const passwd* user = ::getpwuid(::getuid());
-  return user == nullptr ? std::to_string(::getuid()) : user->pw_name;
+// For whom root acts; who we are havend knows from the kernel.
+std::string on_behalf_of() {
+  const char* user = std::getenv("SUDO_USER");
+  return user == nullptr ? "" : user;
 }
 
 }  // namespace
@@ -34,7 +28,7 @@ int order(const Client& client, const Output& output, const Order& order) {
   const auto done = client.post("/v1/operator", {{"verb", order.verb},
                                                  {"resource", order.resource},
                                                  {"host", order.host},
-                                                 {"by", who()},
+                                                 {"by", on_behalf_of()},
                                                  {"force", order.force}});
   if (!done) return output.fail(done.error());
   output.line(done->at("text").get<std::string>());

@@ -73,6 +73,7 @@ struct HostState {
   bool found_none = false;                      // at the first look of this boot (F8)
   bool leaving = false;                         // the host shuts down: everything is to stop
   bool rebooting = false;
+  std::vector<std::string> problems;    // what havend found out beside the hypervisor
   std::uint64_t published_edition = 0;  // the spec of the last PublishProtected
   std::vector<ResourceName> published;  // its list
 };

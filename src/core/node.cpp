@@ -35,7 +35,6 @@ std::string identity(const Action& action) {
                         [](const Commit& a) { return "commit/" + a.lane; },
                         [](const GrantLease&) { return std::string("lease"); },
                         [](const KeepAlive&) { return std::string("lease"); },
-                        [](const RevokeLease&) { return std::string("lease"); },
                         [](const StartDomain& a) { return "start/" + a.resource.str(); },
                         [](const ShutdownDomain& a) { return "shutdown/" + a.resource.str(); },
                         [](const DestroyDomain& a) { return "destroy/" + a.resource.str(); },
@@ -279,6 +278,10 @@ bool Node::Inside::fold(const Event& event, Now now) {
             const std::string refusal = hook_refusal(host, view, e);
             out.push_back({{}, AnswerHook{e.question, refusal.empty(), refusal}});
             return false;
+          },
+          [&](const HostProblems& e) {
+            host.problems = e.problems;
+            return true;
           },
           [&](const OperatorAsked& e) {
             questions.push_back({e, now.mono + kOperatorPatience});

@@ -1,7 +1,6 @@
 #include "daemon/api.hpp"
 
 #include <grp.h>
-#include <httplib.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -17,10 +16,10 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/peer_server.hpp"
+
 namespace haven::daemon {
 namespace {
-
-constexpr time_t kReadTimeout_s = 10;
 
 // httplib's own pool takes any number; this one holds the accepting thread up instead.
 class BoundedPool final : public httplib::TaskQueue {
@@ -84,7 +83,7 @@ void route(httplib::Server& server, Service& service) {
   server.Get("/v1/spec", [&](const Request&, Response& r) { give(r, service.spec()); });
   server.Get("/v1/domain", [&](const Request& q, Response& r) { give(r, service.domain(query_of(q))); });
   server.Post("/v1/apply", [&](const Request& q, Response& r) { give(r, service.apply(q.body)); });
-  server.Post("/v1/operator", [&](const Request& q, Response& r) { give(r, service.operate(q.body)); });
+  server.Post("/v1/operator", [&](const Request& q, Response& r) { give(r, service.operate(q.body, q.remote_addr)); });
   server.set_error_handler([](const Request& q, Response& r) {
     if (!r.body.empty()) return;
     const int status = r.status;
@@ -107,7 +106,7 @@ void route(httplib::Server& server, Service& service) {
 }  // namespace
 
 struct Api::Inside {
-  httplib::Server server;
+  PeerServer server;
   std::atomic<bool> ended{false};
   std::thread thread;
   std::string path;
@@ -123,9 +122,6 @@ tl::expected<std::unique_ptr<Api>, std::string> Api::listen(const std::string& p
   server.set_address_family(AF_UNIX);
   server.new_task_queue = [] { return new BoundedPool; };
   server.set_payload_max_length(kMostBytes);
-  server.set_keep_alive_max_count(1);
-  server.set_read_timeout(kReadTimeout_s);
-  server.set_write_timeout(kReadTimeout_s);
   route(server, service);
   ::unlink(path.c_str());
   if (!server.bind_to_port(path, 80)) return tl::unexpected(path + ": " + std::strerror(errno));

@@ -52,9 +52,7 @@ std::string dmi_uuid() {
   return std::any_of(uuid.begin(), uuid.end(), differs) ? uuid : std::string();
 }
 
-}  // namespace
-
-OrWhy<void> replace_file(const std::string& path, const std::string& content) {
+OrWhy<void> replace(const std::string& path, const std::string& content, bool durably) {
   const std::string next = path + ".new";
   {
     const File file(next, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -66,9 +64,21 @@ OrWhy<void> replace_file(const std::string& path, const std::string& content) {
       if (n < 0) return why(next);
       written += static_cast<std::size_t>(n);
     }
+    if (durably && ::fsync(file.get()) < 0) return why(next);
   }
   if (::rename(next.c_str(), path.c_str()) < 0) return why(path);
+  if (!durably) return {};
+  const File folder(path.substr(0, path.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
+  if (folder.get() < 0 || ::fsync(folder.get()) < 0) return why(path);
   return {};
+}
+
+}  // namespace
+
+OrWhy<void> replace_file(const std::string& path, const std::string& content) { return replace(path, content, false); }
+
+OrWhy<void> replace_file_durably(const std::string& path, const std::string& content) {
+  return replace(path, content, true);
 }
 
 OrWhy<std::string> read_file(const std::string& path) {

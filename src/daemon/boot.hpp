@@ -21,6 +21,8 @@ using OrWhy = tl::expected<T, std::string>;
 
 // Replaces the file as a whole; 0600. Not durable: for run_dir.
 [[nodiscard]] OrWhy<void> replace_file(const std::string& path, const std::string& content);
+// And survives a loss of power: the old content or the new one.
+[[nodiscard]] OrWhy<void> replace_file_durably(const std::string& path, const std::string& content);
 [[nodiscard]] OrWhy<std::string> read_file(const std::string& path);
 // The folder and those above it; they are 0755, the last one has `mode`.
 [[nodiscard]] OrWhy<void> make_folder(const std::string& path, unsigned mode);

@@ -25,7 +25,8 @@ bool hook_installed(const fs::path& hooks, const std::string& driver) {
 
 }  // namespace
 
-Chores::Chores(Work work) : work_(std::move(work)), thread_([this] { serve(); }) {}
+Chores::Chores(Work work, Duration retry, Duration look_again)
+    : work_(std::move(work)), retry_(retry), look_again_(look_again), thread_([this] { serve(); }) {}
 
 Chores::~Chores() {
   {
@@ -36,9 +37,9 @@ Chores::~Chores() {
   thread_.join();
 }
 
-void Chores::want(std::vector<std::string> uuids) {
+void Chores::want(Protected wanted) {
   const std::lock_guard lock(mutex_);
-  wanted_ = std::move(uuids);
+  wanted_ = std::move(wanted);
   changed_.notify_all();
 }
 
@@ -53,31 +54,19 @@ void Chores::serve() {
     lock.unlock();
     const bool done = work_(*list);
     lock.lock();
-    if (done) continue;
-    changed_.wait_for(lock, kRetry, [this] { return wanted_.has_value() || ending_; });
+    changed_.wait_for(lock, done ? look_again_ : retry_, [this] { return wanted_.has_value() || ending_; });
     if (!wanted_) wanted_ = std::move(list);
   }
 }
 
-std::vector<std::string> rivals(const std::string& etc) {
+std::vector<std::string> missing_hooks(const std::string& etc) {
   std::vector<std::string> found;
-  const fs::path root(etc);
   for (const char* driver : {"qemu", "lxc"}) {
-    if (!hook_installed(root / "libvirt/hooks", driver)) {
-      found.push_back(std::string("libvirt's ") + driver +
-                      " hook is not Haven's, so that a protected domain may be "
-                      "started by others: link haven-hook as /etc/libvirt/hooks/" +
-                      driver + " and restart libvirtd");
-    }
-  }
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(root / "systemd/system", error)) {
-    const fs::path unit = entry.path() / "libvirt-guests.service";
-    if (entry.path().extension() == ".wants" && fs::exists(fs::symlink_status(unit))) {
-      found.push_back(
-          "libvirt-guests is enabled and would start and stop domains of its own accord: "
-          "systemctl disable --now libvirt-guests");
-    }
+    if (hook_installed(fs::path(etc) / "libvirt/hooks", driver)) continue;
+    found.push_back(std::string("libvirt's ") + driver +
+                    " hook is not Haven's, so that a protected domain may be started by others: link haven-hook as "
+                    "/etc/libvirt/hooks/" +
+                    driver + " and restart libvirtd");
   }
   return found;
 }

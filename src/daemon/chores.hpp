@@ -1,46 +1,56 @@
-// What follows from the list of protected domains and may take its time: the list that outlives the boot, autostart
-// (PROTOCOL C5), and a look at what else could start a domain. A thread of its own, for disks and libvirt may hang.
+// What follows from the list of protected domains and may take its time (upkeep.hpp): a thread of its own.
 #pragma once
 
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "core/model/spec.hpp"
 #include "core/model/units.hpp"
 
 namespace haven::daemon {
 
+// The domains that nobody but Haven may start, and the file that says so (nullptr: none can be read).
+struct Protected {
+  std::vector<std::string> uuids;
+  std::shared_ptr<const Spec> spec;
+};
+
 class Chores {
  public:
   static constexpr Duration kRetry = 30s;
+  // What was in order may have been changed by somebody since.
+  static constexpr Duration kLookAgain = 10min;
 
   // True: done. False: to be tried again.
-  using Work = std::function<bool(const std::vector<std::string>& uuids)>;
-  explicit Chores(Work work);
+  using Work = std::function<bool(const Protected&)>;
+  explicit Chores(Work work, Duration retry = kRetry, Duration look_again = kLookAgain);
   // Waits for work under way.
   ~Chores();
   Chores(const Chores&) = delete;
   Chores& operator=(const Chores&) = delete;
 
   // The latest list counts. Does not wait.
-  void want(std::vector<std::string> uuids);
+  void want(Protected wanted);
 
  private:
   void serve();
 
   Work work_;
+  Duration retry_, look_again_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::optional<std::vector<std::string>> wanted_;
+  std::optional<Protected> wanted_;
   bool ending_ = false;
   std::thread thread_;
 };
 
-// What stands in the way of Haven being the only one who starts domains here; a sentence each, with its cure.
-[[nodiscard]] std::vector<std::string> rivals(const std::string& etc);
+// Of libvirt's two drivers, those whose hook is not Haven's; a sentence each, with its cure.
+[[nodiscard]] std::vector<std::string> missing_hooks(const std::string& etc);
 
 }  // namespace haven::daemon

@@ -19,6 +19,7 @@ class Domains {
   explicit Domains(std::shared_ptr<const Spec> spec);
 
   [[nodiscard]] const Spec* spec() const { return spec_.get(); }
+  [[nodiscard]] std::shared_ptr<const Spec> shared() const { return spec_; }
   // nullptr: not of the spec.
   [[nodiscard]] const Resource* resource(const ResourceName& name) const;
   [[nodiscard]] const Resource* of_uuid(const std::string& uuid) const;

@@ -136,7 +136,6 @@ struct Hands::Performing {
   }
   void operator()(const GrantLease& a) { hands.edges_.engine.grant_lease(call, a.ttl, a.timeout); }
   void operator()(const KeepAlive& a) { hands.edges_.engine.keep_alive(call, a.lease, a.timeout); }
-  void operator()(const RevokeLease& a) { hands.edges_.engine.revoke_lease(call, a.lease, a.timeout); }
 
   void operator()(const StartDomain& a) {
     if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.start(call, r->xml, a.timeout);
@@ -177,7 +176,7 @@ struct Hands::Performing {
     if (auto done = note_release(hands.edges_.run_dir, a); !done) hands.edges_.die(done.error());
   }
   void operator()(const PublishProtected& a) {
-    if (auto done = hands.edges_.publish_protected(hands.uuids_of(a.resources)); !done) {
+    if (auto done = hands.edges_.publish_protected({hands.uuids_of(a.resources), hands.domains_.shared()}); !done) {
       hands.edges_.die(done.error());
     }
   }

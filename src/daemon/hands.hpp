@@ -12,6 +12,7 @@
 
 #include "core/model/action.hpp"
 #include "core/model/event.hpp"
+#include "daemon/chores.hpp"
 #include "daemon/domains.hpp"
 #include "daemon/own_calls.hpp"
 #include "daemon/spec_store.hpp"
@@ -31,8 +32,8 @@ struct Edges {
   std::string run_dir;
   // False: the answer came too late, and the hook said no.
   std::function<bool(std::uint64_t question, bool allow, const std::string& reason)> answer_hook;
-  // The uuids of all protected domains; an error is fatal. Must not wait for a disk.
-  std::function<tl::expected<void, std::string>(const std::vector<std::string>&)> publish_protected;
+  // All protected domains; an error is fatal. Must not wait for a disk.
+  std::function<tl::expected<void, std::string>(const Protected&)> publish_protected;
   std::function<void(bool is_error, const std::string&)> say;
   // Reboots this machine at once; does not return.
   std::function<void()> reboot;

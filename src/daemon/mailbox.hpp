@@ -17,6 +17,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/model/event.hpp"
 #include "core/model/units.hpp"
 #include "port/engine.hpp"
 #include "port/fence_device.hpp"
@@ -33,8 +34,8 @@ struct HookQuestion {
 // To be run by the thread that thinks.
 using Task = std::function<void()>;
 
-using Message =
-    std::variant<port::EngineEvent, port::HypervisorEvent, port::AgentDone, port::StorageLooked, HookQuestion, Task>;
+using Message = std::variant<port::EngineEvent, port::HypervisorEvent, port::AgentDone, port::StorageLooked,
+                             HookQuestion, HostProblems, Task>;
 
 // CLOCK_BOOTTIME and the wall clock.
 [[nodiscard]] Now read_clocks();

@@ -23,6 +23,7 @@
 #include "daemon/log.hpp"
 #include "daemon/runtime.hpp"
 #include "daemon/service.hpp"
+#include "daemon/upkeep.hpp"
 #include "file/local_config.hpp"
 #include "hook/paths.hpp"
 #include "hook/protected_list.hpp"
@@ -135,29 +136,16 @@ OrWhy<std::unique_ptr<port::Engine>> open_engine(const file::LocalConfig& config
   return adapter::open_etcd_engine(etcd, std::move(sink));
 }
 
-// The durable list, autostart, and what else could start a domain.
-bool after_publishing(const file::LocalConfig& config, LocalAlarms& alarms, const std::vector<std::string>& uuids) {
-  bool done = true;
-  std::string trouble;
-  if (auto written = hook::write_protected(config.state_dir + "/protected", uuids); !written) {
-    trouble = "the list of protected domains cannot be kept: " + written.error();
-    done = false;
-  }
-  alarms.set("protected", trouble);
-  const auto off = libvirt::turn_autostart_off({}, uuids, kAutostartTimeout);
-  if (!off) {
-    done = false;
-    alarms.set("autostart", "libvirt's autostart of protected domains: " + off.error());
-  } else {
-    alarms.set("autostart", "");
-    for (const auto& uuid : *off) log(LogLevel::info, "autostart of domain " + uuid + " was on and is off now");
-  }
-  const auto found = rivals("/etc");
-  for (std::size_t i = 0; i < 3; ++i) {
-    alarms.set("rival/" + std::to_string(i + 1), i < found.size() && !uuids.empty() ? found[i] : "");
-  }
-  // Tried again until nothing is left to say, so that what was mended is seen.
-  return done && (found.empty() || uuids.empty());
+Upkeep::Edges upkeep_edges(const file::LocalConfig& config) {
+  Upkeep::Edges edges;
+  edges.keep_list = [path = config.state_dir + "/protected"](const auto& uuids) {
+    return hook::write_protected(path, uuids);
+  };
+  edges.autostart_off = [](const auto& uuids, const auto& remember) {
+    return libvirt::turn_autostart_off({}, uuids, remember, kAutostartTimeout);
+  };
+  edges.say = [](const std::string& line) { log(LogLevel::info, line); };
+  return edges;
 }
 
 std::vector<std::string> lists_of_before(const file::LocalConfig& config) {
@@ -175,18 +163,21 @@ tl::unexpected<std::string> serve(const file::LocalConfig& config) {
   if (!node) return tl::unexpected(node.error());
 
   LocalAlarms alarms;
-  if (config.run_dir != HAVEN_RUN_DIR || config.state_dir != HAVEN_STATE_DIR) {
-    alarms.set("hook",
-               "run_dir or state_dir is not where the libvirt hook looks (" HAVEN_RUN_DIR ", " HAVEN_STATE_DIR ")");
-  }
   const auto mailbox = std::make_shared<Mailbox>([] { die("the mailbox is full: the daemon's thread stands still"); });
   const auto own = std::make_shared<OwnCalls>();
-  Chores chores([&](const auto& uuids) { return after_publishing(config, alarms, uuids); });
+  alarms.on_change([mailbox](auto sentences) { mailbox->post(HostProblems{std::move(sentences)}); });
+  if (config.run_dir != HAVEN_RUN_DIR || config.state_dir != HAVEN_STATE_DIR) {
+    alarms.set("folders",
+               "run_dir or state_dir is not where the libvirt hook looks (" HAVEN_RUN_DIR ", " HAVEN_STATE_DIR ")");
+  }
   auto engine = open_engine(config, engine_sink(mailbox, own));
   if (!engine) return tl::unexpected(engine.error());
   libvirt::LibvirtHypervisor hypervisor({}, hypervisor_sink(mailbox, own));
   adapter::LocalPaths storage(storage_sink(mailbox));
   adapter::FenceAgents fence(kAgentsFolder, fence_sink(mailbox));
+  Upkeep upkeep(upkeep_edges(config), config.host, std::make_shared<TurnedOff>(config.state_dir + "/turned-off"), fence,
+                alarms);
+  Chores chores([&](const Protected& wanted) { return upkeep.tend(wanted); });
   auto hook = hook::HookServer::listen(config.run_dir + "/hook.sock", [&](const hook::HookRequest& request) {
     const auto& question = request.question;
     (void)mailbox->offer(HookQuestion{request.id, question.uuid, question.op == hook::Op::migrate});
@@ -199,9 +190,9 @@ tl::unexpected<std::string> serve(const file::LocalConfig& config) {
               storage,
               config.run_dir,
               [&](auto id, bool allow, const std::string& reason) { return (*hook)->answer(id, allow, reason); },
-              [&](const std::vector<std::string>& uuids) -> tl::expected<void, std::string> {
-                chores.want(uuids);
-                return hook::write_protected(config.run_dir + "/protected", uuids);
+              [&](const Protected& wanted) -> tl::expected<void, std::string> {
+                chores.want(wanted);
+                return hook::write_protected(config.run_dir + "/protected", wanted.uuids);
               },
               [](bool is_error, const std::string& line) { log(is_error ? LogLevel::error : LogLevel::info, line); },
               reboot_now,

@@ -113,6 +113,8 @@ void Runtime::take(const Message& message) {
     turn(hands_.translate(*agent));
   } else if (const auto* question = std::get_if<HookQuestion>(&message)) {
     ask_node(*question);
+  } else if (const auto* problems = std::get_if<HostProblems>(&message)) {
+    turn(*problems);
   } else if (const auto* task = std::get_if<Task>(&message)) {
     (*task)();
   }

@@ -1,5 +1,7 @@
 #include "daemon/service.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -29,20 +31,27 @@ Json error_json(const file::FileError& error) {
 
 Json name_or_null(const std::optional<HostName>& name) { return name ? Json(name->str()) : Json(nullptr); }
 
-Json status_json(const Report& report, const std::vector<Alarm>& local) {
+Json status_json(const Report& report, const HostName& host, std::vector<Alarm> local) {
   Json alarms = Json::array();
-  for (const auto& list : {report.alarms, local}) {
+  const auto& known = report.alarms;
+  // What this host has told everybody need not be told twice.
+  std::erase_if(local, [&](const Alarm& own) {
+    return std::any_of(known.begin(), known.end(), [&](const Alarm& alarm) {
+      return alarm.host == host && alarm.text == host.str() + ": " + own.text;
+    });
+  });
+  for (const auto& list : {known, local}) {
     for (const Alarm& alarm : list) alarms.push_back({{"key", alarm.key}, {"text", alarm.text}});
   }
   Json hosts = Json::array();
-  for (const HostReport& host : report.hosts) {
-    hosts.push_back({{"name", host.name.str()},
-                     {"state", word(host.condition)},
-                     {"controller", host.controller},
-                     {"running", host.running},
-                     {"memory_used_mib", host.memory_used.count},
-                     {"memory_mib", host.memory.count},
-                     {"why", host.why}});
+  for (const HostReport& one : report.hosts) {
+    hosts.push_back({{"name", one.name.str()},
+                     {"state", word(one.condition)},
+                     {"controller", one.controller},
+                     {"running", one.running},
+                     {"memory_used_mib", one.memory_used.count},
+                     {"memory_mib", one.memory.count},
+                     {"why", one.why}});
   }
   Json resources = Json::array();
   for (const ResourceReport& resource : report.resources) {
@@ -123,6 +132,13 @@ std::optional<OperatorVerb> verb_of(const std::string& word) {
   return it == kVerbs.end() ? std::nullopt : std::optional(it->second);
 }
 
+// Root's word about whom it acts for is as good as root's own.
+std::string said_by(const std::string& peer, const std::string& claimed) {
+  const bool plain = !claimed.empty() && claimed.size() <= 64 &&
+                     std::all_of(claimed.begin(), claimed.end(), [](unsigned char c) { return std::isgraph(c) != 0; });
+  return peer == "root" && plain && claimed != "root" ? claimed + " as root" : peer;
+}
+
 }  // namespace
 
 Answer error_answer(Code code, const std::string& what, const std::string& where, const std::string& wanted) {
@@ -152,7 +168,7 @@ Answer Service::status() {
   auto local = alarms_.all();
   if (!ambiguity.empty())
     local.push_back({"cluster", ambiguity + "; cluster = \"NAME\" in havend.toml says which", {}, {}});
-  return data(status_json(report, local));
+  return data(status_json(report, host_, std::move(local)));
 }
 
 Answer Service::journal(const Query& query) {
@@ -241,7 +257,7 @@ Answer Service::apply(const std::string& body) {
                {"seen", result->seen.count}});
 }
 
-Answer Service::operate(const std::string& body) {
+Answer Service::operate(const std::string& body, const std::string& peer) {
   const Json json = Json::parse(body, nullptr, false);
   const auto verb = json.is_object() ? verb_of(text_of(json, "verb").value_or("")) : std::nullopt;
   if (!verb) {
@@ -252,7 +268,7 @@ Answer Service::operate(const std::string& body) {
   asked.verb = *verb;
   asked.resource = ResourceName(text_of(json, "resource").value_or(""));
   asked.host = HostName(text_of(json, "host").value_or(""));
-  asked.by = text_of(json, "by").value_or("").substr(0, 64);
+  asked.by = said_by(peer, text_of(json, "by").value_or(""));
   asked.force = flag_of(json, "force");
   if (!asked.resource.empty() && !codec::well_formed(asked.resource)) {
     return error_answer(Code::bad_input, "\"" + asked.resource.str() + "\" is no name of a resource", "resource",

@@ -44,7 +44,8 @@ class Service {
   // name: a domain of this host's libvirt.
   [[nodiscard]] Answer domain(const Query& query);
   [[nodiscard]] Answer apply(const std::string& body);
-  [[nodiscard]] Answer operate(const std::string& body);
+  // `peer`: the user who asks, by the kernel's word. Root may say in `by` for whom (sudo), nobody else may.
+  [[nodiscard]] Answer operate(const std::string& body, const std::string& peer);
   // Whoever waits for news is answered; nobody waits any more.
   void stop() { stopping_ = true; }
 

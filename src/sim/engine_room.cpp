@@ -93,12 +93,6 @@ std::optional<bool> EngineRoom::keep_alive(MachineIndex client, LeaseId lease) {
   return std::nullopt;
 }
 
-void EngineRoom::revoke(LeaseId lease) {
-  const Revision before = store_.revision();
-  store_.revoke(lease);
-  note_commit(before);
-}
-
 void EngineRoom::arm_expiry() {
   const Instant next = store_.next_expiry();
   if (next >= expiry_armed_) return;

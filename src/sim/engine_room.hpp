@@ -48,7 +48,6 @@ class EngineRoom {
   LeaseId grant(Duration ttl);
   // nullopt: nobody answers.
   [[nodiscard]] std::optional<bool> keep_alive(MachineIndex client, LeaseId lease);
-  void revoke(LeaseId lease);
   // The latest history is lost to the watchers (compaction).
   void compact() { store_.compact(store_.revision()); }
 

@@ -83,7 +83,6 @@ class Havend {
   void perform_one(CallId call, Commit& action);
   void perform_one(CallId call, GrantLease& action);
   void perform_one(CallId call, KeepAlive& action);
-  void perform_one(CallId call, RevokeLease& action);
   void perform_one(CallId call, StartDomain& action);
   void perform_one(CallId call, ShutdownDomain& action);
   void perform_one(CallId call, DestroyDomain& action);

@@ -93,18 +93,6 @@ void Havend::perform_one(CallId call, KeepAlive& action) {
   });
 }
 
-void Havend::perform_one(CallId call, RevokeLease& action) {
-  const Instant deadline = queue_.now() + action.timeout;
-  queue_.after(message_, [this, life = life_, call, deadline, lease = action.lease] {
-    const bool arrives = in_reach();
-    if (arrives) engine_.revoke(lease);
-    if (life != life_ || !alive()) return;
-    const LeaseAnswer unknown{call, lease, false, false};
-    if (!arrives) return at_deadline(deadline, unknown);
-    reply(deadline, LeaseAnswer{call, lease, true, false}, unknown);
-  });
-}
-
 void Havend::set_trouble(EngineTrouble trouble) {
   trouble_ = trouble;
   callbacks_.came_or_went();

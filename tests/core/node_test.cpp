@@ -28,6 +28,22 @@ TEST(Node, ComesToRestOnceAllIsAsItShouldBe) {
   }
 }
 
+TEST(Node, WhatHurtsOnThisHostStandsInItsStatusUntilItDoesNot) {
+  Bench b(three_hosts({vm("vm1", 1024)}));
+  b.boot();
+  const auto problems = [&] { return b.get<StatusRecord>(path::status(kSelf))->problems; };
+  b.tell(HostProblems{{"libvirt-guests is on", "no disk"}});
+  EXPECT_EQ(problems(), (std::vector<std::string>{"libvirt-guests is on", "no disk"}));
+  const auto alarms = b.node->report().alarms;
+  ASSERT_EQ(alarms.size(), 2U);
+  EXPECT_EQ(alarms[0].text, "h1: libvirt-guests is on");
+  b.forget();
+  b.tell(HostProblems{{"libvirt-guests is on", "no disk"}});
+  EXPECT_TRUE(b.commits("status").empty()) << "nothing new";
+  b.tell(HostProblems{});
+  EXPECT_TRUE(problems().empty());
+}
+
 TEST(Node, NothingIsAskedTwiceWhileItIsUnderWay) {
   Bench b(three_hosts({vm("vm1", 1024)}));
   b.hold(lane("run/vm1"));

@@ -91,6 +91,25 @@ TEST_F(CliTest, OrdersAreObeyed) {
   EXPECT_EQ(haven({"freeze", "perhaps"}).exit_code, 2);
 }
 
+TEST_F(CliTest, WhoSaidItIsTheKernelsWord) {
+  if (::getuid() != 0) GTEST_SKIP() << "only root can be somebody else";
+  apply(kOneHost + vm(1));
+  std::filesystem::permissions(folder_.path(), std::filesystem::perms::all);
+  std::filesystem::permissions(daemon_.run_dir(), std::filesystem::perms::all);
+  std::filesystem::permissions(daemon_.socket(), std::filesystem::perms::all);
+  const auto said = [&](const std::vector<std::string>& before, const std::string& state) {
+    std::vector<std::string> words = before;
+    words.insert(words.end(), {HAVEN_CLI, "--socket", daemon_.socket(), "freeze", state});
+    EXPECT_EQ(Process(words).finish().exit_code, 0);
+    return json({"journal"}, 0)["entries"].back()["why"].get<std::string>();
+  };
+  const std::vector<std::string> nobody{"/usr/bin/setpriv", "--reuid",      "nobody",
+                                        "--clear-groups",   "/usr/bin/env", "SUDO_USER=root"};
+  EXPECT_EQ(said(nobody, "on"), "on, by nobody") << "whatever he says of himself";
+  EXPECT_EQ(said({"/usr/bin/env", "SUDO_USER=alice"}, "off"), "off, by alice as root");
+  EXPECT_EQ(said({"/usr/bin/env", "-u", "SUDO_USER"}, "on"), "on, by root");
+}
+
 TEST_F(CliTest, ShowsTheDifferenceBeforeItIsApplied) {
   const std::string first = file(kOneHost + vm(1));
   EXPECT_EQ(json({"diff", first}, 1)["changed"], true);

@@ -47,8 +47,8 @@ class Daemon {
                           hook_answers.emplace_back(id, allow, reason);
                           return true;
                         },
-                        [this](const std::vector<std::string>& uuids) -> tl::expected<void, std::string> {
-                          published = uuids;
+                        [this](const daemon::Protected& wanted) -> tl::expected<void, std::string> {
+                          published = wanted.uuids;
                           return {};
                         },
                         [this](bool, const std::string& line) { said.push_back(line); },

@@ -66,8 +66,8 @@ class HandsTest : public testing::Test {
   test::HealthyStorage storage_{[this](auto e) { looked_.push_back(std::move(e)); }};
   Hands hands_{
       Edges{engine_, hypervisor_, fence_, storage_, folder_.path(), [](auto, bool, const auto&) { return true; },
-            [this](const auto& uuids) -> tl::expected<void, std::string> {
-              published_ = uuids;
+            [this](const Protected& wanted) -> tl::expected<void, std::string> {
+              published_ = wanted.uuids;
               return {};
             },
             [this](bool, const std::string& line) { said_.push_back(line); }, [] {},

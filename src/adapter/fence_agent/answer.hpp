@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "adapter/fence_agent/process.hpp"
+#include "adapter/process/process.hpp"
 #include "port/fence_device.hpp"
 
 namespace haven::adapter {

@@ -213,7 +213,7 @@ FenceAgents::Loop::Jobs::iterator FenceAgents::Loop::start(Jobs::iterator job) {
   const MetadataResult* known = needed ? known_metadata(*path) : nullptr;
   if (!job->call && known != nullptr) return answer_metadata(job, *known);
   if (!needed || known != nullptr) return start_verb(job, *path, known == nullptr ? nullptr : &**known);
-  auto process = Process::start(*path, "action=metadata\n");
+  auto process = Process::start({*path}, "action=metadata\n");
   if (!process) {
     return job->call ? answer(job, AgentAnswer::failed, process.error())
                      : answer_metadata(job, tl::make_unexpected(process.error()));
@@ -227,7 +227,7 @@ FenceAgents::Loop::Jobs::iterator FenceAgents::Loop::start_verb(Jobs::iterator j
                                                                 const AgentMetadata* metadata) {
   auto input = input_for(job->device, job->verb, metadata);
   if (!input) return answer(job, AgentAnswer::failed, input.error());
-  auto process = Process::start(path, input->text);
+  auto process = Process::start({path}, input->text);
   if (!process) return answer(job, AgentAnswer::failed, process.error());
   job->secrets = std::move(input->secrets);
   job->asks_metadata = false;

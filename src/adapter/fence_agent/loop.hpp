@@ -13,7 +13,7 @@
 
 #include "adapter/fence_agent/fence_agents.hpp"
 #include "adapter/fence_agent/metadata.hpp"
-#include "adapter/fence_agent/process.hpp"
+#include "adapter/process/process.hpp"
 
 namespace haven::adapter {
 

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "adapter/fence_agent/process.hpp"
+#include "adapter/process/process.hpp"
 
 namespace haven::adapter {
 namespace {

@@ -89,20 +89,24 @@ Result<MiB> memory_of(virConnectPtr connection) {
   return MiB{static_cast<std::int64_t>(total->value / 1024)};
 }
 
-// Whether it was on; it is off afterwards.
-Result<bool> autostart_off(virDomainPtr domain) {
+// True: it was not so, and is now.
+Result<bool> set_autostart(virDomainPtr domain, int wanted, const std::function<bool()>& may) {
   if (virDomainIsPersistent(domain) == 0) return false;
   int on = 0;
   if (virDomainGetAutostart(domain, &on) < 0) return Failure(last_error().message);
-  if (on == 0) return false;
-  if (virDomainSetAutostart(domain, 0) < 0) return Failure(last_error().message);
+  if (on == wanted) return false;
+  if (!may()) return Failure(std::string("what it was cannot be remembered"));
+  if (virDomainSetAutostart(domain, wanted) < 0) return Failure(last_error().message);
   if (virDomainGetAutostart(domain, &on) < 0) return Failure(last_error().message);
-  if (on != 0) return Failure(std::string("libvirt keeps autostart on"));
+  if (on != wanted) return Failure(std::string("libvirt keeps autostart as it was"));
   return true;
 }
 
-Result<std::vector<std::string>> all_autostart_off(const LibvirtConfig& config, const std::vector<std::string>& uuids) {
-  std::vector<std::string> turned_off;
+// Calls `each` with every one of these domains that a driver has; the rest is a failure or not there.
+Result<std::vector<std::string>> for_defined(
+    const LibvirtConfig& config, const std::vector<std::string>& uuids,
+    const std::function<Result<bool>(virDomainPtr, const std::string&)>& each) {
+  std::vector<std::string> failures;
   bool reached = false;
   for (const auto& uri : uris(config)) {
     Connection connection;
@@ -115,16 +119,29 @@ Result<std::vector<std::string>> all_autostart_off(const LibvirtConfig& config, 
       const auto domain = find(connection.get(), uuid);
       if (!domain) {
         const auto error = last_error();
-        if (error.answered && error.code == VIR_ERR_NO_DOMAIN) continue;
-        return Failure(uuid + ": " + error.message);
+        if (!error.answered || error.code != VIR_ERR_NO_DOMAIN) failures.push_back(uuid + ": " + error.message);
+        continue;
       }
-      const auto was_on = autostart_off(domain.get());
-      if (!was_on) return Failure(uuid + ": " + was_on.error());
-      if (*was_on) turned_off.push_back(uuid);
+      if (const auto done = each(domain.get(), uuid); !done) failures.push_back(uuid + ": " + done.error());
     }
   }
   if (!reached) return Failure(std::string("this host has no libvirt driver that Haven knows"));
-  return turned_off;
+  return failures;
+}
+
+Result<Autostart> all_autostart_off(const LibvirtConfig& config, const std::vector<std::string>& uuids,
+                                    const std::function<bool(const std::string&)>& remember) {
+  Autostart result;
+  auto failures = for_defined(config, uuids, [&](virDomainPtr domain, const std::string& uuid) -> Result<bool> {
+    const char* name = virDomainGetName(domain);
+    if (name != nullptr && virDomainIsPersistent(domain) == 1) result.names.emplace_back(name);
+    auto changed = set_autostart(domain, 0, [&] { return remember(uuid); });
+    if (changed && *changed) result.turned_off.push_back(uuid);
+    return changed;
+  });
+  if (!failures) return Failure(failures.error());
+  result.failures = std::move(*failures);
+  return result;
 }
 
 }  // namespace
@@ -156,9 +173,18 @@ Result<std::string> describe_domain(const LibvirtConfig& config, const std::stri
   });
 }
 
-Result<std::vector<std::string>> turn_autostart_off(const LibvirtConfig& config, const std::vector<std::string>& uuids,
-                                                    Duration timeout) {
-  return within<std::vector<std::string>>(timeout, [config, uuids] { return all_autostart_off(config, uuids); });
+Result<Autostart> turn_autostart_off(const LibvirtConfig& config, const std::vector<std::string>& uuids,
+                                     const std::function<bool(const std::string&)>& remember, Duration timeout) {
+  return within<Autostart>(timeout, [config, uuids, remember] { return all_autostart_off(config, uuids, remember); });
+}
+
+Result<std::vector<std::string>> turn_autostart_on(const LibvirtConfig& config, const std::vector<std::string>& uuids,
+                                                   Duration timeout) {
+  return within<std::vector<std::string>>(timeout, [config, uuids] {
+    return for_defined(config, uuids, [](virDomainPtr domain, const std::string&) {
+      return set_autostart(domain, 1, [] { return true; });
+    });
+  });
 }
 
 }  // namespace haven::libvirt

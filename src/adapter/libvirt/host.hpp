@@ -3,6 +3,7 @@
 // refused at once.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -26,10 +27,18 @@ struct HostCapacity {
 [[nodiscard]] tl::expected<std::string, std::string> describe_domain(const LibvirtConfig& config,
                                                                      const std::string& name, Duration timeout);
 
+struct Autostart {
+  std::vector<std::string> turned_off;  // uuids for which it was on and is now off
+  std::vector<std::string> names;       // of those of the domains that libvirt has defined here
+  std::vector<std::string> failures;    // "UUID: why", for what could not be turned off or read
+};
 // Turns libvirt's autostart off for these domains and reads it back (PROTOCOL C5). A domain that libvirt does not have,
-// or that is transient, has none. The uuids for which it was on and is now off; the error names what could not be
-// turned off or read.
-[[nodiscard]] tl::expected<std::vector<std::string>, std::string> turn_autostart_off(
+// or that is transient, has none. `remember` is asked before each change; false: leave it, that is a failure.
+[[nodiscard]] tl::expected<Autostart, std::string> turn_autostart_off(
+    const LibvirtConfig& config, const std::vector<std::string>& uuids,
+    const std::function<bool(const std::string& uuid)>& remember, Duration timeout);
+// Turns it on again where the domain is still defined. The failures, as above.
+[[nodiscard]] tl::expected<std::vector<std::string>, std::string> turn_autostart_on(
     const LibvirtConfig& config, const std::vector<std::string>& uuids, Duration timeout);
 
 }  // namespace haven::libvirt

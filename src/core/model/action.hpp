@@ -34,16 +34,12 @@ struct Commit {
   std::vector<Write> writes;
   Duration timeout{};
 };
-// Answered by LeaseGranted; LeaseAnswer; LeaseAnswer.
+// Answered by LeaseGranted; LeaseAnswer.
 struct GrantLease {
   Duration ttl{};
   Duration timeout{};
 };
 struct KeepAlive {
-  LeaseId lease;
-  Duration timeout{};
-};
-struct RevokeLease {
   LeaseId lease;
   Duration timeout{};
 };
@@ -120,9 +116,9 @@ struct Say {
   std::string text;
 };
 
-using Action = std::variant<Commit, GrantLease, KeepAlive, RevokeLease, StartDomain, ShutdownDomain, DestroyDomain,
-                            KillDomain, ResumeDomain, Inspect, RunAgent, KillAgent, NoteRelease, PublishProtected,
-                            AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
+using Action = std::variant<Commit, GrantLease, KeepAlive, StartDomain, ShutdownDomain, DestroyDomain, KillDomain,
+                            ResumeDomain, Inspect, RunAgent, KillAgent, NoteRelease, PublishProtected, AnswerHook,
+                            AnswerOperator, KillAllAndReboot, Exit, Say>;
 using Actions = std::vector<Action>;
 
 // An action on its way, as the node hands it out. call is 0 for what is not answered.

@@ -105,6 +105,11 @@ struct HookAsked {
   bool migration = false;
 };
 
+// What else hurts on this host, found out by havend itself: sentences for its status. Each takes the place of the last.
+struct HostProblems {
+  std::vector<std::string> problems;
+};
+
 enum class OperatorVerb { start, stop, disable, ignore, clear, relocate, freeze, thaw, fence_confirm };
 struct OperatorAsked {
   CallId question;  // answered by AnswerOperator
@@ -127,6 +132,6 @@ struct Tick {};
 
 using Event = std::variant<Tick, EngineListed, EngineChanged, EngineLost, EngineBack, CommitDone, LeaseGranted,
                            LeaseAnswer, Inspected, CallDone, DomainHint, HypervisorLost, HypervisorBack, AgentDone,
-                           HookAsked, OperatorAsked, ShutdownAsked>;
+                           HookAsked, HostProblems, OperatorAsked, ShutdownAsked>;
 
 }  // namespace haven

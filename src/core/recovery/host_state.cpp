@@ -177,6 +177,7 @@ StatusRecord report_of_host(const HostState& host, const View& view, const SelfV
     report.problems.push_back("the disk of " + report.storage_lost.front().str() +
                               (others == "0" ? "" : " and of " + others + " more") + " cannot be read");
   }
+  report.problems.insert(report.problems.end(), host.problems.begin(), host.problems.end());
   return report;
 }
 

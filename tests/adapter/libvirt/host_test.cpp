@@ -51,12 +51,43 @@ TEST_F(LibvirtHost, TurnsAutostartOffForBothDriversAndTellsWhereItWasOn) {
   define("qemu:///system", qemu_domain(kUuid, "web1"), true);
   define("lxc:///system", lxc_domain(kOtherUuid, "ct1"), true);
   const std::vector<std::string> uuids{kUuid, kOtherUuid, "cccccccc-0000-4000-8000-000000000003"};
-  const auto first = libvirt::turn_autostart_off(kConfig, uuids, 10s);
+  std::vector<std::string> remembered;
+  const auto remember = [&](const std::string& uuid) {
+    remembered.push_back(uuid);
+    return true;
+  };
+  const auto first = libvirt::turn_autostart_off(kConfig, uuids, remember, 10s);
   ASSERT_TRUE(first) << first.error();
-  EXPECT_THAT(*first, ElementsAre(kUuid, kOtherUuid));
-  const auto again = libvirt::turn_autostart_off(kConfig, uuids, 10s);
+  EXPECT_THAT(first->turned_off, ElementsAre(kUuid, kOtherUuid));
+  EXPECT_THAT(first->names, ElementsAre("web1", "ct1"));
+  EXPECT_THAT(first->failures, IsEmpty());
+  EXPECT_EQ(remembered, first->turned_off);
+  const auto again = libvirt::turn_autostart_off(kConfig, uuids, remember, 10s);
   ASSERT_TRUE(again) << again.error();
-  EXPECT_THAT(*again, IsEmpty());
+  EXPECT_THAT(again->turned_off, IsEmpty());
+  EXPECT_EQ(remembered.size(), 2U) << "nothing was on any more";
+}
+
+TEST_F(LibvirtHost, LeavesAutostartOnWhereItCannotBeRememberedAndGoesOn) {
+  define("qemu:///system", qemu_domain(kUuid, "web1"), true);
+  define("lxc:///system", lxc_domain(kOtherUuid, "ct1"), true);
+  const auto off = libvirt::turn_autostart_off(
+      kConfig, {kUuid, kOtherUuid}, [](const std::string& uuid) { return uuid != kUuid; }, 10s);
+  ASSERT_TRUE(off) << off.error();
+  EXPECT_THAT(off->turned_off, ElementsAre(kOtherUuid));
+  EXPECT_THAT(off->failures, ElementsAre(HasSubstr(kUuid)));
+}
+
+TEST_F(LibvirtHost, GivesAutostartBackToWhatIsStillDefined) {
+  define("qemu:///system", qemu_domain(kUuid, "web1"), true);
+  const auto yes = [](const std::string&) { return true; };
+  ASSERT_TRUE(libvirt::turn_autostart_off(kConfig, {kUuid}, yes, 10s));
+  const auto failures = libvirt::turn_autostart_on(kConfig, {kUuid, kOtherUuid}, 10s);
+  ASSERT_TRUE(failures) << failures.error();
+  EXPECT_THAT(*failures, IsEmpty());
+  const auto off = libvirt::turn_autostart_off(kConfig, {kUuid}, yes, 10s);
+  ASSERT_TRUE(off) << off.error();
+  EXPECT_THAT(off->turned_off, ElementsAre(kUuid)) << "it was on again";
 }
 
 TEST_F(LibvirtHost, DescribesADomainSoThatItStartsAnywhereAndKeepsItsSecrets) {

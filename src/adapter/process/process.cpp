@@ -1,4 +1,4 @@
-#include "adapter/fence_agent/process.hpp"
+#include "adapter/process/process.hpp"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -22,7 +22,7 @@ std::string fault(const char* what) { return std::string(what) + ": " + std::str
 
 // A file in memory instead of a pipe: written at once, whatever the program does.
 tl::expected<Fd, std::string> input_file(const std::string& input) {
-  Fd file(memfd_create("fence-agent-input", MFD_CLOEXEC));
+  Fd file(memfd_create("program-input", MFD_CLOEXEC));
   if (!file) return tl::make_unexpected(fault("memfd_create"));
   std::size_t written = 0;
   while (written < input.size()) {
@@ -42,7 +42,7 @@ tl::expected<std::pair<Fd, Fd>, std::string> pipe_pair() {
 }
 
 // Between fork and exec only what is safe in a process whose other threads are gone.
-[[noreturn]] void become(const char* path, int in, int out, int err, pid_t parent) {
+[[noreturn]] void become(char* const* argv, int in, int out, int err, pid_t parent) {
   constexpr int kCannotExecute = 127;
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -59,12 +59,11 @@ tl::expected<std::pair<Fd, Fd>, std::string> pipe_pair() {
   dup2(out, 1);
   dup2(err, 2);
   close_range(3, ~0U, 0);
-  const char* const argv[] = {path, nullptr};
   // Python's warnings about the agents' own imports would else be their last line of error.
   const char* const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "HOME=/",
                                      "PYTHONWARNINGS=ignore", nullptr};
-  execve(path, const_cast<char* const*>(argv), const_cast<char* const*>(environment));
-  constexpr char kMessage[] = "the agent cannot be executed\n";
+  execve(argv[0], argv, const_cast<char* const*>(environment));
+  constexpr char kMessage[] = "the program cannot be executed\n";
   (void)!::write(2, kMessage, sizeof kMessage - 1);
   _exit(kCannotExecute);
 }
@@ -109,17 +108,20 @@ std::string Output::last_line() const {
   return text_.substr(begin + 1, end - begin);
 }
 
-tl::expected<Process, std::string> Process::start(const std::string& path, const std::string& input) {
+tl::expected<Process, std::string> Process::start(const std::vector<std::string>& argv, const std::string& input) {
   auto in = input_file(input);
   auto out = pipe_pair();
   auto err = pipe_pair();
   if (!in) return tl::make_unexpected(in.error());
   if (!out) return tl::make_unexpected(out.error());
   if (!err) return tl::make_unexpected(err.error());
+  std::vector<char*> words;
+  for (const auto& word : argv) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return tl::make_unexpected(fault("fork"));
-  if (pid == 0) become(path.c_str(), in->get(), out->second.get(), err->second.get(), parent);
+  if (pid == 0) become(words.data(), in->get(), out->second.get(), err->second.get(), parent);
   // Both sides do it: neither may come first.
   setpgid(pid, pid);
   Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));

@@ -1,10 +1,11 @@
-// One agent as a process: started without a shell, in a process group of its own, dead at the latest when we are.
+// A program as a process: started without a shell, in a process group of its own, dead at the latest when we are.
 #pragma once
 
 #include <sys/types.h>
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -48,8 +49,9 @@ class Output {
 // outlive it: the kernel kills the process with the thread that started it.
 class Process {
  public:
-  // `input` is the program's whole standard input. It sees a small fixed environment and no descriptor of ours.
-  static tl::expected<Process, std::string> start(const std::string& path, const std::string& input);
+  // argv[0] is the program's path. `input` is its whole standard input. It sees a small fixed environment and no
+  // descriptor of ours.
+  static tl::expected<Process, std::string> start(const std::vector<std::string>& argv, const std::string& input);
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
   ~Process();
