@@ -1,8 +1,10 @@
 """The first moments of a host, as the first process of its namespaces: mounts its own view of the machine, takes its
 cables and becomes haven-lab-init. Called by the lab: boot_host.py STATE NUMBER CONTROL_FD."""
 
+import json
 import os
 import socket
+import subprocess
 import sys
 
 import cgroups
@@ -11,6 +13,7 @@ import mounts
 import network
 
 RUN_MIB = 64  # small enough to be filled by a test
+DISKS = "/run/haven-lab-disks"  # where a host that reaches them through a path of its own has them
 
 
 def take_cables(control):
@@ -46,6 +49,16 @@ def mount_disks(state, number):
     mounts.bind(f"/proc/self/fd/{slots}", layout.SLOTS)
 
 
+def lay_storage_path(folder):
+    """The disks are reached through a path that can be lost. It belongs to this host: it hangs and dies with it."""
+    os.makedirs(DISKS)
+    mounts.bind(f"/proc/self/fd/{folder}", DISKS)
+    path = subprocess.Popen([layout.STORAGE_PATH, DISKS, f"{layout.SHARED}/disks"], stdout=subprocess.PIPE, cwd="/",
+                            stdin=subprocess.DEVNULL, text=True)
+    if path.stdout.readline() != "ready\n":
+        sys.exit("the path to the storage does not come up")
+
+
 def main():
     state, number, control = sys.argv[1], int(sys.argv[2]), socket.socket(fileno=int(sys.argv[3]))
     mounts.make_private()
@@ -53,7 +66,12 @@ def main():
     control.close()
     mount_kernel_views()
     mounts.set_host_name(f"h{number}")
+    with open(f"{state}/lab.json") as file:
+        storage_path = json.load(file)["storage_paths"]
+    disks = os.open(f"{state}/shared/disks", os.O_PATH | os.O_DIRECTORY)
     mount_disks(state, number)
+    if storage_path:
+        lay_storage_path(disks)
     network.configure_host(number)
     os.chdir("/")
     os.execve(layout.INIT, [layout.INIT, "/etc/haven-lab/init.toml"],

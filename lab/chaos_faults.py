@@ -119,6 +119,19 @@ def reboot(lab, draw):
     return Fault(f"clean reboot of {host}", frozenset(), lambda: order(lab, "reboot", host))
 
 
+def storage(lab, draw):
+    """A blink stops nobody; what lasts longer may have its host fenced."""
+    host, how = draw.choice(hosts_of(lab)), draw.choice(["hangs", "fails"])
+    return Fault(f"the storage path of {host} {how}", frozenset({host}),
+                 lambda: set_storage(lab, host, how), lambda: set_storage(lab, host, "whole"))
+
+
+def set_storage(lab, host, state):
+    answer = ask(lab["state"], {"do": "storage", "host": host, "state": state})
+    if "error" in answer:
+        raise NotNow(answer["error"])
+
+
 # ---- network ----
 
 def cut(lab, draw):
@@ -231,5 +244,5 @@ def fill_run(lab, draw):
     return Fault(f"/run of {host} is full", frozenset({host}), begin, lambda: in_host(lab, host, ["rm", "-f", "/run/full"]))
 
 
-FAULTS = (power, power, hang, cut, one_way, deaf, parted, reboot, kill_guest, kill_service, kill_service, stop_brain,
+FAULTS = (power, power, hang, storage, cut, one_way, deaf, parted, reboot, kill_guest, kill_service, kill_service, stop_brain,
           stop_libvirt, stop_member, stop_engine, stop_bmc, fill_run)

@@ -60,7 +60,7 @@ def domain(lab, number):
   <devices>
     <emulator>{layout.EMULATOR}</emulator>
     <disk type='file' device='disk'>
-      <driver name='qemu' type='raw' cache='none'/>
+      <driver name='qemu' type='raw' cache='none' error_policy='stop' rerror_policy='stop'/>
       <source file='{layout.SHARED}/disks/{name}.raw'/>
       <target dev='vda' bus='virtio'/>
       <shareable/>

@@ -104,6 +104,17 @@ class Host:
             raise RuntimeError(f"{self.name} does not freeze")
         self.hung = hung
 
+    def set_storage(self, word):
+        """Its path to the guests' disks: whole, hangs, fails."""
+        numbers = {"whole": signal.SIGHUP, "hangs": signal.SIGUSR1, "fails": signal.SIGUSR2}
+        if word not in numbers:
+            raise ValueError(f"a storage path is {', '.join(numbers)}: not {word}")
+        found = [pid for pid in processes.inside(processes.space(self.pid)) if processes.program(pid) == "haven-lab-path"]
+        if not found:
+            raise ValueError(f"{self.name} has no storage path of its own, or is off")
+        for pid in found:
+            processes.kill(processes.identity(pid), numbers[word])
+
     def _stop_processes(self, stop):
         """Where the machine has no freezer. Again until no process is left that a not yet stopped one had started."""
         space, known = processes.space(self.pid), set()

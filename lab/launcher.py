@@ -54,14 +54,16 @@ def check_haven():
         raise LabError(f"not built in {layout.build_folder()}: {', '.join(absent)}")
 
 
-def describe(name, hosts, single):
-    """What a lab is; kept in its folder as lab.json."""
+def describe(name, hosts, single, storage_paths=False):
+    """What a lab is; kept in its folder as lab.json. `storage_paths`: each host's path to the guests' disks can be lost
+    (lab/path), for which the disks are slower."""
     return {"name": name, "state": layout.state_folder(name), "hosts": 1 if single else hosts,
             "engine": "embedded" if single else "etcd", "secret": secrets.token_hex(16),
+            "storage_paths": storage_paths,
             "programs": [name for name, place in layout.HAVEN_PROGRAMS.items() if layout.built(place)]}
 
 
-def up(name=None, hosts=3, single=False, owner=None, guest_count=6):
+def up(name=None, hosts=3, single=False, owner=None, guest_count=6, storage_paths=False):
     """Brings a lab up and returns its description, once its processes run (see readiness.py for what they serve)."""
     check_machine()
     sweep()
@@ -71,7 +73,7 @@ def up(name=None, hosts=3, single=False, owner=None, guest_count=6):
     if not 1 <= hosts <= 32:
         raise LabError("a lab has 1 to 32 hosts")
     image = guest_image.build()
-    lab = describe(name, hosts, single)
+    lab = describe(name, hosts, single, storage_paths)
     os.makedirs(layout.LABS, exist_ok=True)
     try:
         os.mkdir(lab["state"], 0o700)
@@ -101,7 +103,8 @@ def _fill(lab, image, guest_count):
     for name, place in layout.HAVEN_PROGRAMS.items():
         if name in lab["programs"]:
             shutil.copy2(layout.built(place), os.path.join(state, "opt/haven/bin", name))
-    for name, target in (("haven-lab-init", layout.INIT), ("haven-lab-emulator", layout.EMULATOR)):
+    for name, target in (("haven-lab-init", layout.INIT), ("haven-lab-emulator", layout.EMULATOR),
+                         ("haven-lab-path", layout.STORAGE_PATH)):
         shutil.copy2(layout.built(layout.LAB_PROGRAMS[name]), state + target)
     for path in image:
         shutil.copy2(path, os.path.join(state, "shared/boot"))

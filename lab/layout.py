@@ -15,6 +15,7 @@ HAVEN = "/opt/haven"
 HAVEN_BIN = HAVEN + "/bin"
 EMULATOR = HAVEN + "/lab/qemu-system-x86_64"
 INIT = HAVEN + "/lab/haven-lab-init"
+STORAGE_PATH = HAVEN + "/lab/haven-lab-path"
 HOST_PATH = HAVEN_BIN + ":" + HAVEN + "/lab:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CLUSTER_FILE = "/etc/haven/cluster.toml"
 
@@ -71,6 +72,7 @@ LAB_PROGRAMS = {
     "haven-lab-init": "lab/haven-lab-init",
     "haven-lab-emulator": "lab/haven-lab-emulator",
     "haven-lab-guest": "lab/haven-lab-guest",
+    "haven-lab-path": "lab/haven-lab-path",
 }
 HAVEN_PROGRAMS = {
     "havend": "src/daemon/havend",

@@ -65,6 +65,15 @@ def inside(wanted):
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and space(entry) == wanted]
 
 
+def program(pid):
+    """Name of the program that it runs, or None."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return os.path.basename(file.read().split(b"\0")[0]).decode(errors="replace")
+    except OSError:
+        return None
+
+
 def children(parent):
     """Pids of the direct children of a process, in the caller's process namespace."""
     found = []

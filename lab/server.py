@@ -122,6 +122,7 @@ class Server:
         orders = {"power?": lambda: None, "on": host.power_on, "crash": host.crash, "shutdown": host.shut_down,
                   "reboot": lambda: host.shut_down(reboot=True),
                   "cut": lambda: host.set_network(False), "heal": lambda: host.set_network(True),
+                  "storage": lambda: host.set_storage(request["state"]),
                   "hang": lambda: host.set_hung(True), "resume": lambda: host.set_hung(False)}
         if verb not in orders:
             raise ValueError(f"the lab does not know {verb}")

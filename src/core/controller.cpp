@@ -56,7 +56,7 @@ void fold_resources(ControllerState& state, const View& view, Instant now) {
   }
   for (const auto& host : view.spec()->hosts) {
     note_since(state.up_since, host.name, member_of(view, host.name) != nullptr, now);
-    note_since(state.storage_lost_since, host.name, storage_lost(view, host.name), now);
+    note_since(state.storage_charged_since, host.name, !storage_charge(view, host.name).empty(), now);
   }
 }
 

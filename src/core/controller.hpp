@@ -62,7 +62,7 @@ struct ControllerState {
   std::map<ResourceName, Instant> failed_since;
   std::map<ResourceName, Instant> running_since;
   std::map<HostName, Instant> up_since;
-  std::map<HostName, Instant> storage_lost_since;
+  std::map<HostName, Instant> storage_charged_since;
   std::map<ResourceName, std::string> said_waiting;  // the place-failed last journaled
   std::set<std::string> said_alarms;
   std::optional<Instant> vacant_since;  // `leader` absent

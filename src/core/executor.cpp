@@ -221,7 +221,9 @@ void keep_running(const Case& c) {
   if (!c.sure) return;
   if (!present(l)) return ended(c);
   if (l.domain == DomainCondition::crashed) return destroy_at_once(c);
-  if (l.domain == DomainCondition::paused_io_error && (!l.resume_sent || c.pass.due(*l.resume_sent + kResumeInterval)))
+  // While its disk is lost it would only stop itself again.
+  if (l.domain == DomainCondition::paused_io_error && !l.storage_lost &&
+      (!l.resume_sent || c.pass.due(*l.resume_sent + kResumeInterval)))
     c.pass.act(ResumeDomain{c.resource.name, kShutdownTimeout});
   const bool paused = l.domain == DomainCondition::paused || l.domain == DomainCondition::paused_io_error;
   if (!in_touch(c) || c.run->paused == paused) return;

@@ -149,6 +149,20 @@ TEST(Storage, WhereNobodyElseReadsItNobodyIsFenced) {
   EXPECT_EQ(b.state(), std::nullopt);
 }
 
+TEST(Storage, AfterAnOutageForEverybodyWhoReadsAgainFirstHasNobodyFenced) {
+  Ward b;
+  b.running_on("h2", "vm1");
+  b.lose("h3", {"vm1"});
+  b.disks_lost = {r("vm1")};
+  b.lose("h2", {"vm1"});
+  b.run_for(10min);
+  b.lose("h3", {});
+  b.run_for(kStorageLostPatience - 1s);
+  EXPECT_EQ(b.state(), std::nullopt);
+  b.run_for(10s);
+  EXPECT_NE(b.state(), std::nullopt) << "and then its patience is over all the same";
+}
+
 TEST(Storage, AHostThatStillRunsSomethingWellIsNotFencedForTheRest) {
   Ward b({vm("vm1", 1024), vm("vm2", 1024)});
   b.running_on("h2", "vm1");

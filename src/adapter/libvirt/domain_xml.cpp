@@ -2,10 +2,10 @@
 
 #include <libxml/parser.h>
 #include <libxml/tree.h>
-#include <sys/stat.h>
 
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -187,9 +187,11 @@ tl::expected<std::string, std::string> uuid_of(const xmlNode* domain) {
   return uuid;
 }
 
-bool exists(const std::string& path) {
-  struct stat found {};
-  return stat(path.c_str(), &found) == 0;
+// Empty: it is there; else what stat says of it.
+std::string absence(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return "";
+  return path + (error ? " cannot be reached on this host: " + error.message() : " does not exist on this host");
 }
 
 }  // namespace
@@ -260,8 +262,8 @@ std::vector<std::string> portability_problems(const DomainFacts& facts, bool man
     const std::string label = "disk " + (disk.target.empty() ? disk.path : disk.target);
     if (disk.path.empty() && disk.protocol.empty() && !disk.removable)
       problems.push_back(label + ": it has no <source>");
-    if (!disk.path.empty() && !exists(disk.path))
-      problems.push_back(label + ": " + disk.path + " does not exist on this host");
+    if (const auto gone = disk.path.empty() ? "" : absence(disk.path); !gone.empty())
+      problems.push_back(label + ": " + gone);
     const bool keeps_writes = !disk.readonly && disk.cache != "none" && disk.cache != "directsync";
     if (many_hosts && keeps_writes)
       problems.push_back(label + ": cache " + (disk.cache.empty() ? "is not said" : "is '" + disk.cache + "'") +
@@ -269,9 +271,9 @@ std::vector<std::string> portability_problems(const DomainFacts& facts, bool man
                          "cache='none'/> or cache='directsync' would be right");
   }
   for (const auto& path : facts.filesystems)
-    if (!exists(path)) problems.push_back("filesystem: " + path + " does not exist on this host");
+    if (const auto gone = absence(path); !gone.empty()) problems.push_back("filesystem: " + gone);
   for (const auto& path : facts.boot_files)
-    if (!exists(path)) problems.push_back("boot file: " + path + " does not exist on this host");
+    if (const auto gone = absence(path); !gone.empty()) problems.push_back("boot file: " + gone);
   return problems;
 }
 

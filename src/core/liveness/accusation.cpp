@@ -85,7 +85,7 @@ void accuse_the_stuck(const ControllerState& state, const View& view, const Self
 
 // C7: a living host whose guests stand still for a disk that another host reads.
 void accuse_the_cut_off(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
-  for (const auto& [host, since] : state.storage_lost_since) {
+  for (const auto& [host, since] : state.storage_charged_since) {
     const MemberRecord* member = member_of(view, host);
     if (member == nullptr || view.fences.contains({host, member->incarnation})) continue;
     if (!pass.due(since + kStorageLostPatience)) continue;

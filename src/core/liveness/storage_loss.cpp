@@ -37,14 +37,15 @@ bool runs_elsewhere(const View& view, Placement& placement, const ResourceName& 
   return placement.choose(name, avoid, Occasion::recovery).host.has_value();
 }
 
-}  // namespace
-
+// Something that this boot of the host has claimed is out of its reach.
 bool storage_lost(const View& view, const HostName& host) {
   const auto* lost = reported(view, host);
   if (lost == nullptr || lost->empty()) return false;
   const auto claimed = claimed_by(view, host, member_of(view, host)->incarnation);
   return std::any_of(claimed.begin(), claimed.end(), [&](const ResourceName& name) { return lists(*lost, name); });
 }
+
+}  // namespace
 
 std::string storage_charge(const View& view, const HostName& host) {
   if (!storage_lost(view, host)) return "";

@@ -3,7 +3,9 @@
 // Its guests stand still, and what they had sent to the disk may still arrive there, so no word of its own can release
 // them: only proof can. Fencing it pays where somebody else reads that disk and could run them, and costs nothing
 // where nothing else runs there. With storage lost on more hosts than the cluster is to survive it is the storage that
-// is ill and not the hosts: everybody waits for it. Fencing at the first failed read was rejected: paths blink.
+// is ill and not the hosts: everybody waits for it. Fencing at the first failed read was rejected: paths blink. So
+// was counting the patience from the loss itself: after an outage for everybody, whoever reads again first would have
+// all others fenced.
 #pragma once
 
 #include <string>
@@ -15,9 +17,6 @@ namespace haven {
 
 // A path that comes back within this time was a blink; multipath takes up to about 20 s to change over.
 inline constexpr Duration kStorageLostPatience = 30s;
-
-// What this boot of the host reports as out of its reach and has claimed.
-[[nodiscard]] bool storage_lost(const View& view, const HostName& host);
 
 // All that is claimed there stands still for its disk, and at least one of it could run elsewhere. Empty: no; else the
 // sentence for the intent.
