@@ -47,6 +47,8 @@ def mount_disks(state, number):
     for folder in ("/run/lock", "/run/libvirt", "/run/haven", layout.SLOTS):
         os.makedirs(folder)
     mounts.bind(f"/proc/self/fd/{slots}", layout.SLOTS)
+    if os.path.exists(layout.FENCE_AGENT):
+        mounts.bind(layout.FENCE_AGENT, layout.COVERED_AGENT)
 
 
 def lay_storage_path(folder):

@@ -63,12 +63,14 @@ class Cut:
     ms: dict
 
 
-def cut_power(screen, lab, outside):
-    """Cuts the power of the host that runs the controller and guests, and waits for these to answer again."""
-    victim = _victim(screen, lab, outside)
+def cut_power(screen, lab, outside, controller=True):
+    """Cuts the power of the host that runs the controller and guests, or of another one with guests, and waits for
+    these to answer again."""
+    victim = _victim(screen, lab, outside, controller)
     lost = outside.on(victim)
     old_boots = {name: guest["boot"] for name, guest in outside.guests.items()}
-    screen.say(f"cutting the power of {victim}: it runs the controller and {', '.join(lost)}")
+    screen.say(f"cutting the power of {victim}: it runs {'the controller and ' if controller else ''}"
+               f"{', '.join(lost)}")
     wall_ms, before_ms = time.time() * 1000, common.now_ms()
     cut_ms = ask(lab["state"], {"do": "crash", "host": victim})["cut_at_ms"]
     wall_ms += cut_ms - before_ms
@@ -83,16 +85,18 @@ def _survivor(lab, victim):
     return next(f"h{number}" for number in range(1, lab["hosts"] + 1) if f"h{number}" != victim)
 
 
-def _victim(screen, lab, outside):
-    """The controller's host; if no guest runs there, one is moved to it first."""
+def _victim(screen, lab, outside, controller):
+    """The controller's host, or the first other one; if no guest runs there, one is moved to it first."""
     deadline = time.monotonic() + JOIN_SECONDS
     while (victim := haven_client.controller(haven_client.status(lab, "h1"))) is None:
         if time.monotonic() > deadline:
             raise common.DemoFailed("haven status names no controller")
         outside.wait(common.LOOK_SECONDS)
+    if not controller:
+        victim = _survivor(lab, victim)
     if not outside.on(victim):
         mover = lab["guests"][-1]
-        screen.say(f"moving {mover} to the controller's host {victim}")
+        screen.say(f"moving {mover} to {victim}")
         haven_client.relocate(lab, victim, mover, victim)
         if not common.watch(screen, lab, outside, common.RECOVERY_SECONDS,
                             lambda: mover in outside.on(victim) and mover in outside.answering()):
@@ -101,14 +105,17 @@ def _victim(screen, lab, outside):
 
 
 def _timeline(lab, outside, victim, back, cut_ms, wall_ms):
-    """Suspicion and proof as Haven's journal has them, the rest as seen from outside. What was not seen is None."""
+    """Suspicion, proof and the order to start as Haven's journal has them, the rest as seen from outside. What was not
+    seen is None."""
     entries = haven_client.journal(lab, _survivor(lab, victim))
     told = lambda kinds: haven_client.first_entry(entries, kinds, victim, wall_ms)
+    ordered = lambda: max((entry["at_ms"] for entry in entries if entry["kind"] == "recover"
+                           and entry.get("from") == victim and entry["at_ms"] >= wall_ms), default=None)
     since = lambda at, zero: None if at is None else round(at - zero)
     asked = ask(lab["state"], {"do": "power?", "host": victim})["bmc_asked_at_ms"]
     slowest = lambda key: max((outside.guests[name][key] for name in back), default=None)
     return {"suspected": since(told({"intent"}), wall_ms), "fence_begun": since(asked, cut_ms),
-            "proved": since(told({"fenced", "proved"}), wall_ms), "started": since(slowest("run_ms"), cut_ms),
+            "proved": since(told({"fenced", "proved"}), wall_ms), "ordered": since(ordered(), wall_ms), "started": since(slowest("run_ms"), cut_ms),
             "answering": since(slowest("answer_ms"), cut_ms)}
 
 

@@ -82,11 +82,15 @@ def domain(lab, number):
 
 def cluster_file(lab, guest_count):
     """What an operator would write for this lab."""
-    lines = ["[cluster]", f'name = "{lab["name"]}"', ""]
+    keys = [f'{key} = "{value}"' for key, value in lab.get("cluster_keys", {}).items()]
+    lines = ["[cluster]", f'name = "{lab["name"]}"', *keys, ""]
     for number in range(1, lab["hosts"] + 1):
         lines += ["[[host]]", f'name = "h{number}"', f'address = "{layout.host_address(number)}"', "cpu = 4",
                   'memory = "1GiB"']
-        if lab["engine"] == "etcd":
+        if lab.get("fence_agent"):
+            lines += ["[[host.fence]]", f'agent = "{os.path.basename(layout.COVERED_AGENT)}"',
+                      f'options = {{ port = "node{number}" }}']
+        elif lab["engine"] == "etcd":
             lines += ["[[host.fence]]", 'agent = "fence_ipmilan"',
                       f'options = {{ ip = "{layout.bmc_address(number)}", username = "{layout.BMC_USER}", '
                       f'password_file = "/etc/haven/h{number}.pw", lanplus = "1", power_wait = "0", '

@@ -45,6 +45,7 @@ def create(lab, number):
             os.symlink(f"{layout.HAVEN_BIN}/haven-hook", os.path.join(etc, "libvirt/hooks", driver))
     for n in range(1, lab["hosts"] + 1):
         write(f"haven/h{n}.pw", lab_password(lab, n) + "\n", 0o600)
+    write("haven/heartbeat.key", hashlib.sha256(f"{lab['secret']}/heartbeat".encode()).hexdigest() + "\n", 0o600)
     write("haven/havend.toml", _havend_toml(lab, number))
     write("haven-lab/init.toml", _init_toml(lab, number))
 

@@ -54,17 +54,21 @@ def check_haven():
         raise LabError(f"not built in {layout.build_folder()}: {', '.join(absent)}")
 
 
-def describe(name, hosts, single, storage_paths=False):
+def describe(name, hosts, single, storage_paths=False, cluster_keys=None, fence_agent=None):
     """What a lab is; kept in its folder as lab.json. `storage_paths`: each host's path to the guests' disks can be lost
     (lab/path), for which the disks are slower."""
-    return {"name": name, "state": layout.state_folder(name), "hosts": 1 if single else hosts,
+    return {"cluster_keys": cluster_keys or {}, "fence_agent": fence_agent, "name": name,
+            "state": layout.state_folder(name), "hosts": 1 if single else hosts,
             "engine": "embedded" if single else "etcd", "secret": secrets.token_hex(16),
             "storage_paths": storage_paths,
             "programs": [name for name, place in layout.HAVEN_PROGRAMS.items() if layout.built(place)]}
 
 
-def up(name=None, hosts=3, single=False, owner=None, guest_count=6, storage_paths=False):
-    """Brings a lab up and returns its description, once its processes run (see readiness.py for what they serve)."""
+def up(name=None, hosts=3, single=False, owner=None, guest_count=6, storage_paths=False, cluster_keys=None,
+       fence_agent=None):
+    """Brings a lab up and returns its description, once its processes run (see readiness.py for what they serve).
+    `cluster_keys` stand in the cluster file's first table; `fence_agent`: a program that takes fence_ipmilan's place
+    (see fence_line.py for what it may talk to)."""
     check_machine()
     sweep()
     name = name or f"lab{os.getpid()}"
@@ -73,7 +77,7 @@ def up(name=None, hosts=3, single=False, owner=None, guest_count=6, storage_path
     if not 1 <= hosts <= 32:
         raise LabError("a lab has 1 to 32 hosts")
     image = guest_image.build()
-    lab = describe(name, hosts, single, storage_paths)
+    lab = describe(name, hosts, single, storage_paths, cluster_keys, fence_agent)
     os.makedirs(layout.LABS, exist_ok=True)
     try:
         os.mkdir(lab["state"], 0o700)
@@ -106,6 +110,8 @@ def _fill(lab, image, guest_count):
     for name, target in (("haven-lab-init", layout.INIT), ("haven-lab-emulator", layout.EMULATOR),
                          ("haven-lab-path", layout.STORAGE_PATH)):
         shutil.copy2(layout.built(layout.LAB_PROGRAMS[name]), state + target)
+    if lab["fence_agent"]:
+        shutil.copy(lab["fence_agent"], state + layout.FENCE_AGENT)
     for path in image:
         shutil.copy2(path, os.path.join(state, "shared/boot"))
     for number in range(1, lab["hosts"] + 1):

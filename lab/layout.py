@@ -26,6 +26,12 @@ BMC_OBSERVER = "10.92.0.254"
 
 BMC_USER = "admin"
 
+# Where a lab with a fence agent of somebody else's keeps the switch that this one talks to, and which agent it covers.
+FENCE_LINE = "10.78.0.1"
+FENCE_LINE_PORT = 7777
+FENCE_AGENT = HAVEN + "/lab/fence-agent"
+COVERED_AGENT = "/usr/sbin/fence_dummy"
+
 
 def host_address(number):
     return f"10.91.0.{number}"

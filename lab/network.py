@@ -3,7 +3,7 @@ lab's own network namespace. A host has a card in each; what cuts one leaves the
 
 import subprocess
 
-from layout import (BMC_BITS, BMC_OBSERVER, MAIN_BITS, OBSERVER, bmc_address, host_address, host_mac,
+from layout import (BMC_BITS, BMC_OBSERVER, FENCE_LINE, MAIN_BITS, OBSERVER, bmc_address, host_address, host_mac,
                     host_on_bmc_network)
 
 BRIDGES = ("main", "bmc")
@@ -59,4 +59,5 @@ def configure_host(number):
     ip("link set lo up",
        f"link add br0 address {mac} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
        "link set eth0 master br0 up", "link set br0 up", f"addr add {host_address(number)}/{MAIN_BITS} dev br0",
-       "link set eth1 up", f"addr add {host_on_bmc_network(number)}/{BMC_BITS} dev eth1")
+       "link set eth1 up", f"addr add {host_on_bmc_network(number)}/{BMC_BITS} dev eth1",
+       f"route add {FENCE_LINE}/32 dev eth1")

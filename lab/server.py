@@ -13,6 +13,7 @@ import traceback
 
 import bmc
 import cgroups
+import layout
 import mounts
 import network
 import processes
@@ -38,6 +39,11 @@ class Server:
         for number in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         network.create_switch([host.number for host in self.hosts.values()])
+        if self.lab.get("fence_agent"):
+            network.ip(f"addr add {layout.FENCE_LINE}/32 dev bmc")
+            here = os.path.dirname(os.path.abspath(__file__))
+            subprocess.Popen([sys.executable, os.path.join(here, "fence_line.py"), self.lab["state"]],
+                             stdin=subprocess.DEVNULL)
         for host in self.hosts.values():
             self.bmcs[host.name] = bmc.start(self.lab, host.number)
             host.power_on()

@@ -108,18 +108,26 @@ bool backs_off(const ControllerState& state, const View& view, const SelfView& s
   if (deposed.size() < 2 || deposed.back() - deposed[deposed.size() - 2] > kDeposedWindow) return false;
   if (pass.due(deposed.back() + kDeposedPause)) return false;
   const bool others = std::any_of(view.members.begin(), view.members.end(), [&](const auto& member) {
-    return member.first != self.host && !proved_dead(view, member.first, member.second.value.incarnation);
+    const Incarnation& boot = member.second.value.incarnation;
+    return member.first != self.host && !proved_dead(view, member.first, boot) &&
+           !suspected_silent(state.silences, member.first, boot);
   });
   if (!others && !view.leader) return false;
   return view.leader || !state.vacant_since || !pass.due(*state.vacant_since + kOfficeVacant);
 }
 
+// The key may be taken: it is gone, its holder is suspected (R3), or it is our own boot's and not our reign's, for a
+// reply was lost, or havend was restarted.
+bool office_free(const ControllerState& state, const View& view, const SelfView& self) {
+  if (!view.leader) return true;
+  const LeaderRecord& leader = view.leader->value;
+  if (leader.host == self.host && leader.incarnation == self.incarnation) return true;
+  return suspected_silent(state.silences, leader.host, leader.incarnation);
+}
+
 void take_office(const ControllerState& state, const View& view, const SelfView& self, const Reign& new_reign,
                  Pass& pass) {
-  // Our own boot's key, and not our reign: a reply was lost, or havend was restarted. Nobody else will take it.
-  const bool orphan =
-      view.leader && view.leader->value.host == self.host && view.leader->value.incarnation == self.incarnation;
-  if ((view.leader && !orphan) || view.unreadable(path::kLeader) || backs_off(state, view, self, pass)) return;
+  if (!office_free(state, view, self) || view.unreadable(path::kLeader) || backs_off(state, view, self, pass)) return;
   const auto away = view.away.find(self.host);
   if (away != view.away.end()) return;
   Commit commit;
@@ -264,7 +272,9 @@ void decide_journal(const ControllerState& state, const View& view, const SelfVi
     if (commit.writes.size() >= kMaxWrites) break;
     commit.writes.push_back({path::kNewJournal, journal_of(news, self, pass.now()), {}});
   }
-  for (const auto& alarm : alarms_of(view)) {
+  std::vector<Alarm> alarms = alarms_of(view);
+  alarms.insert(alarms.end(), state.hearing_alarms.begin(), state.hearing_alarms.end());
+  for (const auto& alarm : alarms) {
     if (state.said_alarms.contains(alarm.key) || commit.writes.size() >= kMaxWrites) continue;
     commit.writes.push_back({path::kNewJournal, journal_of(alarm, self, pass.now()), {}});
   }
@@ -341,6 +351,7 @@ void observe_view(ControllerState& state, const View& view, const SelfView& self
   fold_office(state, view, self, now);
   if (view.spec() == nullptr) return;
   fold_losses(state.losses, state.seen, view, now.mono);
+  fold_silences(state.silences, view, self.host, now.mono);
   fold_resources(state, view, now.mono);
   fold_fences(state, view, now.mono);
   for (auto it = state.said_waiting.begin(); it != state.said_waiting.end();)
@@ -348,17 +359,18 @@ void observe_view(ControllerState& state, const View& view, const SelfView& self
   if (state.said_alarms.empty()) return;
   std::set<std::string> standing;
   for (const auto& alarm : alarms_of(view)) standing.insert(alarm.key);
+  for (const auto& alarm : state.hearing_alarms) standing.insert(alarm.key);
   std::erase_if(state.said_alarms, [&](const std::string& key) { return !standing.contains(key); });
 }
 
-void observe_commit(ControllerState& state, const View& view, const CommitEnded& ended, Now now) {
+void observe_commit(ControllerState& state, const View& view, const SelfView& self, const CommitEnded& ended, Now now) {
   if (ended.outcome != CommitOutcome::committed) return;
   for (const auto& write : ended.commit.writes) {
     if (!write.value) continue;
     if (const auto* leader = std::get_if<LeaderRecord>(&*write.value)) state.reign = leader->reign;
     if (const auto* journal = std::get_if<JournalRecord>(&*write.value)) remember_said(state, *journal);
   }
-  observe_fence_commit(state, view, ended, now);
+  observe_fence_commit(state, view, self, ended, now);
 }
 
 void observe_agent(ControllerState& state, const View& view, const AgentEnded& ended, Now now) {

@@ -12,16 +12,18 @@
 
 #include "core/decision.hpp"
 #include "core/liveness/fencing.hpp"
+#include "core/liveness/silence.hpp"
 #include "core/liveness/suspicion.hpp"
 #include "core/model/ids.hpp"
 #include "core/model/view.hpp"
+#include "core/report.hpp"
 
 namespace haven {
 
-// Between an intent and the first agent call, for the accused to answer (F1). With heartbeats it will be 100 ms.
-inline constexpr Duration kGrace = 1s;
+// Between an intent and the first agent call, for the accused to answer (F1).
+inline constexpr Duration kGrace = 100ms;
 // The write that ends the grace counts only if it committed this fast: a slow engine may have kept an answer waiting.
-inline constexpr Duration kGraceWriteLimit = 500ms;
+inline constexpr Duration kGraceWriteLimit = 50ms;
 // A controller deposed twice within kDeposedWindow leaves the office to others for kDeposedPause (R3) ...
 inline constexpr Duration kDeposedWindow = 60s;
 inline constexpr Duration kDeposedPause = 5min;
@@ -56,6 +58,8 @@ struct ControllerState {
   std::optional<Reign> reign;  // ours, while `leader` names it
   Losses losses;
   Sightings seen;
+  Silences silences;
+  std::vector<Alarm> hearing_alarms;      // as this host hears it, at the latest pass
   std::map<HostBoot, Instant> accused;    // when our intent was first seen committed
   std::map<HostBoot, Instant> exhausted;  // when our last round was recorded as failed
   std::map<HostBoot, FenceRun> fences;    // agents of this reign
@@ -71,7 +75,7 @@ struct ControllerState {
 
 // The view changed: bring the memory up to date.
 void observe_view(ControllerState& state, const View& view, const SelfView& self, Now now);
-void observe_commit(ControllerState& state, const View& view, const CommitEnded& ended, Now now);
+void observe_commit(ControllerState& state, const View& view, const SelfView& self, const CommitEnded& ended, Now now);
 void observe_agent(ControllerState& state, const View& view, const AgentEnded& ended, Now now);
 
 // True while this node may act as the controller: it holds the key, and its lease cannot have run out.

@@ -290,7 +290,7 @@ void act_on(const Case& c) {
 
 void answer_intent(const View& view, const SelfView& self, Pass& pass) {
   const auto fence = view.fences.find({self.host, self.incarnation});
-  if (fence == view.fences.end() || fence->second.value.reason != FenceReason::lost_lease || !self.watching) return;
+  if (fence == view.fences.end() || !answerable(fence->second.value.reason) || !self.watching) return;
   const auto answer = view.answers.find({self.host, self.incarnation});
   if (answer != view.answers.end() && answer->second.value.intent == fence->second.mod) return;
   Commit commit;

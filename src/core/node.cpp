@@ -10,7 +10,9 @@
 
 #include "core/controller.hpp"
 #include "core/executor.hpp"
+#include "core/liveness/hearing_alarms.hpp"
 #include "core/model/overloaded.hpp"
+#include "core/mutation.hpp"
 #include "core/operator.hpp"
 #include "core/session.hpp"
 
@@ -189,7 +191,7 @@ bool Node::Inside::fold_commit(const CommitDone& done, Now now) {
       if (commit.lane == "register" || commit.lane == "leader") session.lease = {};
       break;
   }
-  observe_commit(controller, view, ended, now);
+  observe_commit(controller, view, self(), ended, now);
   if (done.outcome == CommitOutcome::committed) observe_engine_back(host);
   if (commit.lane.starts_with("operator/") && done.outcome == CommitOutcome::committed) {
     const CallId question{std::stoull(commit.lane.substr(9))};
@@ -293,6 +295,11 @@ bool Node::Inside::fold(const Event& event, Now now) {
             host.leaving = e.kind == ShutdownKind::host;
             return true;
           },
+          [&](const PeersHeard& e) {
+            view.heard = e;
+            observe_view(controller, view, self(), now);
+            return true;
+          },
       },
       event);
 }
@@ -375,6 +382,7 @@ void Node::Inside::kill_orphans() {
     if (agent == nullptr || flight.killed) continue;
     const auto run = controller.fences.find({agent->host, agent->incarnation});
     if (run != controller.fences.end() && run->second.round == agent->round) continue;
+    if (mutation::agents_live_on) continue;
     flight.killed = true;
     out.push_back({{}, KillAgent{call}});
   }
@@ -405,6 +413,7 @@ void Node::Inside::pass_all(Now now) {
   if (!controller.fences.empty()) wake = std::min(wake, session.lease_until);
   if (!session.leaving) {
     Pass brain(now);
+    controller.hearing_alarms = hearing_alarms(controller, view, self(), brain);
     decide(controller, view, self(), next_reign, brain);
     Decision decision = std::move(brain).take();
     wake = std::min(wake, decision.wake);
@@ -452,7 +461,13 @@ std::vector<Issued> Node::step(const Event& event, Now now) {
 
 Instant Node::wake_at() const { return std::min(inside_->wake, inside_->session_wake); }
 const View& Node::view() const { return inside_->view; }
-Report Node::report() const { return report_of(inside_->view); }
+Report Node::report() const {
+  Report report = report_of(inside_->view);
+  const auto& heard = inside_->controller.hearing_alarms;
+  report.alarms.insert(report.alarms.end(), heard.begin(), heard.end());
+  return report;
+}
+bool Node::reaches_engine() const { return inside_->session.watching && inside_->session.lease.id != 0; }
 bool Node::leads() const {
   const Inside& n = *inside_;
   return n.controller.reign && n.view.leader && n.view.leader->value.reign == *n.controller.reign;

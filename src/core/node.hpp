@@ -48,6 +48,8 @@ class Node {
   [[nodiscard]] const View& view() const;
   [[nodiscard]] Report report() const;
   [[nodiscard]] bool leads() const;
+  // The watch stands and there is a lease: what heartbeats say of the engine.
+  [[nodiscard]] bool reaches_engine() const;
 
  private:
   struct Inside;

@@ -19,7 +19,8 @@ namespace haven::codec {
 HAVEN_WORDS(DesiredState, {started, "started"}, {stopped, "stopped"}, {ignored, "ignored"})
 HAVEN_WORDS(AwayKind, {restarting, "restarting"}, {leaving, "leaving"}, {down, "down"})
 HAVEN_WORDS(FenceState, {intent, "intent"}, {shooting, "shooting"}, {failed, "failed"}, {proved, "proved"})
-HAVEN_WORDS(FenceReason, {lost_lease, "lost-lease"}, {stop_failed, "stop-failed"}, {storage_lost, "storage-lost"})
+HAVEN_WORDS(FenceReason, {lost_lease, "lost-lease"}, {silent, "silent"}, {stop_failed, "stop-failed"},
+            {storage_lost, "storage-lost"})
 HAVEN_WORDS(ProofKind, {none, "none"}, {level, "level"}, {operator_word, "operator"}, {returned, "returned"},
             {clean_leave, "clean-leave"})
 HAVEN_WORDS(ClaimOrder, {run, "run"}, {stop, "stop"}, {let_go, "let-go"})

@@ -39,6 +39,8 @@ struct Edges {
   std::function<void()> reboot;
   // Ends the process at once, for the reason given; does not return.
   std::function<void(const std::string&)> die;
+  // Another file holds from now on: who takes part in heartbeats. May be empty; must not wait.
+  std::function<void(std::shared_ptr<const Spec>)> spec_changed = {};
 };
 
 class Hands {

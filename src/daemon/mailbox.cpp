@@ -58,13 +58,27 @@ Mailbox::~Mailbox() {
   ::close(timer_);
 }
 
+Duration Mailbox::age(Instant now) const {
+  const std::int64_t busy = busy_since_ns_.load(), due = due_ns_.load(), at = now.since_boot.count();
+  const std::int64_t since = busy != 0 ? busy : due;
+  return Duration(at > since ? at - since : 0);
+}
+
 void Mailbox::push(Message message) {
+  std::int64_t idle = 0;
+  busy_since_ns_.compare_exchange_strong(idle, read_clocks().mono.since_boot.count());
   queue_.push_back(std::move(message));
   if (queue_.size() == 1) nudge();
 }
 
 void Mailbox::post(Message message) {
   const std::lock_guard lock(mutex_);
+  if (auto* heard = std::get_if<PeersHeard>(&message)) {
+    const bool waits = heard_.has_value();
+    heard_ = std::move(*heard);
+    if (!waits) nudge();
+    return;
+  }
   if (const auto* hint = hint_of(message)) {
     if (!hinted_.emplace(hint->uuid, hint->kind).second) return;
   }
@@ -92,18 +106,31 @@ void Mailbox::nudge() {
 std::optional<Message> Mailbox::take(Instant until) {
   const auto next = [this]() -> std::optional<Message> {
     const std::lock_guard lock(mutex_);
+    if (heard_) return Message(*std::exchange(heard_, std::nullopt));
     if (queue_.empty()) return std::nullopt;
     Message message = std::move(queue_.front());
     queue_.pop_front();
     if (const auto* hint = hint_of(message)) hinted_.erase({hint->uuid, hint->kind});
     return message;
   };
-  if (auto message = next()) return message;
+  const auto turns = [this] {
+    busy_since_ns_.store(read_clocks().mono.since_boot.count());
+    due_ns_.store(INT64_MAX);
+  };
+  if (auto message = next()) {
+    turns();
+    return message;
+  }
+  due_ns_.store(until.since_boot.count());
+  busy_since_ns_.store(0);
+  // What came between the look and the word "idle" is counted from here on.
+  if (size() > 0) turns();
   arm(timer_, until);
   pollfd wait[] = {{wake_, POLLIN, 0}, {timer_, POLLIN, 0}};
   ::poll(wait, 2, -1);
   drain(wake_);
   drain(timer_);
+  turns();
   return next();
 }
 

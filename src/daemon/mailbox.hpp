@@ -7,6 +7,7 @@
 // domain and kind, so that no storm of them fills anything.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -35,7 +36,7 @@ struct HookQuestion {
 using Task = std::function<void()>;
 
 using Message = std::variant<port::EngineEvent, port::HypervisorEvent, port::AgentDone, port::StorageLooked,
-                             HookQuestion, HostProblems, Task>;
+                             HookQuestion, HostProblems, Task, PeersHeard>;
 
 // CLOCK_BOOTTIME and the wall clock.
 [[nodiscard]] Now read_clocks();
@@ -60,6 +61,10 @@ class Mailbox {
   // Makes a take() that waits return. May be called by a signal's handler.
   void nudge();
 
+  // How long the thread that takes has been at its last message, or has left one or its own wake-up waiting; nothing
+  // while it waits with nothing to do. From any thread; never blocks (S2).
+  [[nodiscard]] Duration age(Instant now) const;
+
   // The next message. nullopt: `until` has come, or somebody nudged. One thread.
   [[nodiscard]] std::optional<Message> take(Instant until);
   // How many wait.
@@ -71,6 +76,9 @@ class Mailbox {
   mutable std::mutex mutex_;
   std::deque<Message> queue_;
   std::set<std::pair<std::string, port::LifecycleKind>> hinted_;  // those in queue_
+  std::optional<PeersHeard> heard_;                               // the latest counts; what it replaces is of no use
+  std::atomic<std::int64_t> busy_since_ns_{0};                    // 0: idle
+  std::atomic<std::int64_t> due_ns_{INT64_MAX};
   bool closed_ = false;
   std::function<void()> overflow_;
   int wake_;

@@ -13,6 +13,7 @@
 
 #include "adapter/etcd/etcd_engine.hpp"
 #include "adapter/fence_agent/fence_agents.hpp"
+#include "adapter/heartbeat/heart.hpp"
 #include "adapter/libvirt/host.hpp"
 #include "adapter/libvirt/hypervisor.hpp"
 #include "adapter/sqlite/sqlite_engine.hpp"
@@ -40,6 +41,7 @@ constexpr Duration kFirstLibvirtWait = 10s;
 constexpr auto kLibvirtPoll = std::chrono::milliseconds(200);
 constexpr Duration kAutostartTimeout = 20s;
 constexpr Duration kDescribeTimeout = 5s;
+constexpr Duration kLoadInterval = 1s;
 
 Runtime* the_runtime = nullptr;  // for the signals' handler
 
@@ -148,6 +150,37 @@ Upkeep::Edges upkeep_edges(const file::LocalConfig& config) {
   return edges;
 }
 
+adapter::HeartConfig heart_config(const file::LocalConfig& config, const Incarnation& boot) {
+  return {config.host, boot, config.heartbeat_key, static_cast<std::uint16_t>(config.heartbeat_port)};
+}
+
+// How busy this host is, as the kernel counts it; /proc is memory, not a disk.
+Load load_now() {
+  double average = 0;
+  if (::getloadavg(&average, 1) != 1) return Load::idle;
+  const auto cpus = static_cast<double>(std::max(1U, std::thread::hardware_concurrency()));
+  if (average < cpus / 2) return Load::idle;
+  return average < 2 * cpus ? Load::busy : Load::full;
+}
+
+adapter::Heart::Callbacks heart_callbacks(const Runtime& runtime, Mailbox& mailbox, LocalAlarms& alarms) {
+  return {[&mailbox](PeersHeard heard) { mailbox.post(std::move(heard)); },
+          [&runtime, load = Load::idle, asked = Instant{}]() mutable {
+            const Instant now = read_clocks().mono;
+            if (now >= asked + kLoadInterval) {
+              load = load_now();
+              asked = now;
+            }
+            Brain brain = runtime.brain();
+            brain.load = load;
+            return brain;
+          },
+          [&alarms](const std::string& key, const std::string& text) {
+            alarms.set(key, text);
+            if (!text.empty()) log(LogLevel::warning, text);
+          }};
+}
+
 std::vector<std::string> lists_of_before(const file::LocalConfig& config) {
   return hook::read_protected({config.run_dir + "/protected", config.state_dir + "/protected"}).uuids;
 }
@@ -184,6 +217,7 @@ tl::unexpected<std::string> serve(const file::LocalConfig& config) {
   });
   if (!hook) return tl::unexpected(hook.error());
 
+  std::optional<adapter::Heart> heart;
   Edges edges{**engine,
               hypervisor,
               fence,
@@ -196,7 +230,10 @@ tl::unexpected<std::string> serve(const file::LocalConfig& config) {
               },
               [](bool is_error, const std::string& line) { log(is_error ? LogLevel::error : LogLevel::info, line); },
               reboot_now,
-              die};
+              die,
+              [&](const std::shared_ptr<const Spec>& spec) {
+                if (heart) heart->know(adapter::heart_roster_of(*spec));
+              }};
   Runtime runtime(*node, mailbox, own, std::move(edges), config.cluster, lists_of_before(config));
   const bool embedded = config.engine == file::EngineKind::embedded;
   Host here;
@@ -208,6 +245,8 @@ tl::unexpected<std::string> serve(const file::LocalConfig& config) {
                   [](const std::string& name) { return libvirt::describe_domain({}, name, kDescribeTimeout); });
   auto api = Api::listen(config.run_dir + "/api.sock", service);
   if (!api) return tl::unexpected(api.error());
+  // A host alone has nobody to hear.
+  if (!embedded) heart.emplace(heart_config(config, node->incarnation), heart_callbacks(runtime, *mailbox, alarms));
   handle_signals(runtime);
   log(LogLevel::info, "havend serves " + config.host.str() + ", incarnation " + node->incarnation.str());
   runtime.run();

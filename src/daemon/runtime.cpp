@@ -97,7 +97,12 @@ void Runtime::turn(const Event& event) {
   if (node_.view().spec_edition() != spec_edition_) {
     spec_edition_ = node_.view().spec_edition();
     hands_.know(node_.view().shared_spec());
+    if (const auto spec = node_.view().shared_spec()) {
+      patience_ns_.store(spec->cluster.lease.count() / 2);
+      if (hands_.edges().spec_changed) hands_.edges().spec_changed(spec);
+    }
   }
+  reaches_engine_.store(node_.reaches_engine());
   for (const Issued& one : issued) hands_.perform(one, answers_);
 }
 
@@ -115,6 +120,8 @@ void Runtime::take(const Message& message) {
     ask_node(*question);
   } else if (const auto* problems = std::get_if<HostProblems>(&message)) {
     turn(*problems);
+  } else if (const auto* heard = std::get_if<PeersHeard>(&message)) {
+    turn(*heard);
   } else if (const auto* task = std::get_if<Task>(&message)) {
     (*task)();
   }
@@ -131,6 +138,13 @@ void Runtime::ask_node(const HookQuestion& question) {
   } else {
     answer(true, "");
   }
+}
+
+Brain Runtime::brain() const {
+  Brain brain;
+  brain.turns = mailbox_->age(read_clocks().mono).count() < patience_ns_.load();
+  brain.engine = reaches_engine_.load();
+  return brain;
 }
 
 void Runtime::tell_news() {

@@ -45,6 +45,9 @@ class Runtime {
   // From a signal's handler too.
   void ask_shutdown(ShutdownKind kind);
 
+  // What heartbeats say of this host (S2). A brain that has stood still for half a lease is as good as dead.
+  [[nodiscard]] Brain brain() const;
+
   // What the thread that thinks sees at this moment.
   struct Sight {
     const Node& node;
@@ -82,6 +85,8 @@ class Runtime {
   std::deque<Event> answers_;  // what could be answered at once: each a turn of its own, between messages
   std::uint64_t spec_edition_ = 0;
   std::uint64_t questions_ = 0;
+  std::atomic<bool> reaches_engine_{false};
+  std::atomic<std::int64_t> patience_ns_{std::chrono::nanoseconds(1500ms).count()};
   std::atomic<int> shutdown_asked_{0};  // 0, or 1 + the kind
   int shutdown_begun_ = 0;
   Instant give_up_ = kNever;

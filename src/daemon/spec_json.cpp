@@ -49,6 +49,7 @@ void describe(Io& io, typename Io::template Ref<Cluster> c) {
   io.field("witness", c.witness);
   io.field("cpu_overcommit", c.cpu_overcommit);
   io.field("overbook", c.overbook);
+  io.field("heartbeat_ns", c.heartbeat);
   io.field("suspect_ns", c.suspect);
   io.field("after_fence", c.after_fence);
 }

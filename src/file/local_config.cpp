@@ -63,7 +63,7 @@ void read_tls(Table& table, LocalConfig& config) {
   config.tls = tls;
 }
 
-void read_folder(Table& table, const char* key, std::string& out) {
+void read_path(Table& table, const char* key, std::string& out) {
   const auto v = table.text(key, "an absolute path");
   if (!v) return;
   if (!v->value.starts_with("/"))
@@ -92,8 +92,10 @@ tl::expected<LocalConfig, std::vector<FileError>> parse_local_config(std::string
     if (!is_host_and_port(v->value))
       table.wrong(v->at, in_quotes(v->value) + " is no place to listen", "\"ADDRESS:PORT\"");
   }
-  read_folder(table, "run_dir", config.run_dir);
-  read_folder(table, "state_dir", config.state_dir);
+  read_path(table, "heartbeat_key", config.heartbeat_key);
+  if (const auto v = table.count("heartbeat_port", 1, 65535)) config.heartbeat_port = static_cast<int>(v->value);
+  read_path(table, "run_dir", config.run_dir);
+  read_path(table, "state_dir", config.state_dir);
   config.log = table
                    .choice<LogLevel>("log", {{"debug", LogLevel::debug},
                                              {"info", LogLevel::info},

@@ -29,6 +29,8 @@ struct LocalConfig {
   std::vector<std::string> endpoints;  // of etcd, as http://10.0.0.1:2379; empty for embedded
   std::optional<Tls> tls;              // for etcd, and needed for https endpoints
   std::string listen;                  // address:port for other hosts' havends; empty: the unix socket alone
+  std::string heartbeat_key = "/etc/haven/heartbeat.key";  // of the whole cluster; used with etcd only
+  int heartbeat_port = 7421;                               // UDP, the same on every host
   std::string run_dir = "/run/haven";
   std::string state_dir = "/var/lib/haven";
   LogLevel log = LogLevel::info;

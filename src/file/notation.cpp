@@ -142,6 +142,7 @@ Keys keys_of(const Cluster& c) {
           {"witness", c.witness},
           {"cpu_overcommit", ratio(c.cpu_overcommit)},
           {"overbook", ratio(c.overbook)},
+          {"heartbeat", format_duration(c.heartbeat)},
           {"suspect", format_duration(c.suspect)},
           {"after_fence", c.after_fence == AfterFence::on ? "on" : "off"}};
 }

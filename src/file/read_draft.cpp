@@ -12,6 +12,37 @@ const std::initializer_list<std::pair<const char*, FailureDomain>> kFailureDomai
 constexpr const char* kResourceList = R"(a list of names, as ["web1", "web2"])";
 constexpr const char* kHostList = R"(a list of hosts, as ["h1", "h2"])";
 
+// Large clusters hear more peers, and suspect more slowly. A silence of less than three packets may be chance.
+void read_heartbeat(Table& table, Cluster& c, std::size_t hosts) {
+  constexpr std::size_t kManyHosts = 17;
+  constexpr int kPacketsMissed = 3;
+  if (hosts >= kManyHosts) {
+    c.heartbeat = 200ms;
+    c.suspect = 1s;
+  }
+  if (const auto v = table.duration("heartbeat", Zero::refused)) {
+    c.heartbeat = v->value;
+    if (c.heartbeat < 50ms || c.heartbeat > 10s) {
+      table.wrong(v->at, table.called("heartbeat") + " is " + format_duration(c.heartbeat),
+                  "from \"50ms\" to \"10s\"; 100ms is the default");
+    }
+  }
+  if (const auto v = table.duration("suspect", Zero::refused)) {
+    c.suspect = v->value;
+    if (c.suspect < 300ms || c.suspect > 1min) {
+      table.wrong(v->at, table.called("suspect") + " is " + format_duration(c.suspect),
+                  "from \"300ms\" to \"1m\"; 500ms is the default");
+      return;
+    }
+  }
+  if (c.suspect < kPacketsMissed * c.heartbeat) {
+    table.wrong(table.at(table.has("suspect") ? "suspect" : "heartbeat"),
+                "a host would be suspected after " + format_duration(c.suspect) + " with a heartbeat each " +
+                    format_duration(c.heartbeat),
+                "suspect = \"" + format_duration(kPacketsMissed * c.heartbeat) + "\" or more, or a shorter heartbeat");
+  }
+}
+
 ClusterDraft read_cluster(Table table, std::size_t hosts) {
   ClusterDraft draft;
   draft.at = table.at();
@@ -36,13 +67,11 @@ ClusterDraft read_cluster(Table table, std::size_t hosts) {
   draft.witness = table.name("witness");
   c.cpu_overcommit = table.ratio("cpu_overcommit").value_or(4.0);
   c.overbook = table.ratio("overbook").value_or(1.0);
-  // FORMATS: large clusters hear more peers, and suspect more slowly.
-  constexpr std::size_t kManyHosts = 17;
-  c.suspect = hosts >= kManyHosts ? Duration(1s) : Duration(500ms);
+  read_heartbeat(table, c, hosts);
   table.choice<int>("shutdown_policy", {{"migrate", 0}, {"failover", 1}}, {"stop", "freeze", "conditional"});
   c.after_fence = table.choice<AfterFence>("after_fence", {{"off", AfterFence::off}, {"on", AfterFence::on}})
                       .value_or(AfterFence::off);
-  for (const char* key : {"heartbeat", "suspect", "balance"}) table.not_yet(key);
+  table.not_yet("balance");
   table.finish();
   return draft;
 }
@@ -130,6 +159,9 @@ HostDraft read_host(Table table, Purpose purpose) {
     for (const LocatedText& link : *v) {
       if (const auto fine = address_checked(table, link)) draft.links.push_back(*fine);
     }
+    constexpr std::size_t kMostLinks = 8;
+    if (v->size() > kMostLinks)
+      table.wrong(table.at("links"), "links in [[host]] names more than 8", "at most 8 links");
     for (const LocatedText& link : draft.links) h.links.push_back(link.value);
   }
   if (h.links.empty()) h.links = {h.address};

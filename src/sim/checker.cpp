@@ -45,7 +45,7 @@ void Checker::judge_fence(const HostBoot& boot, const FenceRecord& fence, const 
       violated("F6", resource, {boot.first}, resource.str() + " runs on a boot that was proved dead");
     }
   }
-  if (fence.state != FenceState::shooting || fence.reason != FenceReason::lost_lease) return;
+  if (fence.state != FenceState::shooting || !answerable(fence.reason)) return;
   const Duration lease = view_.spec() == nullptr ? Duration{} : view_.spec()->cluster.lease;
   const auto healthy = facts_.healthy_for(boot.first, boot.second);
   if (healthy && *healthy > lease + kGrace + kSlack) {

@@ -34,6 +34,11 @@ class Checker {
   // A process appeared, or goes on.
   void process_runs(const ResourceName& resource, const HostName& host);
 
+  // Somebody in the world saw a rule broken.
+  void breach(const std::string& rule, const HostName& host, const std::string& text) {
+    violated(rule, {}, {host}, text);
+  }
+
   [[nodiscard]] const View& view() const { return view_; }
   [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
 

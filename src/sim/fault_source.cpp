@@ -59,11 +59,11 @@ void FaultSource::deed(const Deed& deed, const std::string& words) {
 void FaultSource::strike() {
   using Fault = void (FaultSource::*)();
   static constexpr std::array kFaults{
-      &FaultSource::power,     &FaultSource::hang,     &FaultSource::isolate, &FaultSource::cut,
-      &FaultSource::link,      &FaultSource::store,    &FaultSource::havend,  &FaultSource::fence_device,
-      &FaultSource::libvirt,   &FaultSource::guest,    &FaultSource::storage, &FaultSource::failures,
-      &FaultSource::operators, &FaultSource::shutdown, &FaultSource::watch,   &FaultSource::replies,
-      &FaultSource::files,
+      &FaultSource::power,     &FaultSource::hang,     &FaultSource::isolate,  &FaultSource::cut,
+      &FaultSource::link,      &FaultSource::store,    &FaultSource::havend,   &FaultSource::fence_device,
+      &FaultSource::libvirt,   &FaultSource::guest,    &FaultSource::storage,  &FaultSource::failures,
+      &FaultSource::operators, &FaultSource::shutdown, &FaultSource::watch,    &FaultSource::replies,
+      &FaultSource::files,     &FaultSource::stall,    &FaultSource::deafness,
   };
   const Fault fault = kFaults[random_.below(kFaults.size())];
   (this->*fault)();
@@ -263,6 +263,25 @@ void FaultSource::replies() {
   if (note_) note_("replies to " + host.str() + " get lost");
   havend.set_trouble({{}, static_cast<unsigned>(random_.between(50, 900))});
   later(span(1s, 60s), [&havend] { havend.set_trouble({}); });
+}
+
+// Too short for a lease, long enough for heartbeats: one host, or all at once.
+void FaultSource::stall() {
+  const bool all = random_.once_in(4);
+  for (std::size_t i = 0; i < (all ? hosts_.size() : 1); ++i) {
+    const HostName host = all ? hosts_[i] : some_host();
+    deed(SetHang{host, true}, "hang " + host.str());
+    later(span(20ms, 900ms), [this, host] { deed(SetHang{host, false}, "resume " + host.str()); });
+  }
+}
+
+void FaultSource::deafness() {
+  if (note_) note_("a firewall drops all heartbeats");
+  world_.drop_heartbeats(true);
+  later(span(100ms, 60s), [this] {
+    if (note_) note_("the firewall lets heartbeats pass");
+    world_.drop_heartbeats(false);
+  });
 }
 
 void FaultSource::take_back_orders() {

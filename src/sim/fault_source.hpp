@@ -48,6 +48,8 @@ class FaultSource {
   void shutdown();
   void watch();
   void replies();
+  void stall();
+  void deafness();
 
   World& world_;
   Random random_;

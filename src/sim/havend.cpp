@@ -34,6 +34,7 @@ void Havend::start() {
   later(kMessage, [this] { tell(Tick{}); });
   pump_soon();
   callbacks_.came_or_went();
+  callbacks_.health_changed();
 }
 
 void Havend::end() {
@@ -42,6 +43,7 @@ void Havend::end() {
   node_.reset();
   agents_.clear();
   callbacks_.came_or_went();
+  callbacks_.health_changed();
 }
 
 void Havend::crash() {
@@ -66,7 +68,15 @@ void Havend::perform(std::vector<Issued> issued) {
     std::visit([&](auto& action) { perform_one(one.call, action); }, one.action);
     if (life != life_) return;
   }
+  check_agents();
   arm_wake();
+}
+
+// F7: a controller that knows itself deposed has no agent left that it did not kill.
+void Havend::check_agents() {
+  if (!alive() || node_->leads()) return;
+  const bool left = std::ranges::any_of(agents_, [](const auto& agent) { return !agent.second.killed; });
+  if (left) callbacks_.breach("F7", machine_.name().str() + " is deposed, and its fence agent goes on");
 }
 
 void Havend::arm_wake() {
@@ -110,7 +120,7 @@ void Havend::agent_ends(CallId call, std::uint64_t token, AgentResult result, st
 
 void Havend::perform_one(CallId call, RunAgent& action) {
   const std::uint64_t token = ++last_agent_;
-  agents_[call] = {token};
+  agents_[call] = {token, false};
   const auto runs = [this, call, token] {
     const auto found = agents_.find(call);
     return found != agents_.end() && found->second.token == token;
@@ -135,7 +145,8 @@ void Havend::perform_one(CallId call, RunAgent& action) {
 void Havend::perform_one(CallId, KillAgent& action) {
   const auto found = agents_.find(action.running);
   if (found == agents_.end()) return;
-  const std::uint64_t token = found->second.token = ++last_agent_;
+  const std::uint64_t token = ++last_agent_;
+  found->second = {token, true};
   later(kMessage, [this, call = action.running, token] { agent_ends(call, token, AgentResult::killed, "killed"); });
 }
 

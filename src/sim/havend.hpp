@@ -38,7 +38,9 @@ class Havend {
   struct Callbacks {
     std::function<Machine&(const HostName&)> machine_of;
     std::function<void(CallId question, bool ok, const std::string& text)> operator_answered;
-    std::function<void()> came_or_went;  // alive() or troubled() changed
+    std::function<void()> came_or_went;    // alive() changed
+    std::function<void()> health_changed;  // alive() or troubled() changed
+    std::function<void(const std::string& rule, const std::string& text)> breach;
   };
   Havend(Queue& queue, Random& random, Timeline& timeline, Machine& machine, EngineRoom& engine, const Host& host,
          Callbacks callbacks);
@@ -52,6 +54,8 @@ class Havend {
   // nullptr while it is not there.
   [[nodiscard]] const Node* node() const { return node_.get(); }
   [[nodiscard]] Machine& machine() const { return machine_; }
+  // Counts its processes.
+  [[nodiscard]] std::uint64_t life() const { return life_; }
 
   void tell(const Event& event);
   void libvirt_tells(const port::HypervisorEvent& event);
@@ -63,13 +67,16 @@ class Havend {
   void set_trouble(EngineTrouble trouble);
   // How long a message takes between it and the engine.
   void set_message_time(Duration time) { message_ = time; }
-  [[nodiscard]] bool troubled() const { return trouble_.watch_delay > kGrace / 2 || trouble_.lost_replies > 0; }
+  [[nodiscard]] bool troubled() const {
+    return trouble_.watch_delay > kGrace / 2 || trouble_.lost_replies > 0 || must_list_ || lost_;
+  }
   // The watch loses its place and has to list again.
   void break_watch();
 
  private:
   struct Agent {
     std::uint64_t token = 0;
+    bool killed = false;
   };
   // To the same process, when its machine turns.
   void later(Duration delay, Task task);
@@ -100,6 +107,7 @@ class Havend {
   void perform_one(CallId call, Say& action);
 
   void agent_acts(const RunAgent& run);
+  void check_agents();
   [[nodiscard]] AgentResult agent_result(const RunAgent& run) const;
   void agent_ends(CallId call, std::uint64_t token, AgentResult result, std::string message);
 

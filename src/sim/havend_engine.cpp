@@ -95,7 +95,7 @@ void Havend::perform_one(CallId call, KeepAlive& action) {
 
 void Havend::set_trouble(EngineTrouble trouble) {
   trouble_ = trouble;
-  callbacks_.came_or_went();
+  callbacks_.health_changed();
 }
 
 // ---- the watch ----
@@ -129,12 +129,14 @@ void Havend::engine_reach_changed() {
 void Havend::watch_fails() {
   if (!listed_ || lost_) return;
   lost_ = true;
+  callbacks_.health_changed();
   tell(EngineLost{"the engine is out of reach"});
 }
 
 void Havend::break_watch() {
   if (!alive() || !listed_) return;
   must_list_ = true;
+  callbacks_.health_changed();
   if (!lost_) {
     lost_ = true;
     later(message_, [this] { tell(EngineLost{"the watch broke"}); });
@@ -148,6 +150,7 @@ void Havend::list() {
   listing.revision = told_ = engine_.store().revision();
   listed_ = true;
   lost_ = must_list_ = false;
+  callbacks_.health_changed();
   tell(listing);
 }
 
@@ -159,7 +162,10 @@ void Havend::pump() {
     changed.changes.push_back({change.key, change.value, change.mod});
   });
   if (!whole) return list();
-  if (std::exchange(lost_, false)) tell(EngineBack{});
+  if (std::exchange(lost_, false)) {
+    callbacks_.health_changed();
+    tell(EngineBack{});
+  }
   if (told_ == engine_.store().revision() || !alive()) return;
   changed.revision = told_ = engine_.store().revision();
   tell(changed);

@@ -17,9 +17,15 @@ void Network::set_way(MachineIndex from, MachineIndex to, bool open) {
 }
 
 void Network::heal_all() {
+  heartbeats_ = true;
   closed_.clear();
   std::fill(plugged_.begin(), plugged_.end(), true);
   for (auto& links : links_) std::fill(links.begin(), links.end(), true);
+}
+
+bool Network::carries(MachineIndex from, MachineIndex to, std::size_t link) const {
+  if (!heartbeats_ || !plugged_[from] || !plugged_[to] || closed_.contains({from, to})) return false;
+  return link < links_[from].size() && link < links_[to].size() && links_[from][link] && links_[to][link];
 }
 
 bool Network::talk(MachineIndex a, MachineIndex b) const {

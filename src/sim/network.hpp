@@ -21,6 +21,11 @@ class Network {
   void set_way(MachineIndex from, MachineIndex to, bool open);
   void heal_all();
 
+  // Heartbeats alone are dropped, by a firewall everywhere: what else is sent arrives.
+  void set_heartbeats(bool pass) { heartbeats_ = pass; }
+
+  // A heartbeat sent now arrives: it needs one way only.
+  [[nodiscard]] bool carries(MachineIndex from, MachineIndex to, std::size_t link) const;
   // A connection needs both ways, over one link that both have. A machine always talks to itself.
   [[nodiscard]] bool talk(MachineIndex a, MachineIndex b) const;
 
@@ -28,6 +33,7 @@ class Network {
   std::vector<bool> plugged_;
   std::vector<std::vector<bool>> links_;
   std::set<std::pair<MachineIndex, MachineIndex>> closed_;
+  bool heartbeats_ = true;
 };
 
 }  // namespace haven::sim

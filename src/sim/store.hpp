@@ -22,6 +22,7 @@
 
 #include "core/model/ids.hpp"
 #include "core/model/units.hpp"
+#include "core/mutation.hpp"
 #include "port/engine.hpp"
 #include "port/transaction_rules.hpp"
 
@@ -81,7 +82,7 @@ class Store {
       return {port::Outcome::refused, {}, std::move(reason)};
     }
     for (const auto& compare : transaction.compares) {
-      if (mod_of(compare.key) != compare.mod) return {port::Outcome::conflict, revision_, {}};
+      if (!as_compared(compare)) return {port::Outcome::conflict, revision_, {}};
     }
     for (const auto& operation : transaction.operations) {
       const auto* put = std::get_if<Put>(&operation);
@@ -183,6 +184,12 @@ class Store {
     std::set<std::string, std::less<>> keys;
   };
 
+  [[nodiscard]] bool as_compared(const port::Compare& compare) const {
+    const auto* entry = find(compare.key);
+    // What was seen at `mod` and was only overwritten since has the create revision that was seen (R1).
+    if (mutation::create_revision && entry != nullptr && compare.mod != Revision{}) return entry->create <= compare.mod;
+    return mod_of(compare.key) == compare.mod;
+  }
   [[nodiscard]] Revision mod_of(std::string_view key) const {
     const auto* entry = find(key);
     return entry == nullptr ? Revision{} : entry->mod;

@@ -70,13 +70,23 @@ World::World(const Spec& spec, std::uint64_t seed, Pace pace)
     Havend::Callbacks callbacks{
         [this](const HostName& name) -> Machine& { return machine(name); },
         [this](CallId question, bool ok, const std::string& text) { desk_->answered(question, ok, text); },
-        [this] { update_health(); }};
+        [this] { pulse_->stir(); }, [this] { update_health(); },
+        [this, name = host.name](const std::string& rule, const std::string& text) {
+          checker_.breach(rule, name, text);
+        }};
     havends_.push_back(
         std::make_unique<Havend>(queue_, random_, timeline_, machine(host.name), *engine_, host, std::move(callbacks)));
     if (pace == Pace::varied) havends_.back()->set_message_time(std::chrono::milliseconds(random_.between(1, 20)));
   }
   healthy_since_.resize(machines_.size());
   desk_ = std::make_unique<OperatorDesk>(queue_, *engine_, havends_);
+  std::vector<Machine*> machines;
+  std::vector<Havend*> havends;
+  for (const auto& machine : machines_)
+    if (machine->is_host() || !spec.cluster.witness.empty()) machines.push_back(machine.get());
+  for (const auto& havend : havends_) havends.push_back(havend.get());
+  pulse_ = std::make_unique<Pulse>(queue_, network_, std::move(machines), std::move(havends),
+                                   [this] { return this->spec(); });
   for (const auto& machine : machines_) wire(*machine);
   for (const Resource& resource : spec.resources) resources_[resource.name] = resource;
   timeline_.added = [this](const TimelineEvent& event) {
@@ -105,6 +115,16 @@ void World::wire(Machine& machine) {
   machine.set_callbacks(std::move(callbacks));
 }
 
+void World::network_changed() {
+  engine_->look();
+  pulse_->stir();
+}
+
+void World::drop_heartbeats(bool drop) {
+  network_.set_heartbeats(!drop);
+  pulse_->stir();
+}
+
 // ---- what is committed, and what follows ----
 
 void World::engine_committed() {
@@ -121,6 +141,8 @@ void World::engine_committed() {
     if (record != nullptr) journal(*record);
   }
   for (const auto& havend : havends_) havend->engine_committed();
+  const bool file = std::ranges::any_of(commit.changes, [](const auto& change) { return change.path == path::kSpec; });
+  if (file) pulse_->stir();
 }
 
 void World::journal(const JournalRecord& record) {

@@ -14,6 +14,7 @@
 #include "sim/checker.hpp"
 #include "sim/havend.hpp"
 #include "sim/operator_desk.hpp"
+#include "sim/pulse.hpp"
 
 namespace haven::sim {
 
@@ -36,6 +37,9 @@ class World {
   Random& random() { return random_; }
   EngineRoom& engine() { return *engine_; }
   Network& network() { return network_; }
+  Pulse& pulse() { return *pulse_; }
+  // Heartbeats alone are dropped everywhere, as by a firewall.
+  void drop_heartbeats(bool drop);
   [[nodiscard]] const Checker& checker() const { return checker_; }
 
   // ---- the truth ----
@@ -78,7 +82,7 @@ class World {
   void wire(Machine& machine);
   void engine_committed();
   void journal(const JournalRecord& record);
-  void network_changed() { engine_->look(); }
+  void network_changed();
   void update_health();
   [[nodiscard]] bool deed_fails(HypervisorState::Deed deed, const ResourceName& resource, const HostName& host);
   [[nodiscard]] Checker::Facts facts() const;
@@ -108,6 +112,7 @@ class World {
   };
   std::vector<Failing> failing_;
   std::unique_ptr<OperatorDesk> desk_;
+  std::unique_ptr<Pulse> pulse_;
   Revision checked_;  // the checker has seen everything up to here
 };
 

@@ -45,7 +45,7 @@ TEST(Accusation, TheIntentComparesThatTheKeyIsStillGone) {
 TEST(Accusation, AnAnswerWithinTheGraceWithdrawsTheIntent) {
   Court b;
   b.die("h2");
-  b.run_for(500ms);
+  b.run_for(kGrace / 2);
   ASSERT_EQ(b.state(), FenceState::intent);
   const Revision intent = b.mod(path::fence(h("h2"), boot_of(h("h2"))));
   b.put(path::answer(h("h2"), boot_of(h("h2"))), AnswerRecord{intent});
@@ -62,7 +62,7 @@ TEST(Accusation, AnAnswerWithinTheGraceWithdrawsTheIntent) {
 TEST(Accusation, AnAnswerThatTheControllerDoesNotSeeStopsTheShotAllTheSame) {
   Court b;
   b.die("h2");
-  b.run_for(900ms);
+  b.run_for(kGrace - 10ms);
   b.mute_watch = true;
   b.put(path::answer(h("h2"), boot_of(h("h2"))), AnswerRecord{b.mod(path::fence(h("h2"), boot_of(h("h2"))))});
   b.run_for(1s);
@@ -76,9 +76,9 @@ TEST(Accusation, AnAnswerThatTheControllerDoesNotSeeStopsTheShotAllTheSame) {
 TEST(Accusation, AWriteThatTookTooLongDoesNotEndTheGrace) {
   Court b;
   b.die("h2");
-  b.run_for(500ms);
+  b.run_for(kGrace / 2);
   b.hold(lane("fence/"));
-  b.run_for(600ms);
+  b.run_for(kGrace);
   const Issued slow = b.take_held<Commit>();
   b.run_for(kGraceWriteLimit + 100ms);
   b.hold(lane("fence/"));
@@ -94,7 +94,7 @@ TEST(Accusation, AnIntentDeletesWhatWasSaidBeforeIt) {
   b.hold(lane("house"));
   b.put(path::answer(h("h2"), boot_of(h("h2"))), AnswerRecord{});
   b.die("h2");
-  b.run_for(100ms);
+  b.run_for(kGrace / 2);
   EXPECT_EQ(b.state(), FenceState::intent);
   EXPECT_EQ(b.get<AnswerRecord>(path::answer(h("h2"), boot_of(h("h2")))), nullptr);
 }
@@ -105,7 +105,7 @@ TEST(Accusation, NobodyIsAccusedWhileMoreHostsThanTheReserveAreLostAtOnce) {
   b.die("h3");
   b.run_for(2900ms);
   EXPECT_FALSE(b.state());
-  b.run_for(200ms);
+  b.run_for(kGrace + 50ms);
   EXPECT_EQ(b.state(), FenceState::intent);
 }
 

@@ -72,5 +72,52 @@ TEST(Mailbox, BeingFullIsFatal) {
   EXPECT_THROW(mailbox.post(answer(0)), Full);
 }
 
+TEST(Mailbox, OfWhatIsHeardTheLatestAloneIsKept) {
+  Mailbox mailbox([] { throw Full(); });
+  for (std::size_t i = 0; i < 2 * Mailbox::kCapacity; ++i) {
+    PeersHeard heard;
+    heard.peers.resize(i % 7 + 1);
+    mailbox.post(heard);
+  }
+  PeersHeard last;
+  last.peers.resize(9);
+  mailbox.post(last);
+  EXPECT_EQ(std::get<PeersHeard>(*mailbox.take(in(10s))).peers.size(), 9u);
+  EXPECT_FALSE(mailbox.take(Instant{}).has_value());
+}
+
+TEST(Mailbox, AgesWhileAMessageWaits) {
+  Mailbox mailbox([] { throw Full(); });
+  EXPECT_EQ(mailbox.age(in(1h)), 0s) << "nothing to do";
+  mailbox.post(answer(1));
+  EXPECT_GT(mailbox.age(in(1h)), 59min);
+}
+
+TEST(Mailbox, AgesWhileItsThreadIsAtAMessageAndNotWhileItWaits) {
+  Mailbox mailbox([] { throw Full(); });
+  mailbox.post(answer(1));
+  (void)mailbox.take(kNever);
+  EXPECT_GT(mailbox.age(in(1h)), 59min) << "the thread has it and does not come back";
+  (void)mailbox.take(Instant{});  // what woke it up is taken with it
+  std::thread waiter([&] { (void)mailbox.take(kNever); });
+  const Instant give_up = in(30s);
+  while (mailbox.age(in(1h)) > 0s && read_clocks().mono < give_up) std::this_thread::yield();
+  EXPECT_EQ(mailbox.age(in(1h)), 0s);
+  mailbox.nudge();
+  waiter.join();
+  EXPECT_GT(mailbox.age(in(1h)), 59min);
+}
+
+TEST(Mailbox, AgesFromAWakeUpThatIsMissed) {
+  Mailbox mailbox([] { throw Full(); });
+  std::thread waiter([&] { (void)mailbox.take(in(20s)); });
+  const Instant give_up = in(30s);
+  while (mailbox.age(in(1min)) == 0s && read_clocks().mono < give_up) std::this_thread::yield();
+  EXPECT_GT(mailbox.age(in(1min)), 30s) << "it was to wake up after 20 s";
+  EXPECT_EQ(mailbox.age(in(1s)), 0s);
+  mailbox.nudge();
+  waiter.join();
+}
+
 }  // namespace
 }  // namespace haven::daemon

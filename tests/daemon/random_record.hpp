@@ -92,15 +92,16 @@ class Draw {
       case 7:
         return AnswerRecord{{number(0, 1LL << 52)}};
       case 8:
-        return FenceRecord{flag() ? Reign(hex()) : Reign(),
-                           word({FenceState::intent, FenceState::shooting, FenceState::failed, FenceState::proved}),
-                           word({FenceReason::lost_lease, FenceReason::stop_failed, FenceReason::storage_lost}),
-                           word({ProofKind::none, ProofKind::level, ProofKind::operator_word, ProofKind::returned,
-                                 ProofKind::clean_leave}),
-                           static_cast<int>(number(0, 9)),
-                           static_cast<int>(number(0, 999)),
-                           text(),
-                           wall()};
+        return FenceRecord{
+            flag() ? Reign(hex()) : Reign(),
+            word({FenceState::intent, FenceState::shooting, FenceState::failed, FenceState::proved}),
+            word({FenceReason::lost_lease, FenceReason::silent, FenceReason::stop_failed, FenceReason::storage_lost}),
+            word({ProofKind::none, ProofKind::level, ProofKind::operator_word, ProofKind::returned,
+                  ProofKind::clean_leave}),
+            static_cast<int>(number(0, 9)),
+            static_cast<int>(number(0, 999)),
+            text(),
+            wall()};
       case 9:
         return ClaimRecord{host(),
                            incarnation(),
@@ -150,6 +151,7 @@ class Draw {
                  text(),
                  0.1 * static_cast<double>(number(1, 99)),
                  1.5,
+                 50ms * number(1, 9),
                  500ms,
                  word({AfterFence::off, AfterFence::on})};
     for (auto n = number(0, 5); n > 0; --n) s.hosts.push_back(host_of_spec());

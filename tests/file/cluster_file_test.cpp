@@ -39,8 +39,8 @@ TEST(ClusterFile, SaysEveryKeyOfAFullFile) {
   const Spec spec = parsed(kFullFile, Purpose::apply);
   Spec expected;
   expected.cluster = {
-      "prod", 2,     FailureDomain::rack, 4s, {HostName("h1"), HostName("h2"), HostName("h10")}, "box", 2,
-      1.5,    500ms, AfterFence::on};
+      "prod", 2,     FailureDomain::rack, 4s, {HostName("h1"), HostName("h2"), HostName("h10")}, "box", 2, 1.5,
+      100ms,  500ms, AfterFence::on};
   Host h1{HostName("h1"), "10.0.0.1", {16}, {65536}, {1}, {2048}, {"10.0.0.1", "10.1.0.1"}, "hq", "a", "r1", {}};
   h1.fence = {{"fence_ipmilan",
                {{"ip", "10.9.0.1"}, {"username", "admin"}, {"password_file", "/etc/haven/h1.pw"}, {"lanplus", "1"}},
@@ -125,9 +125,18 @@ TEST(ClusterFile, TwoHostsGetAWitnessInTheSimulatorOnly) {
   EXPECT_EQ(parsed(hosts(2) + taken, Purpose::simulate).cluster.witness, "witness-2");
 }
 
+TEST(ClusterFile, TakesItsHeartbeatAndTimeToSuspect) {
+  const std::string file = "[cluster]\nname = \"c\"\nheartbeat = \"50ms\"\nsuspect = \"300ms\"\n" +
+                           hosts(3).substr(hosts(3).find("[[host]]"));
+  EXPECT_EQ(parsed(file, Purpose::simulate).cluster.heartbeat, Duration(50ms));
+  EXPECT_EQ(parsed(file, Purpose::simulate).cluster.suspect, Duration(300ms));
+}
+
 TEST(ClusterFile, SuspectsMoreSlowlyFromSeventeenHostsUp) {
   EXPECT_EQ(parsed(hosts(16), Purpose::simulate).cluster.suspect, Duration(500ms));
   EXPECT_EQ(parsed(hosts(17), Purpose::simulate).cluster.suspect, Duration(1s));
+  EXPECT_EQ(parsed(hosts(16), Purpose::simulate).cluster.heartbeat, Duration(100ms));
+  EXPECT_EQ(parsed(hosts(17), Purpose::simulate).cluster.heartbeat, Duration(200ms));
 }
 
 TEST(ClusterFile, SimulatorReadsTheXmlOnlyForWhatTheKeysDoNotSay) {

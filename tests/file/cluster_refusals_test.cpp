@@ -250,6 +250,18 @@ INSTANTIATE_TEST_SUITE_P(
              cluster("") + host("1", "[[host.fence]]\nagent = \"fence_x\"\noptions = { ip = \"1\" }\n") +
                  host("2", "[[host.fence]]\nagent = \"fence_x\"\nlevel = 2\noptions = { ip = \"1\" }\n"),
              "16:1", "already switches host h1 (line 8)", "this host alone"},
+        Case{"HeartbeatTooFast", cluster("heartbeat = \"20ms\"\n") + host("1"), "3:13",
+             "heartbeat in [cluster] is 20ms", "from \"50ms\""},
+        Case{"SuspectsTooFast", cluster("suspect = \"299ms\"\n") + host("1"), "3:11", "suspect in [cluster] is 299ms",
+             "from \"300ms\""},
+        Case{"SuspectsTooSlowly", cluster("suspect = \"2m\"\n") + host("1"), "3:11", "suspect in [cluster] is 2m",
+             "to \"1m\""},
+        Case{"SuspectsAfterTwoPackets", cluster("heartbeat = \"200ms\"\n") + host("1"), "3:13",
+             "suspected after 500ms with a heartbeat each 200ms", "suspect = \"600ms\""},
+        Case{"SuspectIsNoDuration", cluster("suspect = 1\n") + host("1"), "3:11", "", ""},
+        Case{"NineLinks",
+             cluster("") + host("1", "links = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\"]\n"),
+             "8:9", "more than 8", "at most 8 links"},
         Case{"FenceDeviceTwice",
              second_host("[[host.fence]]\nagent = \"fence_x\"\n[[host.fence]]\nagent = \"fence_x\"\n"), "15:1",
              "already switches this host", ""}),
@@ -258,9 +270,6 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     NotYet, Refusal,
     testing::Values(
-        Case{"Heartbeat", cluster("heartbeat = \"100ms\"\n") + host("1"), "3:1", "heartbeat in [cluster]: not yet",
-             "without heartbeat"},
-        Case{"Suspect", cluster("suspect = \"1s\"\n") + host("1"), "3:1", "not yet", "without suspect"},
         Case{"Balance", cluster("balance = \"advise\"\n") + host("1"), "3:1", "not yet", "without balance"},
         Case{"ShutdownStop", cluster("shutdown_policy = \"stop\"\n") + host("1"), "3:19", "not yet",
              "\"migrate\" or \"failover\""},

@@ -21,6 +21,8 @@ engine = "etcd"
 endpoints = ["https://10.0.0.1:2379", "https://[fd00::2]:2379"]
 tls = { ca = "ca.pem", cert = "h1.pem", key = "h1.key" }
 listen = "10.0.0.1:7420"
+heartbeat_key = "/etc/x/heartbeat.key"
+heartbeat_port = 7777
 run_dir = "/run/x"
 state_dir = "/var/lib/x"
 log = "debug"
@@ -33,6 +35,8 @@ log = "debug"
                              {"https://10.0.0.1:2379", "https://[fd00::2]:2379"},
                              Tls{"ca.pem", "h1.pem", "h1.key"},
                              "10.0.0.1:7420",
+                             "/etc/x/heartbeat.key",
+                             7777,
                              "/run/x",
                              "/var/lib/x",
                              LogLevel::debug};
@@ -47,6 +51,8 @@ TEST(LocalConfig, OneHostNeedsItsNamesOnly) {
   expected.cluster = "prod";
   EXPECT_EQ(*config, expected);
   EXPECT_EQ(config->run_dir, "/run/haven");
+  EXPECT_EQ(config->heartbeat_key, "/etc/haven/heartbeat.key");
+  EXPECT_EQ(config->heartbeat_port, 7421);
   EXPECT_EQ(config->state_dir, "/var/lib/haven");
   EXPECT_EQ(config->log, LogLevel::info);
 }
@@ -75,6 +81,8 @@ TEST(LocalConfig, RefusesWithPlaceAndCure) {
   EXPECT_EQ(one(etcd + "[\"http://a:1\", \"http://a:1\"]\n"),
             "havend.toml:4:28: \"http://a:1\" stands twice in endpoints");
   EXPECT_EQ(one("tls = { ca = \"a\", cert = \"b\" }\n"), "havend.toml:3:7: key is missing in tls");
+  EXPECT_NE(one("heartbeat_key = \"key\"\n").find("3:17: heartbeat_key in havend.toml is relative"), std::string::npos);
+  EXPECT_NE(one("heartbeat_port = 0\n").find("3:18"), std::string::npos);
   EXPECT_EQ(one("run_dir = \"run\"\n"), "havend.toml:3:11: run_dir in havend.toml is relative");
   EXPECT_EQ(one("listen = \"10.0.0.1\"\n"), "havend.toml:3:10: \"10.0.0.1\" is no place to listen");
   EXPECT_EQ(one("log = \"loud\"\n"), "havend.toml:3:7: log in havend.toml cannot be \"loud\"");

@@ -7,18 +7,19 @@
 #include "clusters.hpp"
 #include "core/mutation.hpp"
 #include "sim/random_faults.hpp"
+#include "sim/world.hpp"
 
 namespace haven::sim {
 namespace {
 
 constexpr std::uint64_t kMostSeeds = 2000;
 
-// The number of seeds until the first violation of this rule; 0: none.
+// The number of seeds until the first violation of this rule (empty: of any); 0: none.
 std::uint64_t seeds_until(const std::string& rule) {
   for (std::uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
     const RandomRun run = random_run(small_cluster(3, 6), seed, 1.0);
     for (const Violation& violation : run.violations) {
-      if (violation.rule == rule) return seed;
+      if (rule.empty() || violation.rule == rule) return seed;
     }
   }
   return 0;
@@ -26,8 +27,41 @@ std::uint64_t seeds_until(const std::string& rule) {
 
 class Mutation : public testing::Test {
  protected:
-  void TearDown() override { mutation::skip_proof = false; }
+  void TearDown() override {
+    mutation::skip_proof = mutation::stale_echo = mutation::stall_unforgiven = false;
+    mutation::create_revision = mutation::agents_live_on = false;
+  }
 };
+
+int count(World& world, EventKind kind) {
+  int found = 0;
+  for (const TimelineEvent& event : world.timeline().events()) found += event.kind == kind ? 1 : 0;
+  return found;
+}
+
+// A host that hears nobody, and is heard by all (tests/scenario/heartbeat/deaf_host_is_fenced): how often it was
+// fenced.
+int deaf_host() {
+  World world(small_cluster(5, 1), 1);
+  world.warm_up({});
+  for (const auto* other : {"h1", "h2", "h3", "h5"}) world.perform(SetCut{HostName{other}, HostName{"h4"}, true, true});
+  world.run_until(60s);
+  return count(world, EventKind::fenced);
+}
+
+// Two hosts stall at once and wake up (tests/scenario/two_hosts/both_hosts_stall_at_once): how often one was accused.
+int both_stall() {
+  Spec spec = small_cluster(2, 2);
+  spec.cluster.witness = "w";
+  World world(spec, 1);
+  world.warm_up({});
+  for (const bool hung : {true, false}) {
+    for (const auto* host : {"h1", "h2"}) world.perform(SetHang{HostName{host}, hung});
+    world.run_until(world.now() + 1500ms);
+  }
+  world.run_until(60s);
+  return count(world, EventKind::intent);
+}
 
 TEST_F(Mutation, WithoutTheWaitForProofAClaimIsSeenToLeaveALivingHost) {
   mutation::skip_proof = true;
@@ -39,6 +73,32 @@ TEST_F(Mutation, WithoutTheWaitForProofAClaimIsSeenToLeaveALivingHost) {
 TEST_F(Mutation, WithoutTheWaitForProofAResourceIsSeenToRunTwice) {
   mutation::skip_proof = true;
   const auto seeds = seeds_until("never-twice");
+  std::cout << "caught with seed " << seeds << std::endl;
+  EXPECT_GT(seeds, 0U);
+}
+
+TEST_F(Mutation, WithoutTheEchosTimeADeafHostIsTakenForWell) {
+  EXPECT_EQ(deaf_host(), 1);
+  mutation::stale_echo = true;
+  EXPECT_EQ(deaf_host(), 0);
+}
+
+TEST_F(Mutation, WithoutForgivenessAnObserverThatStalledAccusesTheLiving) {
+  EXPECT_EQ(both_stall(), 0);
+  mutation::stall_unforgiven = true;
+  EXPECT_GT(both_stall(), 0);
+}
+
+TEST_F(Mutation, WithCreateRevisionsComparedTwoControllersDecide) {
+  mutation::create_revision = true;
+  const auto seeds = seeds_until("");
+  std::cout << "caught with seed " << seeds << std::endl;
+  EXPECT_GT(seeds, 0U);
+}
+
+TEST_F(Mutation, WithoutTheirEndTheAgentsOfADeposedControllerAreSeenToGoOn) {
+  mutation::agents_live_on = true;
+  const auto seeds = seeds_until("F7");
   std::cout << "caught with seed " << seeds << std::endl;
   EXPECT_GT(seeds, 0U);
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/liveness/charge.hpp"
 #include "core/liveness/storage_loss.hpp"
 
 namespace haven {
@@ -50,7 +51,7 @@ void accuse(const View& view, const SelfView& self, const HostBoot& boot, FenceR
   for (const auto& path : {path::status(boot.first), path::away(boot.first), answer}) check_as_seen(commit, view, path);
   // A word from before the intent answers nothing.
   if (view.mod_of(answer) != Revision{}) commit.writes.push_back({answer, std::nullopt, {}});
-  if (reason == FenceReason::lost_lease) check_absent(commit, path::member(boot.first));
+  check_as_seen(commit, view, path::member(boot.first));
   FenceRecord fence;
   fence.reign = reign;
   fence.reason = reason;
@@ -64,8 +65,18 @@ void accuse_the_lost(const ControllerState& state, const View& view, const SelfV
     const HostBoot boot{host, loss.incarnation};
     if (view.fences.contains(boot) || view.unreadable(path::fence(host, loss.incarnation))) continue;
     if (view.unreadable(path::member(host)) || view.unreadable(path::away(host))) continue;
-    if (!pass.due(accusable_from(state.losses, view, host))) continue;
+    if (!loss_counts(state, view, self, boot, pass)) continue;
     accuse(view, self, boot, FenceReason::lost_lease, "its lease is gone", *state.reign, pass);
+  }
+}
+
+void accuse_the_silent(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
+  for (const auto& [host, silence] : state.silences) {
+    const HostBoot boot{host, silence.incarnation};
+    if (view.fences.contains(boot) || view.unreadable(path::fence(host, silence.incarnation))) continue;
+    if (view.unreadable(path::member(host)) || view.unreadable(path::away(host))) continue;
+    if (!silence_counts(state, view, boot, pass)) continue;
+    accuse(view, self, boot, FenceReason::silent, "a majority does not hear it any more", *state.reign, pass);
   }
 }
 
@@ -111,9 +122,9 @@ void withdraw(const View& view, const SelfView& self, const HostBoot& boot, Pass
 // Ends the grace, or begins another round: committed only if no answer and no registration came in between.
 void shoot(const View& view, const HostBoot& boot, const FenceRecord& fence, Pass& pass) {
   Commit commit = fence_commit(view, boot);
-  if (fence.reason == FenceReason::lost_lease) {
+  if (answerable(fence.reason)) {
     check_absent(commit, path::answer(boot.first, boot.second));
-    check_absent(commit, path::member(boot.first));
+    check_as_seen(commit, view, path::member(boot.first));
   }
   FenceRecord next = fence;
   next.state = FenceState::shooting;
@@ -162,6 +173,9 @@ void prove_by_power(const View& view, const SelfView& self, const HostBoot& boot
     proof.level = level;
     add_fence(commit, dead, proof, pass.now());
   }
+  // A lease may outlive its host by its whole time: nothing is placed there, and no new boot waits for it.
+  if (const MemberRecord* member = member_of(view, boot.first); member != nullptr && member->incarnation == boot.second)
+    commit.writes.push_back({path::member(boot.first), std::nullopt, {}});
   JournalRecord journal = entry(self, pass.now(), JournalKind::fenced, boot.first, "its power is off, asked twice");
   journal.level = std::to_string(level);
   add_journal(commit, std::move(journal));
@@ -211,10 +225,11 @@ bool stuck(const View& view, const HostBoot& boot) {
 }
 
 // What the boot is accused of has been answered, or has passed.
-bool is_cleared(const View& view, const HostBoot& boot, FenceReason reason) {
+bool is_cleared(const View& view, const SelfView& self, const HostBoot& boot, FenceReason reason) {
   switch (reason) {
     case FenceReason::lost_lease:
-      return view.answers.contains(boot);
+    case FenceReason::silent:
+      return view.answers.contains(boot) || is_heard(view, self.host, boot.first, boot.second);
     case FenceReason::stop_failed:
       return !stuck(view, boot);
     case FenceReason::storage_lost:
@@ -228,19 +243,24 @@ void pursue(const ControllerState& state, const View& view, const SelfView& self
             const FenceRecord& fence, Pass& pass) {
   if (fence.reign != *state.reign && fence.state != FenceState::proved)
     return inherit(view, boot, fence, *state.reign, pass);
-  const bool cleared = is_cleared(view, boot, fence.reason);
+  const bool cleared = is_cleared(view, self, boot, fence.reason);
   const auto run = state.fences.find(boot);
   switch (fence.state) {
     case FenceState::intent: {
       if (cleared) return withdraw(view, self, boot, pass);
       const auto accused = state.accused.find(boot);
       const bool waited = accused != state.accused.end() && pass.due(accused->second + kGrace);
-      if (fence.reason != FenceReason::lost_lease || waited) shoot(view, boot, fence, pass);
+      if (answerable(fence.reason) && !waited) return;
+      if (charge_holds(state, view, self, boot, fence.reason, pass)) shoot(view, boot, fence, pass);
       return;
     }
     case FenceState::shooting:
       // Not yet in `fences`: the write that ended the grace took too long, or its fate is unknown.
-      if (run == state.fences.end()) return cleared ? withdraw(view, self, boot, pass) : shoot(view, boot, fence, pass);
+      if (run == state.fences.end()) {
+        if (cleared) return withdraw(view, self, boot, pass);
+        if (charge_holds(state, view, self, boot, fence.reason, pass)) shoot(view, boot, fence, pass);
+        return;
+      }
       if (run->second.phase == FencePhase::exhausted && cleared) return withdraw(view, self, boot, pass);
       return run_agents(run->second, view, self, boot, fence, pass);
     case FenceState::failed: {
@@ -304,6 +324,7 @@ void decide_fences(const ControllerState& state, const View& view, const SelfVie
   for (const auto& host : view.spec()->hosts)
     if (returned(view, host.name)) prove_by_return(view, self, host.name, pass);
   accuse_the_lost(state, view, self, pass);
+  accuse_the_silent(state, view, self, pass);
   accuse_the_stuck(state, view, self, pass);
   accuse_the_cut_off(state, view, self, pass);
   for (const auto& [boot, fence] : view.fences) {
@@ -316,23 +337,30 @@ void decide_fences(const ControllerState& state, const View& view, const SelfVie
   }
 }
 
-void observe_fence_commit(ControllerState& state, const View& view, const CommitEnded& ended, Now now) {
+void observe_fence_commit(ControllerState& state, const View& view, const SelfView& self, const CommitEnded& ended,
+                          Now now) {
   for (const auto& write : ended.commit.writes) {
     const auto parts = path::split(write.path);
     if (parts.kind != "fence" || !state.reign) continue;
     const HostBoot boot{HostName{parts.first}, Incarnation{parts.second}};
     const Host* host = view.spec() == nullptr ? nullptr : view.spec()->host(boot.first);
     if (!write.value) {
-      // Withdrawn: it gets another lease time to register.
+      // Withdrawn: it gets another lease time to register, and its silence is explained until it is heard again.
       const auto loss = state.losses.find(boot.first);
       if (loss != state.losses.end()) loss->second = {boot.second, now.mono, false};
+      const auto silence = state.silences.find(boot.first);
+      if (silence != state.silences.end() && silence->second.incarnation == boot.second)
+        silence->second.answered = true;
       state.fences.erase(boot);
       continue;
     }
     const auto* fence = std::get_if<FenceRecord>(&*write.value);
     if (fence == nullptr || host == nullptr || fence->reign != *state.reign) continue;
+    // A few messages may have come since it was sent: what is not held against it any more is not shot.
+    Pass judged(now);
     const bool in_time = now.mono - ended.sent <= kGraceWriteLimit;
-    if (fence->state == FenceState::shooting && in_time) state.fences[boot] = begin_fence(*host, now.mono);
+    if (fence->state == FenceState::shooting && in_time && charge_holds(state, view, self, boot, fence->reason, judged))
+      state.fences[boot] = begin_fence(*host, now.mono);
   }
 }
 

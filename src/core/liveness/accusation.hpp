@@ -9,6 +9,7 @@ namespace haven {
 void decide_fences(const ControllerState& state, const View& view, const SelfView& self, Pass& pass);
 
 // A committed write against a host: the grace ended in time, or did not; a withdrawal forgives.
-void observe_fence_commit(ControllerState& state, const View& view, const CommitEnded& ended, Now now);
+void observe_fence_commit(ControllerState& state, const View& view, const SelfView& self, const CommitEnded& ended,
+                          Now now);
 
 }  // namespace haven

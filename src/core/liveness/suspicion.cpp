@@ -35,6 +35,25 @@ void fold_losses(Losses& losses, Sightings& seen, const View& view, Instant now)
   std::erase_if(losses, [&](const auto& loss) { return view.spec()->host(loss.first) == nullptr; });
 }
 
+bool held_by_silences(const Losses& losses, const Silences& silences, const View& view, const HostName& host) {
+  const Spec& spec = *view.spec();
+  const Loss& own = losses.at(host);
+  std::set<std::string> domains;
+  for (const auto& [name, loss] : losses) {
+    const Duration apart = loss.since > own.since ? loss.since - own.since : own.since - loss.since;
+    if (apart <= spec.cluster.lease) domains.insert(domain_of(*spec.host(name), spec.cluster.reserve_domain));
+  }
+  bool any = false;
+  for (const auto& [name, silence] : silences) {
+    const Host* known = spec.host(name);
+    const bool counts = silence.stands && !silence.answered && silence.since + spec.cluster.lease >= own.since;
+    if (known == nullptr || name == host || !counts || view.fences.contains({name, silence.incarnation})) continue;
+    domains.insert(domain_of(*known, spec.cluster.reserve_domain));
+    any = true;
+  }
+  return any && static_cast<int>(domains.size()) > std::max(1, spec.cluster.reserve);
+}
+
 Instant accusable_from(const Losses& losses, const View& view, const HostName& host) {
   const Spec& spec = *view.spec();
   const Loss& own = losses.at(host);

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/liveness/heartbeat.hpp"
 #include "core/model/ids.hpp"
 #include "core/model/record.hpp"
 #include "core/model/units.hpp"
@@ -127,11 +128,35 @@ struct ShutdownAsked {
   ShutdownKind kind = ShutdownKind::restart;
 };
 
+// ---- heartbeats (PROTOCOL S) ----
+// Whether a peer hears another one. Of those that it never heard it says nothing.
+struct PeerOpinion {
+  HostName about;
+  BootDigest boot;
+  bool heard = false;
+  friend bool operator==(const PeerOpinion&, const PeerOpinion&) = default;
+};
+struct PeerHeard {
+  HostName host;
+  BootDigest boot;     // the last one that was heard; none: it never was
+  LinkSet links = 0;   // it is heard on these now
+  std::size_t of = 0;  // how many links there are between the two
+  bool shut = false;   // not heard, but its machine answers that nobody listens: havend is gone, the host lives
+  Instant last;        // as of when it was last heard, if it ever was
+  Brain brain;         // as it said last
+  std::vector<PeerOpinion> opinions;  // empty while it is not heard
+  friend bool operator==(const PeerHeard&, const PeerHeard&) = default;
+};
+// Whom this host hears: all others of the roster, the witness included. Sent when it changes.
+struct PeersHeard {
+  std::vector<PeerHeard> peers;
+};
+
 // Time passed and nothing else.
 struct Tick {};
 
 using Event = std::variant<Tick, EngineListed, EngineChanged, EngineLost, EngineBack, CommitDone, LeaseGranted,
                            LeaseAnswer, Inspected, CallDone, DomainHint, HypervisorLost, HypervisorBack, AgentDone,
-                           HookAsked, HostProblems, OperatorAsked, ShutdownAsked>;
+                           HookAsked, HostProblems, OperatorAsked, ShutdownAsked, PeersHeard>;
 
 }  // namespace haven

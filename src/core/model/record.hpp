@@ -107,9 +107,14 @@ enum class FenceState {
 };
 enum class FenceReason {
   lost_lease,
+  silent,        // no heartbeat is heard by a majority, while its lease lives (S3)
   stop_failed,   // B2: on_stop_fail = "fence"; the accused lives, its answer changes nothing
   storage_lost,  // C7: its guests stand still for a disk that another host reads; as above
 };
+// The accused may be alive and well, and its answer ends the accusation.
+[[nodiscard]] constexpr bool answerable(FenceReason reason) {
+  return reason == FenceReason::lost_lease || reason == FenceReason::silent;
+}
 enum class ProofKind { none, level, operator_word, returned, clean_leave };
 
 // fence/<host>/<incarnation> (F1).

@@ -96,7 +96,8 @@ struct Cluster {
   std::string witness;           // empty: none
   double cpu_overcommit = 4.0;
   double overbook = 1.0;
-  Duration suspect = 500ms;
+  Duration heartbeat = 100ms;  // between two packets
+  Duration suspect = 500ms;    // of silence
   AfterFence after_fence = AfterFence::off;
   friend bool operator==(const Cluster&, const Cluster&) = default;
 };

@@ -18,7 +18,9 @@ Revision View::mod_of(const std::string& path) const {
 
 void View::take(const EngineListed& listed) {
   const auto edition = spec_edition_;
+  auto still_heard = std::move(heard);
   *this = View{};
+  heard = std::move(still_heard);
   spec_edition_ = edition;
   for (const auto& entry : listed.entries) {
     mods_[entry.path] = entry.mod;

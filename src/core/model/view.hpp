@@ -31,7 +31,7 @@ using HostBoot = std::pair<HostName, Incarnation>;
 
 class View {
  public:
-  // Forgets everything and takes the listing (R4).
+  // Forgets everything of the engine and takes the listing (R4).
   void take(const EngineListed& listed);
   void take(const EngineChanged& changed);
   // This node's own commit: known at once, before the watch brings it.
@@ -64,6 +64,9 @@ class View {
   std::map<HostBoot, Stored<AnswerRecord>> answers;
   std::map<HostBoot, Stored<FenceRecord>> fences;
   std::map<std::string, JournalRecord> journal;  // by path, so by time
+
+  // Not the engine's: whom this host hears now. Nothing before the first word, and where heartbeats are off.
+  std::optional<PeersHeard> heard;
 
  private:
   void apply(const std::string& path, const std::optional<Record>& value, Revision mod);

@@ -1,0 +1,70 @@
+#include "core/liveness/hearing_alarms.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace haven {
+namespace {
+
+void add(std::vector<Alarm>& alarms, const char* kind, const HostName& host, std::string text) {
+  alarms.push_back({"heartbeat/" + std::string(kind) + "/" + host.str(), std::move(text), host, {}});
+}
+
+void add_links(const PeerHeard& peer, std::vector<Alarm>& alarms) {
+  if (peer.links == 0) return;
+  for (std::size_t link = 0; link < peer.of; ++link) {
+    if ((peer.links >> link & 1U) != 0) continue;
+    const std::string number = std::to_string(link + 1);
+    alarms.push_back({"heartbeat/link/" + peer.host.str() + "/" + number,
+                      "link " + number + " carries no heartbeats to and from " + peer.host.str() +
+                          ", another one does: see to its cable, switch or firewall",
+                      peer.host,
+                      {}});
+  }
+}
+
+// Silent or never heard, for longer than a dead host's lease would live.
+void add_silent(const ControllerState& state, const View& view, const PeerHeard& peer, Pass& pass,
+                std::vector<Alarm>& alarms) {
+  const MemberRecord* member = member_of(view, peer.host);
+  if (member == nullptr || peer.links != 0 || peer.shut || view.away.contains(peer.host)) return;
+  const auto up = state.up_since.find(peer.host);
+  if (up == state.up_since.end()) return;
+  const bool known = peer.boot == boot_digest(member->incarnation);
+  const Instant quiet = known ? std::max(peer.last + view.spec()->cluster.suspect, up->second) : up->second;
+  const auto silence = state.silences.find(peer.host);
+  const bool answered = silence != state.silences.end() && silence->second.answered;
+  if (!answered && !pass.due(quiet + view.spec()->cluster.lease)) return;
+  add(alarms, "silent", peer.host,
+      "no heartbeat of " + peer.host.str() +
+          " is heard on any link, and its lease lives: see to the network, to a "
+          "firewall, and to its heartbeat key");
+}
+
+}  // namespace
+
+std::vector<Alarm> hearing_alarms(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
+  std::vector<Alarm> alarms;
+  if (!view.heard || view.spec() == nullptr) return alarms;
+  for (const auto& peer : view.heard->peers) {
+    add_links(peer, alarms);
+    add_silent(state, view, peer, pass, alarms);
+  }
+  for (const auto& [host, loss] : state.losses)
+    if (is_heard(view, self.host, host, loss.incarnation))
+      add(alarms, "lease", host,
+          "the lease of " + host.str() + " is gone and its heartbeats are heard: it does not reach the engine");
+  for (const auto& [host, silence] : state.silences) {
+    if (!silence.stands || network_event_until(state.silences, view, host) != kNever) continue;
+    alarms.push_back({"heartbeat/network",
+                      "more hosts fell silent at once than the reserve expects, and their leases live: the network is "
+                      "to blame; nobody is fenced before their leases are gone",
+                      {},
+                      {}});
+    break;
+  }
+  return alarms;
+}
+
+}  // namespace haven

@@ -1,0 +1,15 @@
+// What this host's ears find wrong while nobody is to be accused for it: a link of several that carries nothing, a host
+// that is silent though its lease lives, a lease that is gone though its host is heard, silences that are the
+// network's doing (DESIGN 5; S3, S5). The controller journals its own; each havend shows its own in its report.
+#pragma once
+
+#include <vector>
+
+#include "core/controller.hpp"
+
+namespace haven {
+
+[[nodiscard]] std::vector<Alarm> hearing_alarms(const ControllerState& state, const View& view, const SelfView& self,
+                                                Pass& pass);
+
+}  // namespace haven
