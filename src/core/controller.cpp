@@ -8,13 +8,12 @@
 #include "core/liveness/storage_loss.hpp"
 #include "core/recovery/importance.hpp"
 #include "core/recovery/lifecycle.hpp"
+#include "core/recovery/sets.hpp"
 #include "core/report.hpp"
 
 namespace haven {
 namespace {
 
-constexpr std::size_t kMaxChecks = 120;  // of the engine's 128 (E1), with room for leader and spec
-constexpr std::size_t kMaxWrites = 120;
 constexpr std::size_t kHouseWrites = 50;  // and as many again of the journal
 
 bool holds_office(const ControllerState& state, const View& view, const SelfView& self) {
@@ -167,27 +166,6 @@ class ClaimBatch {
   const View& view_;
   Commit commit_;
 };
-
-// The strict `together` sets, each with its members, so that a set is never split over two transactions (E1).
-std::vector<std::vector<const Resource*>> sets_of(const Spec& spec) {
-  std::vector<std::vector<const Resource*>> sets;
-  std::set<ResourceName> done;
-  const auto order = by_importance(spec);
-  for (const Resource* first : order) {
-    if (done.contains(first->name)) continue;
-    std::vector<const Resource*> set{first};
-    done.insert(first->name);
-    for (std::size_t i = 0; i < set.size(); ++i)
-      for (const auto& rule : spec.rules) {
-        if (rule.kind != RuleKind::together || !rule.strict) continue;
-        if (std::find(rule.resources.begin(), rule.resources.end(), set[i]->name) == rule.resources.end()) continue;
-        for (const auto& name : rule.resources)
-          if (const Resource* r = spec.resource(name); r != nullptr && done.insert(name).second) set.push_back(r);
-      }
-    sets.push_back(std::move(set));
-  }
-  return sets;
-}
 
 std::string wording(const Unplaced& unplaced) {
   std::string text = unplaced.why;

@@ -51,6 +51,7 @@ struct SelfView {
   bool registered = false;  // our member key stands under our lease
   bool watching = false;    // the watch stands: the view is as new as the network allows
   Revision own_last;        // of this host's last transaction: an older view judges nobody (C6)
+  bool outdated = false;    // a higher epoch is known than the engine's own: what it says is not acted on (E3)
 };
 
 // What a controller remembers between two passes; all of it can be lost without harm.

@@ -171,7 +171,8 @@ void mark_start(const Case& c, std::vector<WallTime> restarts, bool in_place) {
 void restart_out_of_reach(const Case& c) {
   const Local& l = c.local;
   const bool ours = c.run != nullptr && c.run->incarnation == c.self.incarnation;
-  if (!ours || l.start_in_flight) return;
+  // Another engine, made anew, may have given it to another host (E3).
+  if (!ours || l.start_in_flight || c.self.outdated) return;
   const Duration delay = std::min(kRestartDelayLimit, kRestartDelay * (1 << std::clamp(l.unrecorded - 1, 0, 8)));
   if (!l.restarted || c.pass.due(*l.restarted + delay))
     c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});

@@ -158,6 +158,7 @@ void Node::Inside::after_view(Now now) {
     seen_basis = basis;
     observe_disturbance(host, host.hypervisor);
   }
+  session.known_epoch = std::max(session.known_epoch, epoch_of(view));
   // The file names another lease time: a new lease, and a registration under it.
   if (session.lease.id != 0 && view.spec() != nullptr && view.spec()->cluster.lease != session.ttl) lose_lease();
   observe_view(controller, view, self(), now);
@@ -389,7 +390,8 @@ void Node::Inside::kill_orphans() {
 }
 
 void Node::Inside::pass_session(Now now) {
-  const MemberRecord member{config.incarnation, config.machine, host.found_none, config.cpu, config.memory};
+  const MemberRecord member{config.incarnation, config.machine, host.found_none,
+                            config.cpu,         config.memory,  epoch_of(view)};
   // Twice: a renewal that leaves in the first pass sets the time of the next one, which only the second can tell.
   for (int round = 0; round < 2; ++round) {
     Pass pass(now);
@@ -441,6 +443,7 @@ bool Node::Inside::give_up_overdue(Now now) {
 Node::Node(NodeConfig config) : inside_(std::make_unique<Inside>()) {
   inside_->random = config.seed;
   for (const auto& note : config.released) inside_->host.released[note.resource] = note.generation;
+  inside_->session.known_epoch = config.epoch;
   inside_->config = std::move(config);
   inside_->next_reign = Reign{hex128(inside_->random)};
 }

@@ -30,6 +30,7 @@ struct NodeConfig {
   MiB memory;
   std::vector<NoteRelease> released;  // the notes under /run (C4)
   std::uint64_t seed = 0;             // randomness: reign ids
+  Epoch epoch;                        // the highest that any havend of this host ever saw (E3)
 };
 
 class Node {

@@ -22,7 +22,7 @@ bool looked_well(const HostState& host) { return host.looked && host.inspected >
 
 // A registration waits for the key of an older boot to go, and no intent may name this one (F1, F8).
 bool may_register(const Session& session, const HostState& host, const View& view, const SelfView& self) {
-  if (!session.watching || session.lease.id == 0 || host.rebooting || view.unreadable(path::member(self.host)))
+  if (!self.watching || session.lease.id == 0 || host.rebooting || view.unreadable(path::member(self.host)))
     return false;
   if (view.spec() == nullptr || view.spec()->host(self.host) == nullptr) return false;
   const MemberRecord* standing = member_of(view, self.host);
@@ -41,7 +41,7 @@ void enlist(const Session& session, const HostState& host, const View& view, con
   commit.lane = "register";
   commit.timeout = kCommitTimeout;
   for (const auto& path : {path::member(self.host), path::fence(self.host, self.incarnation), path::away(self.host),
-                           path::status(self.host), path::kSpec})
+                           path::status(self.host), path::kSpec, path::kEpoch})
     commit.checks.push_back({path, view.mod_of(path)});
   commit.writes.push_back({path::member(self.host), member, session.lease});
   // A report that was not made counts for nobody: the old one stands until the next look.
@@ -91,7 +91,7 @@ bool holds_claims(const View& view, const SelfView& self) {
 void leave(const Session& session, const HostState& host, const View& view, const SelfView& self, bool reigning,
            Pass& pass) {
   const auto recorded = recorded_away(view, self);
-  const bool can_record = self.registered && session.watching;
+  const bool can_record = self.registered && self.watching;
   if (*session.leaving == ShutdownKind::restart) {
     if (recorded == AwayKind::restarting || pass.due(session.leaving_since + kRestartPatience)) return pass.act(Exit{});
     if (can_record) pass.act(away_commit(view, self, AwayKind::restarting, reigning));
@@ -123,7 +123,9 @@ SelfView self_view(const Session& session, const View& view, const HostName& hos
   const MemberRecord* member = member_of(view, host);
   self.registered = session.lease.id != 0 && session.registered_under == session.lease && member != nullptr &&
                     member->incarnation == incarnation;
-  self.watching = session.watching;
+  // An engine of a lower epoch counts as out of reach (E3).
+  self.outdated = view.listed() && epoch_of(view) < session.known_epoch;
+  self.watching = session.watching && !self.outdated;
   self.own_last = session.own_last;
   return self;
 }

@@ -21,6 +21,7 @@ struct Session {
   Instant lease_until;             // by the send time of what was last answered
   std::optional<Instant> renewed;  // when it was last asked for or renewed
   LeaseId registered_under;        // the lease of our last committed registration
+  Epoch known_epoch;               // the highest ever seen, by whatever boot (E3)
   bool watching = false;
   bool answer_unseen = false;  // a registration met what this view does not show yet
   Revision own_last;

@@ -43,6 +43,10 @@ void describe(Io& io, typename Io::template Ref<FreezeRecord> r) {
   io.field("by", r.by);
 }
 template <class Io>
+void describe(Io& io, typename Io::template Ref<EpochRecord> r) {
+  io.field("epoch", r.epoch);
+}
+template <class Io>
 void describe(Io& io, typename Io::template Ref<OrderRecord> r) {
   io.field("state", r.state);
   io.field("clear", r.clear);
@@ -66,6 +70,7 @@ void describe(Io& io, typename Io::template Ref<MemberRecord> r) {
   io.field("found_none", r.found_none);
   io.field("cpu", r.cpu);
   io.field("memory_mib", r.memory);
+  io.field("epoch", r.epoch);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<MachineRecord> r) {
@@ -114,6 +119,7 @@ void describe(Io& io, typename Io::template Ref<ClaimRecord> r) {
   io.field("order", r.order);
   io.field("move_to", r.move_to);
   io.field("attempts", r.attempts);
+  io.field("epoch", r.epoch);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<RunRecord> r) {
@@ -171,7 +177,7 @@ ReadRecord reader_for(const std::string& kind) {
       {"spec/order", read_as<OrderRecord>}, {"leader", read_as<LeaderRecord>},   {"member", read_as<MemberRecord>},
       {"machine", read_as<MachineRecord>},  {"away", read_as<AwayRecord>},       {"status", read_as<StatusRecord>},
       {"answer", read_as<AnswerRecord>},    {"fence", read_as<FenceRecord>},     {"claim", read_as<ClaimRecord>},
-      {"run", read_as<RunRecord>},          {"journal", read_as<JournalRecord>},
+      {"run", read_as<RunRecord>},          {"journal", read_as<JournalRecord>}, {"epoch", read_as<EpochRecord>},
   };
   const auto it = kReaders.find(kind);
   return it == kReaders.end() ? nullptr : it->second;
@@ -180,6 +186,7 @@ ReadRecord reader_for(const std::string& kind) {
 // What the path itself says must be well formed too: it names whom the record is about.
 bool names_are_well_formed(const path::Parts& parts) {
   if (parts.kind == "leader" || parts.kind == "journal") return true;
+  if (parts.kind == "epoch") return parts.first.empty();
   if (parts.kind == "claim" || parts.kind == "run" || parts.kind == "spec/order") {
     return well_formed(ResourceName(parts.first));
   }

@@ -186,6 +186,9 @@ class Reader {
   void read(const Json& in, const char* key, Generation& value) {
     value.count = static_cast<std::uint64_t>(integer(in, key, kNatural));
   }
+  void read(const Json& in, const char* key, Epoch& value) {
+    value.count = static_cast<std::uint64_t>(integer(in, key, kNatural));
+  }
   void read(const Json& in, const char* key, Revision& value) { value.count = integer(in, key, kNatural); }
   void read(const Json& in, const char* key, WallTime& value) {
     value.unix_ms = integer(in, key, {-kMaxCount, kMaxCount});
@@ -248,6 +251,7 @@ Json of(const Name<Tag>& v) {
   return v.str();
 }
 inline Json of(Generation v) { return v.count; }
+inline Json of(Epoch v) { return v.count; }
 inline Json of(Revision v) { return v.count; }
 inline Json of(WallTime v) { return v.unix_ms; }
 inline Json of(MiB v) { return v.count; }

@@ -46,6 +46,7 @@ void describe(Io& io, typename Io::template Ref<Cluster> c) {
   io.field("reserve_domain", c.reserve_domain);
   io.field("lease_ns", c.lease);
   io.field("voters", c.voters);
+  io.field("voters_named", c.voters_named);
   io.field("witness", c.witness);
   io.field("cpu_overcommit", c.cpu_overcommit);
   io.field("overbook", c.overbook);

@@ -3,6 +3,7 @@
 #include <numeric>
 #include <set>
 
+#include "core/recovery/sets.hpp"
 #include "file/draft.hpp"
 
 namespace haven::file {
@@ -39,6 +40,7 @@ Cluster expand_cluster(const Draft& draft, Purpose purpose) {
     c.witness = default_witness(draft);
   if (draft.cluster.voters) {
     c.voters = host_names(*draft.cluster.voters);
+    c.voters_named = true;
     return c;
   }
   constexpr std::size_t kManyHosts = 7;
@@ -93,6 +95,32 @@ class Ties {
   std::vector<std::size_t> parent_;
   std::map<std::string, std::size_t> index_;
 };
+
+// A set that strict `together` rules tie is decided about in one transaction, or not at all (PROTOCOL E1).
+void check_sets(const Expanded& expanded, Problems& problems) {
+  const Spec& spec = expanded.spec;
+  for (const auto& set : sets_of(spec)) {
+    if (set.size() < 2) continue;
+    std::optional<std::size_t> named;
+    bool one_host = true;
+    for (std::size_t i = 0; i < spec.rules.size(); ++i) {
+      const Rule& rule = spec.rules[i];
+      const auto member = [&](const Resource* r) {
+        return std::find(rule.resources.begin(), rule.resources.end(), r->name) != rule.resources.end();
+      };
+      if (rule.kind != RuleKind::together || !rule.strict || std::none_of(set.begin(), set.end(), member)) continue;
+      if (!named) named = i;
+      one_host = one_host && rule.domain == FailureDomain::host;
+    }
+    const std::size_t most = largest_set(spec, one_host);
+    if (!named || set.size() <= most) continue;
+    problems.add(expanded.rule_at[*named],
+                 std::to_string(set.size()) + " resources are strictly together, by this rule and those that share " +
+                     "members with it; they could never be claimed in one transaction of the engine",
+                 "at most " + std::to_string(most) + " with " + std::to_string(spec.hosts.size()) +
+                     " host(s), or strict = false");
+  }
+}
 
 }  // namespace
 
@@ -149,6 +177,7 @@ void check_rules(const Draft& draft, const Expanded& expanded, Problems& problem
                    "one of the rules, or strict = false in one of them");
     }
   }
+  check_sets(expanded, problems);
 }
 
 }  // namespace haven::file

@@ -27,8 +27,7 @@ void read_endpoints(Table& table, LocalConfig& config) {
   const std::string example = R"(endpoints = ["http://10.0.0.1:2379", "http://10.0.0.2:2379"])";
   const auto list = table.texts("endpoints", example);
   const bool etcd = config.engine == EngineKind::etcd;
-  if (etcd) table.require("endpoints", example);
-  if (!list) return;
+  if (!list) return;  // with etcd: those of the engine that this host has joined
   if (!etcd)
     table.wrong(table.at("endpoints"), "endpoints with the embedded engine", "engine = \"etcd\", or no endpoints");
   if (etcd && list->empty()) table.wrong(table.at("endpoints"), "endpoints names nobody", example);

@@ -51,18 +51,19 @@ class Draw {
   }
   WallTime wall() { return {number(-1000, 4'000'000'000'000)}; }
   Generation generation() { return {static_cast<std::uint64_t>(number(0, 1'000'000'000))}; }
+  Epoch epoch() { return {static_cast<std::uint64_t>(number(0, 1000))}; }
   MachineIdentity machine() { return {text(), text()}; }
 
   // `kind` counts the kinds; all but the spec and the unreadable.
-  static constexpr int kKinds = 12;
+  static constexpr int kKinds = 13;
   static std::string path_of(int kind) {
     const HostName h("h1");
     const ResourceName r("web1#2");
     const Incarnation i(std::string(32, 'a'));
-    const std::vector<std::string> paths = {path::kFreeze,   path::order(r),     path::kLeader,
-                                            path::member(h), path::machine(h),   path::away(h),
-                                            path::status(h), path::answer(h, i), path::fence(h, i),
-                                            path::claim(r),  path::run(r),       path::journal({5}, h, 7)};
+    const std::vector<std::string> paths = {
+        path::kFreeze, path::order(r),           path::kLeader,      path::member(h),   path::machine(h),
+        path::away(h), path::status(h),          path::answer(h, i), path::fence(h, i), path::claim(r),
+        path::run(r),  path::journal({5}, h, 7), path::kEpoch};
     return paths[static_cast<std::size_t>(kind)];
   }
   Record record(int kind) {
@@ -77,7 +78,7 @@ class Draw {
       case 2:
         return LeaderRecord{Reign(hex()), host(), incarnation()};
       case 3:
-        return MemberRecord{incarnation(), machine(), flag(), {number(0, 512)}, {number(0, 1 << 30)}};
+        return MemberRecord{incarnation(), machine(), flag(), {number(0, 512)}, {number(0, 1 << 30)}, epoch()};
       case 4:
         return MachineRecord{machine()};
       case 5:
@@ -108,7 +109,8 @@ class Draw {
                            generation(),
                            word({ClaimOrder::run, ClaimOrder::stop, ClaimOrder::let_go}),
                            perhaps([&] { return host(); }),
-                           Attempts{list([&] { return host(); }), flag(), static_cast<int>(number(0, 99))}};
+                           Attempts{list([&] { return host(); }), flag(), static_cast<int>(number(0, 99))},
+                           epoch()};
       case 10:
         return RunRecord{host(),
                          incarnation(),
@@ -121,8 +123,10 @@ class Draw {
                          flag(),
                          flag(),
                          list([&] { return wall(); })};
-      default:
+      case 11:
         return journal();
+      default:
+        return EpochRecord{epoch()};
     }
   }
   JournalRecord journal() {
@@ -153,7 +157,8 @@ class Draw {
                  1.5,
                  50ms * number(1, 9),
                  500ms,
-                 word({AfterFence::off, AfterFence::on})};
+                 word({AfterFence::off, AfterFence::on}),
+                 flag()};
     for (auto n = number(0, 5); n > 0; --n) s.hosts.push_back(host_of_spec());
     for (auto n = number(0, 9); n > 0; --n) s.resources.push_back(resource_of_spec(xml_bytes));
     for (auto n = number(0, 3); n > 0; --n) {

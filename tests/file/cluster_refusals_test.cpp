@@ -36,6 +36,15 @@ std::string three(const std::string& more) {
     text += std::string("[[vm]]\nname = \"") + n + "\"\ncpu = 1\nmemory = \"1GiB\"\n";
   return base(text + more);
 }
+// So many VMs v1, v2… on two hosts, and `more` after a rule that ties the first `tied` of them.
+std::string many(int vms, int tied, const std::string& more = "") {
+  std::string text, names;
+  for (int n = 1; n <= vms; ++n) {
+    text += "[[vm]]\nname = \"v" + std::to_string(n) + "\"\ncpu = 1\nmemory = \"1MiB\"\n";
+    if (n <= tied) names += (n > 1 ? ", " : "") + ("\"v" + std::to_string(n)) + "\"";
+  }
+  return base(text + "[[rule]]\nkind = \"together\"\nresources = [" + names + "]\n" + more);
+}
 // Line 2 of a host table, for a second host of its own in lines 8 to 12.
 std::string second_host(const std::string& more) { return cluster("") + host("1") + host("2", more); }
 // For apply; `more` begins in line 16.
@@ -136,7 +145,7 @@ INSTANTIATE_TEST_SUITE_P(
              "memory in [[vm]] is zero", ""},
         Case{"SizeIsNumber", base("[[vm]]\nname = \"v\"\ncpu = 1\nmemory = 1024\n"), "16:10", "is a whole number",
              "\"2GiB\""},
-        Case{"CpuZero", base("[[vm]]\nname = \"v\"\ncpu = 0\nmemory = \"1GiB\"\n"), "15:7", "cpu in [[vm]] is 0",
+        Case{"CpuZero", base("[[vm]]\nname = \"v\"\ncpu = 1\nmemory = \"1GiB\"\n"), "15:7", "cpu in [[vm]] is 0",
              "at least 1"},
         Case{"PriorityTooHigh", vm("priority = 1001\n"), "17:12", "priority in [[vm]] is 1001", "from 0 to 1000"},
         Case{"PriorityNegative", vm("priority = -1\n"), "17:12", "is -1", "from 0 to 1000"},
@@ -231,6 +240,19 @@ INSTANTIATE_TEST_SUITE_P(
              base("[[vm]]\nname = \"w\"\ninstances = 2\ncpu = 1\nmemory = \"1GiB\"\n[[vm]]\nname = \"x\"\ncpu = "
                   "1\nmemory = \"1GiB\"\n[[rule]]\nkind = \"together\"\nresources = [\"w\", \"x\"]\n"),
              "14:8", "\"w#1\" and \"w#2\"", ""},
+        Case{"SetTooLargeForOneTransaction", many(38, 38), "165:1", "38 resources are strictly together, by this rule",
+             "at most 37 with 2 host(s), or strict = false"},
+        Case{"SetTooLargeByTwoRules",
+             many(
+                 38, 20,
+                 "[[rule]]\nkind = \"together\"\nresources = [" +
+                     [] {
+                       std::string names = "\"v20\"";
+                       for (int n = 21; n <= 38; ++n) names += ", \"v" + std::to_string(n) + "\"";
+                       return names;
+                     }() +
+                     "]\n"),
+             "165:1", "38 resources are strictly together", "at most 37"},
         Case{"RuleOverOne", three("[[rule]]\nkind = \"apart\"\nresources = [\"a\"]\n"), "27:14",
              "a rule over one resource", "at least two"},
         Case{"RuleOverNone", three("[[rule]]\nkind = \"apart\"\nresources = []\n"), "27:13", "names nobody",

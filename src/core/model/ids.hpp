@@ -59,6 +59,13 @@ struct Generation {
   [[nodiscard]] Generation next() const { return {count + 1}; }
 };
 
+// Counts how often the engine was made anew from what was left of it, or from a backup (PROTOCOL E3). Whoever knows a
+// higher one does not act on what an engine of a lower one says.
+struct Epoch {
+  std::uint64_t count = 0;
+  friend auto operator<=>(const Epoch&, const Epoch&) = default;
+};
+
 // The engine's own count of commits. A key's mod revision is that of the commit that last wrote it; 0: no such key.
 struct Revision {
   std::int64_t count = 0;

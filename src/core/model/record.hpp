@@ -29,6 +29,12 @@ struct FreezeRecord {
   friend bool operator==(const FreezeRecord&, const FreezeRecord&) = default;
 };
 
+// epoch: absent until the engine is first recovered or restored (E3).
+struct EpochRecord {
+  Epoch epoch;
+  friend bool operator==(const EpochRecord&, const EpochRecord&) = default;
+};
+
 // spec/order/<resource>: what the operator said about one resource since the file was applied. `state` overrides the
 // file's until it is taken back; the controller strikes `clear` and `relocate_to` out once it has acted on them.
 struct OrderRecord {
@@ -61,6 +67,7 @@ struct MemberRecord {
   bool found_none = false;  // at its first look this incarnation found no process of a protected resource (F8)
   Vcpu cpu;                 // what libvirt says; fills in what the file leaves out
   MiB memory;
+  Epoch epoch{};  // of the engine in which it registered (E3)
   friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
 };
 
@@ -153,6 +160,7 @@ struct ClaimRecord {
   ClaimOrder order = ClaimOrder::run;
   std::optional<HostName> move_to;  // with `stop`: where it is to run next
   Attempts attempts;
+  Epoch epoch{};  // of the engine in which it was made (E3)
   friend bool operator==(const ClaimRecord&, const ClaimRecord&) = default;
 };
 
@@ -223,14 +231,15 @@ struct UnreadableRecord {
   friend bool operator==(const UnreadableRecord&, const UnreadableRecord&) = default;
 };
 
-using Record =
-    std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord, MachineRecord,
-                 AwayRecord, StatusRecord, AnswerRecord, FenceRecord, ClaimRecord, RunRecord, JournalRecord>;
+using Record = std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord,
+                            MachineRecord, AwayRecord, StatusRecord, AnswerRecord, FenceRecord, ClaimRecord, RunRecord,
+                            JournalRecord, EpochRecord>;
 
 namespace path {
 inline const std::string kSpec = "spec/current";
 inline const std::string kFreeze = "spec/freeze";
 inline const std::string kLeader = "leader";
+inline const std::string kEpoch = "epoch";
 [[nodiscard]] std::string order(const ResourceName& r);
 [[nodiscard]] std::string member(const HostName& h);
 [[nodiscard]] std::string machine(const HostName& h);

@@ -99,6 +99,7 @@ struct Cluster {
   Duration heartbeat = 100ms;  // between two packets
   Duration suspect = 500ms;    // of silence
   AfterFence after_fence = AfterFence::off;
+  bool voters_named = false;  // by the file: nobody else comes to vote
   friend bool operator==(const Cluster&, const Cluster&) = default;
 };
 

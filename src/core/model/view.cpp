@@ -69,6 +69,8 @@ void View::forget(const std::string& path) {
     freeze.reset();
   else if (path == path::kLeader)
     leader.reset();
+  else if (path == path::kEpoch)
+    epoch.reset();
   else if (kind == "spec/order")
     orders.erase(resource);
   else if (kind == "claim")
@@ -107,6 +109,9 @@ void View::store(const std::string& path, const Record& value, Revision mod) {
                  },
                  [&](const LeaderRecord& r) {
                    leader = {r, mod};
+                 },
+                 [&](const EpochRecord& r) {
+                   epoch = {r, mod};
                  },
                  [&](const MemberRecord& r) {
                    members[host] = {r, mod};
@@ -155,6 +160,8 @@ void View::refresh_spec() {
   effective_ = std::move(next);
   ++spec_edition_;
 }
+
+Epoch epoch_of(const View& view) { return view.epoch ? view.epoch->value.epoch : Epoch{}; }
 
 bool proved_dead(const View& view, const HostName& host, const Incarnation& incarnation) {
   const auto it = view.fences.find({host, incarnation});

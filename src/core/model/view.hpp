@@ -54,6 +54,7 @@ class View {
 
   std::optional<Stored<FreezeRecord>> freeze;
   std::optional<Stored<LeaderRecord>> leader;
+  std::optional<Stored<EpochRecord>> epoch;
   std::map<ResourceName, Stored<OrderRecord>> orders;
   std::map<ResourceName, Stored<ClaimRecord>> claims;
   std::map<ResourceName, Stored<RunRecord>> runs;
@@ -84,6 +85,8 @@ class View {
   std::uint64_t spec_edition_ = 0;
 };
 
+// 0: the engine is the first one.
+[[nodiscard]] Epoch epoch_of(const View& view);
 // Proved dead: nothing of this incarnation can run or write any more (C3, F6).
 [[nodiscard]] bool proved_dead(const View& view, const HostName& host, const Incarnation& incarnation);
 // The incarnation that holds the member key now; nullptr: none.

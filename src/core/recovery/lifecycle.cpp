@@ -77,6 +77,7 @@ ClaimRecord new_claim(const Case& c, const HostName& host, const Attempts& attem
   claim.incarnation = member_of(c.view, host)->incarnation;
   claim.generation = c.claim != nullptr ? c.claim->generation.next() : Generation{1};
   claim.attempts = attempts;
+  claim.epoch = epoch_of(c.view);
   return claim;
 }
 
@@ -222,11 +223,15 @@ Step place(const Case& c) {
   return unplaced(c, std::move(choice.refusals), "no host can take it");
 }
 
-// Every host's word is part of what a first claim rests on.
+// Every host's word is part of what a first claim rests on. One key for each, for 64 hosts are to fit a transaction
+// (E1): who comes back takes its absence away, everybody else speaks by the report.
 void check_reports(ClaimMove& move, const Case& c) {
-  for (const auto& host : c.view.spec()->hosts)
-    for (const auto& path : {path::status(host.name), path::away(host.name)})
-      move.checks.push_back({path, c.view.mod_of(path)});
+  for (const auto& host : c.view.spec()->hosts) {
+    const auto away = c.view.away.find(host.name);
+    const bool gone = away != c.view.away.end() && away->second.value.kind == AwayKind::down;
+    const std::string path = gone ? path::away(host.name) : path::status(host.name);
+    move.checks.push_back({path, c.view.mod_of(path)});
+  }
 }
 
 // Nobody ever claimed it, or it was let go: whoever runs it now keeps it; else it may be placed (C6).
