@@ -15,15 +15,34 @@ constexpr Duration kShortestAttempt = 50ms;
 Cluster::Cluster(Loop& loop, const std::vector<std::string>& addresses,
                  const std::shared_ptr<grpc::ChannelCredentials>& credentials, std::size_t most,
                  std::function<void()> on_up)
-    : loop_(loop), most_(most), on_up_(std::move(on_up)) {
+    : loop_(loop), credentials_(credentials), most_(most), on_up_(std::move(on_up)) {
+  for (const auto& address : addresses) endpoints_.push_back(make(address));
+}
+
+std::unique_ptr<Endpoint> Cluster::make(const std::string& address) {
+  Endpoint::Observer observer{[this] {
+                                send_waiting();
+                                on_up_();
+                              },
+                              [this](Endpoint& endpoint) { move_from(endpoint); }};
+  return std::make_unique<Endpoint>(loop_, address, credentials_, std::move(observer));
+}
+
+void Cluster::use(const std::vector<std::string>& addresses) {
+  std::vector<std::unique_ptr<Endpoint>> next;
   for (const auto& address : addresses) {
-    Endpoint::Observer observer{[this] {
-                                  send_waiting();
-                                  on_up_();
-                                },
-                                [this](Endpoint& endpoint) { move_from(endpoint); }};
-    endpoints_.push_back(std::make_unique<Endpoint>(loop, address, credentials, std::move(observer)));
+    const auto same = [&](const auto& e) { return e && e->address() == address; };
+    const auto kept = std::find_if(endpoints_.begin(), endpoints_.end(), same);
+    next.push_back(kept != endpoints_.end() ? std::move(*kept) : make(address));
   }
+  endpoints_.swap(next);
+  current_ = 0;
+  for (auto& gone : next) {
+    if (!gone) continue;
+    gone->retire();
+    retired_.push_back(std::move(gone));
+  }
+  send_waiting();
 }
 
 void Cluster::send_waiting() {
@@ -48,6 +67,10 @@ Endpoint* Cluster::pick() {
     return endpoints_[candidate].get();
   }
   return nullptr;
+}
+
+bool Cluster::uses(const Endpoint& endpoint) const {
+  return std::any_of(endpoints_.begin(), endpoints_.end(), [&](const auto& e) { return e.get() == &endpoint; });
 }
 
 bool Cluster::another_is_up(const Endpoint* endpoint) {
@@ -135,7 +158,8 @@ void Cluster::fail(Id id, Verdict meaning, const std::string& why) {
 
 void Cluster::stop() {
   while (!ongoing_.empty()) fail(ongoing_.begin()->first, Verdict::unclear, "the engine is being closed");
-  for (const auto& endpoint : endpoints_) endpoint->stop();
+  for (const auto& list : {&endpoints_, &retired_})
+    for (const auto& endpoint : *list) endpoint->stop();
 }
 
 }  // namespace haven::adapter::etcd

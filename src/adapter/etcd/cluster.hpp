@@ -33,6 +33,9 @@ class Cluster {
   Cluster& operator=(const Cluster&) = delete;
 
   void submit(Request request);
+  // These endpoints from now on. What is under way at another one is moved if it may be repeated, else awaited.
+  void use(const std::vector<std::string>& addresses);
+  [[nodiscard]] bool uses(const Endpoint& endpoint) const;
   // The endpoint to ask now; nullptr: none can be asked.
   [[nodiscard]] Endpoint* pick();
   // Each endpoint's trouble, in a line.
@@ -59,9 +62,14 @@ class Cluster {
   void fail(Id id, Verdict verdict, const std::string& why);
   [[nodiscard]] bool another_is_up(const Endpoint* endpoint);
 
+  [[nodiscard]] std::unique_ptr<Endpoint> make(const std::string& address);
+
   Loop& loop_;
+  std::shared_ptr<grpc::ChannelCredentials> credentials_;
   std::size_t most_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  // Of members that are gone: never asked again, kept because their last requests and timers still name them.
+  std::vector<std::unique_ptr<Endpoint>> retired_;
   std::function<void()> on_up_;
   std::map<Id, Ongoing> ongoing_;
   Id last_id_ = 0;

@@ -122,6 +122,11 @@ void Endpoint::probed(const grpc::Status& status) {
   probe_later(said_by_etcd(status) ? kLongestElectionPause : kLongestPause);
 }
 
+void Endpoint::retire() {
+  failed("its member has left");
+  stop();
+}
+
 void Endpoint::stop() {
   stopped_ = true;
   if (probe_ != nullptr) std::exchange(probe_, nullptr)->abandon();

@@ -48,6 +48,8 @@ class Endpoint {
   void worked() { pause_ = Duration(0); }
   // Why it is not up, as last seen.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
+  // Its member is no member any more: it is given up and never asked again.
+  void retire();
   // Ends what is under way, for good.
   void stop();
 

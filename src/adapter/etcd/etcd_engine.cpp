@@ -1,16 +1,15 @@
 #include "adapter/etcd/etcd_engine.hpp"
 
 #include <grpc/support/log.h>
-#include <grpcpp/security/credentials.h>
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "adapter/etcd/cluster.hpp"
+#include "adapter/etcd/connect.hpp"
 #include "adapter/etcd/loop.hpp"
+#include "adapter/etcd/transaction.hpp"
 #include "adapter/etcd/watch.hpp"
 #include "port/transaction_rules.hpp"
 
@@ -20,40 +19,12 @@ namespace {
 using namespace etcd;
 using port::Outcome;
 
-etcdserverpb::TxnRequest request_of(const port::Transaction& transaction) {
-  etcdserverpb::TxnRequest request;
-  for (const auto& compare : transaction.compares) {
-    auto& c = *request.add_compare();
-    c.set_target(etcdserverpb::Compare::MOD);
-    c.set_result(etcdserverpb::Compare::EQUAL);
-    c.set_key(compare.key);
-    c.set_mod_revision(compare.mod.count);
-  }
-  for (const auto& operation : transaction.operations) {
-    auto& op = *request.add_success();
-    if (const auto* put = std::get_if<port::Put>(&operation)) {
-      op.mutable_request_put()->set_key(put->key);
-      op.mutable_request_put()->set_value(put->value);
-      op.mutable_request_put()->set_lease(put->lease.id);
-    } else {
-      op.mutable_request_delete_range()->set_key(std::get<port::Delete>(operation).key);
-    }
-  }
-  if (transaction.operations.empty()) {
-    // etcd takes a transaction without operations for a serializable read, answered from what the member happens to
-    // know. One range that asks for a linearizable read makes the whole of it one; what it finds is of no interest.
-    auto& range = *request.add_success()->mutable_request_range();
-    range.set_key(transaction.compares.empty() ? std::string(1, '\0') : transaction.compares.front().key);
-    range.set_count_only(true);
-  }
-  return request;
-}
-
-class EtcdEngine final : public port::Engine {
+class EtcdEngine final : public EtcdHandle {
  public:
   EtcdEngine(const std::vector<std::string>& addresses, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
-             port::EngineSink sink)
+             bool tls, port::EngineSink sink)
       : sink_(std::move(sink)),
+        tls_(tls),
         cluster_(loop_, addresses, credentials, kMaxEtcdCalls, [this] { watch_.endpoint_up(); }),
         watch_(loop_, cluster_, sink_) {
     loop_.start();
@@ -64,6 +35,18 @@ class EtcdEngine final : public port::Engine {
     loop_.finish([this] {
       cluster_.stop();
       watch_.stop();
+    });
+  }
+
+  void use_endpoints(const std::vector<std::string>& endpoints) override {
+    std::vector<std::string> addresses;
+    for (const auto& endpoint : endpoints) {
+      if (auto address = address_of(endpoint, tls_)) addresses.push_back(std::move(*address));
+    }
+    if (addresses.empty()) return;
+    loop_.post([this, addresses = std::move(addresses)] {
+      cluster_.use(addresses);
+      watch_.endpoints_changed();
     });
   }
 
@@ -161,59 +144,16 @@ class EtcdEngine final : public port::Engine {
   }
 
   port::EngineSink sink_;
+  bool tls_;
   Loop loop_;
   Cluster cluster_;
   Watch watch_;
 };
 
-tl::expected<std::string, std::string> content(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (!in || text.str().empty()) return tl::unexpected(file + ": cannot read it");
-  return text.str();
-}
-
-tl::expected<std::shared_ptr<grpc::ChannelCredentials>, std::string> credentials_of(const EtcdConfig& config) {
-  if (!config.tls) return grpc::InsecureChannelCredentials();
-  grpc::SslCredentialsOptions options;
-  if (config.tls->certificate_file.empty() != config.tls->key_file.empty()) {
-    return tl::unexpected(std::string("a client certificate needs both its file and its key's"));
-  }
-  const std::pair<const std::string&, std::string&> files[] = {
-      {config.tls->ca_file, options.pem_root_certs},
-      {config.tls->certificate_file, options.pem_cert_chain},
-      {config.tls->key_file, options.pem_private_key},
-  };
-  for (const auto& [file, text] : files) {
-    if (file.empty()) continue;
-    auto read = content(file);
-    if (!read) return tl::unexpected(read.error());
-    text = std::move(*read);
-  }
-  return grpc::SslCredentials(options);
-}
-
-tl::expected<std::string, std::string> address_of(const std::string& endpoint, bool tls) {
-  std::string address = endpoint;
-  for (const std::string scheme : {"http://", "https://"}) {
-    if (!address.starts_with(scheme)) continue;
-    if ((scheme == "https://") != tls) {
-      return tl::unexpected("endpoint " + endpoint + (tls ? ": TLS is configured" : ": no TLS is configured"));
-    }
-    address.erase(0, scheme.size());
-  }
-  const auto colon = address.rfind(':');
-  const bool port = colon != std::string::npos && colon > 0 && colon + 1 < address.size() &&
-                    address.find_first_not_of("0123456789", colon + 1) == std::string::npos;
-  if (!port) return tl::unexpected("endpoint " + endpoint + ": this is not host:port");
-  return address;
-}
-
 }  // namespace
 
-tl::expected<std::unique_ptr<port::Engine>, std::string> open_etcd_engine(const EtcdConfig& config,
-                                                                          port::EngineSink sink) {
+tl::expected<std::unique_ptr<EtcdHandle>, std::string> open_etcd_engine(const EtcdConfig& config,
+                                                                        port::EngineSink sink) {
   if (config.endpoints.empty()) return tl::unexpected(std::string("no etcd endpoint is configured"));
   std::vector<std::string> addresses;
   for (const auto& endpoint : config.endpoints) {
@@ -221,11 +161,11 @@ tl::expected<std::unique_ptr<port::Engine>, std::string> open_etcd_engine(const 
     if (!address) return tl::unexpected(address.error());
     addresses.push_back(std::move(*address));
   }
-  auto credentials = credentials_of(config);
+  auto credentials = credentials_of(config.tls);
   if (!credentials) return tl::unexpected(credentials.error());
   // What gRPC would write to stderr on its own comes to the caller as the message of an answer or a loss.
   gpr_set_log_function([](gpr_log_func_args*) {});
-  return std::make_unique<EtcdEngine>(addresses, *credentials, std::move(sink));
+  return std::make_unique<EtcdEngine>(addresses, *credentials, config.tls.has_value(), std::move(sink));
 }
 
 }  // namespace haven::adapter

@@ -36,13 +36,20 @@ struct EtcdConfig {
   std::optional<EtcdTls> tls;          // needed for https
 };
 
+class EtcdHandle : public port::Engine {
+ public:
+  // From now on these and no others: members came and went. What is not well formed is left out, an empty list changes
+  // nothing. From any thread.
+  virtual void use_endpoints(const std::vector<std::string>& endpoints) = 0;
+};
+
 // Calls that wait for their answer; one more is refused.
 inline constexpr std::size_t kMaxEtcdCalls = 1024;
 
 // Does not wait for a connection, and begins with the first endpoint: on a host with a member of its own that is the
 // one to put first. Whether anybody answers is told by the calls and the watch.
 // The error says what is wrong with the configuration.
-[[nodiscard]] tl::expected<std::unique_ptr<port::Engine>, std::string> open_etcd_engine(const EtcdConfig& config,
-                                                                                        port::EngineSink sink);
+[[nodiscard]] tl::expected<std::unique_ptr<EtcdHandle>, std::string> open_etcd_engine(const EtcdConfig& config,
+                                                                                      port::EngineSink sink);
 
 }  // namespace haven::adapter

@@ -33,6 +33,15 @@ void Watch::begin(const std::string& prefix) {
 
 void Watch::endpoint_up() { go_on(); }
 
+void Watch::endpoints_changed() {
+  const bool under_way = asking_ != nullptr || stream_ != nullptr;
+  if (under_way && !cluster_.uses(*at_)) {
+    drop();
+    lost(at_->address() + ": its member has left");
+  }
+  go_on();
+}
+
 void Watch::stop() {
   stopped_ = true;
   drop();
@@ -48,6 +57,7 @@ void Watch::go_on() {
     }
     return;
   }
+  at_ = endpoint;
   if (must_list_) {
     list(*endpoint);
   } else {

@@ -21,6 +21,8 @@ class Watch {
   void begin(const std::string& prefix);
   // An endpoint can be asked again.
   void endpoint_up();
+  // Members came and went: a watch at one that has left goes on at another.
+  void endpoints_changed();
   void stop();
 
  private:
@@ -59,6 +61,7 @@ class Watch {
   bool pausing_ = false;
   Attempt* asking_ = nullptr;
   WatchStream* stream_ = nullptr;
+  const Endpoint* at_ = nullptr;  // whom it asks or follows
   Duration pause_{};
   Revision revision_;  // everything up to here was told
   std::uint64_t cluster_id_ = 0;
