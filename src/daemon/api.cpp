@@ -84,16 +84,34 @@ void route(httplib::Server& server, Service& service) {
   server.Get("/v1/domain", [&](const Request& q, Response& r) { give(r, service.domain(query_of(q))); });
   server.Post("/v1/apply", [&](const Request& q, Response& r) { give(r, service.apply(q.body)); });
   server.Post("/v1/operator", [&](const Request& q, Response& r) { give(r, service.operate(q.body, q.remote_addr)); });
+}
+
+void route(httplib::Server& server, const Route& route) {
+  const auto answer = [route](const httplib::Request& q, httplib::Response& r) {
+    give(r, route.answer(query_of(q), q.body, q.remote_addr));
+  };
+  if (route.post) {
+    server.Post(route.path, answer);
+  } else {
+    server.Get(route.path, answer);
+  }
+}
+
+void answer_errors(httplib::Server& server) {
+  using Request = httplib::Request;
+  using Response = httplib::Response;
   server.set_error_handler([](const Request& q, Response& r) {
     if (!r.body.empty()) return;
     const int status = r.status;
     const bool unknown = status == 404;
     give(r,
-         error_answer(unknown ? Code::not_found : Code::bad_request,
-                      unknown         ? "no such place"
-                      : status == 413 ? "the request is too large"
-                                      : "no valid request",
-                      q.path, unknown ? "/v1/status, /v1/journal, /v1/spec, /v1/domain, /v1/apply, /v1/operator" : ""));
+         error_answer(
+             unknown ? Code::not_found : Code::bad_request,
+             unknown         ? "no such place"
+             : status == 413 ? "the request is too large"
+                             : "no valid request",
+             q.path,
+             unknown ? "/v1/status, /v1/journal, /v1/spec, /v1/domain, /v1/apply, /v1/operator, /v1/cluster/…" : ""));
     r.status = status;
   });
   // An exception here is a defect of ours; the one who asked is told so, and havend lives on.
@@ -114,15 +132,28 @@ struct Api::Inside {
 
 Api::Api(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
 
-tl::expected<std::unique_ptr<Api>, std::string> Api::listen(const std::string& path, Service& service) {
-  if (path.size() >= sizeof(sockaddr_un::sun_path)) return tl::unexpected(path + ": too long for a socket");
+tl::expected<std::unique_ptr<Api>, std::string> Api::listen(const std::string& path, Service& service,
+                                                            const std::vector<Route>& more) {
   auto inside = std::make_unique<Inside>();
+  route(inside->server, service);
+  for (const Route& one : more) route(inside->server, one);
+  return serve(std::move(inside), path);
+}
+
+tl::expected<std::unique_ptr<Api>, std::string> Api::listen(const std::string& path, const std::vector<Route>& routes) {
+  auto inside = std::make_unique<Inside>();
+  for (const Route& one : routes) route(inside->server, one);
+  return serve(std::move(inside), path);
+}
+
+tl::expected<std::unique_ptr<Api>, std::string> Api::serve(std::unique_ptr<Inside> inside, const std::string& path) {
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) return tl::unexpected(path + ": too long for a socket");
   inside->path = path;
   httplib::Server& server = inside->server;
   server.set_address_family(AF_UNIX);
   server.new_task_queue = [] { return new BoundedPool; };
   server.set_payload_max_length(kMostBytes);
-  route(server, service);
+  answer_errors(server);
   ::unlink(path.c_str());
   if (!server.bind_to_port(path, 80)) return tl::unexpected(path + ": " + std::strerror(errno));
   // Between bind and here the usual umask lets nobody but root connect.

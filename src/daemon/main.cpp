@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -21,6 +22,8 @@
 #include "daemon/api.hpp"
 #include "daemon/boot.hpp"
 #include "daemon/chores.hpp"
+#include "daemon/etcd_member/engine_member.hpp"
+#include "daemon/etcd_member/witness.hpp"
 #include "daemon/log.hpp"
 #include "daemon/runtime.hpp"
 #include "daemon/service.hpp"
@@ -181,21 +184,60 @@ adapter::Heart::Callbacks heart_callbacks(const Runtime& runtime, Mailbox& mailb
           }};
 }
 
+void say(bool is_error, const std::string& line) { log(is_error ? LogLevel::error : LogLevel::info, line); }
+
+// Begins again in this process, with all that another engine brings.
+[[noreturn]] void begin_again(char** argv) {
+  flush_log();
+  ::execv("/proc/self/exe", argv);
+  die("it cannot begin again");
+}
+
+// Once everything has ended: what this havend was asked to end for.
+[[noreturn]] void go_on(Afterwards afterwards, const EngineMember& member, char** argv) {
+  switch (afterwards) {
+    case Afterwards::end:
+      break;
+    case Afterwards::again:
+      begin_again(argv);
+    case Afterwards::leave:
+      if (auto given_up = member.give_up(); !given_up) say(true, "leaving was not completed: " + given_up.error());
+      begin_again(argv);
+  }
+  log(LogLevel::info, "havend ends as it was asked to");
+  flush_log();
+  // Calls to libvirt or an agent may hang; a planned stop must not. Everything that counts is in the engine and
+  // run_dir.
+  std::_Exit(0);
+}
+
 std::vector<std::string> lists_of_before(const file::LocalConfig& config) {
   return hook::read_protected({config.run_dir + "/protected", config.state_dir + "/protected"}).uuids;
 }
 
-// Does not return but with the reason why it cannot serve.
-tl::unexpected<std::string> serve(const file::LocalConfig& config) {
-  for (const auto& [folder, mode] : {std::pair(config.run_dir, 0755U), std::pair(config.state_dir, 0700U)}) {
-    if (auto made = make_folder(folder, mode); !made) return tl::unexpected(made.error());
+[[noreturn]] void finish(const file::LocalConfig& config, Afterwards afterwards, const Runtime& runtime,
+                         Service& service, std::unique_ptr<Api>& api, EngineMember& member, char** argv) {
+  if (afterwards != Afterwards::end) {
+    // Whoever asked for this gets his answer first.
+    service.stop();
+    api.reset();
   }
-  const auto alone = SingleInstance::lock(config.run_dir);
-  if (!alone) return tl::unexpected(alone.error());
-  const auto node = node_config(config);
-  if (!node) return tl::unexpected(node.error());
+  ::unlink((config.run_dir + "/api.sock").c_str());
+  member.stop();
+  if (afterwards == Afterwards::leave && !runtime.holds_nothing(config.host)) {
+    log(LogLevel::error, "this host does not leave: something of the cluster still runs here");
+    afterwards = Afterwards::again;
+  }
+  go_on(afterwards, member, argv);
+}
 
-  LocalAlarms alarms;
+// Does not return but with the reason why it cannot serve.
+tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAlarms& alarms, EngineMember& member,
+                                       char** argv) {
+  auto node = node_config(config);
+  if (!node) return tl::unexpected(node.error());
+  node->epoch = member.epoch();
+
   const auto mailbox = std::make_shared<Mailbox>([] { die("the mailbox is full: the daemon's thread stands still"); });
   const auto own = std::make_shared<OwnCalls>();
   alarms.on_change([mailbox](auto sentences) { mailbox->post(HostProblems{std::move(sentences)}); });
@@ -228,7 +270,7 @@ tl::unexpected<std::string> serve(const file::LocalConfig& config) {
                 chores.want(wanted);
                 return hook::write_protected(config.run_dir + "/protected", wanted.uuids);
               },
-              [](bool is_error, const std::string& line) { log(is_error ? LogLevel::error : LogLevel::info, line); },
+              say,
               reboot_now,
               die,
               [&](const std::shared_ptr<const Spec>& spec) {
@@ -243,19 +285,37 @@ tl::unexpected<std::string> serve(const file::LocalConfig& config) {
   Applier applier(runtime, fence, here, embedded);
   Service service(runtime, applier, alarms, config.host, embedded,
                   [](const std::string& name) { return libvirt::describe_domain({}, name, kDescribeTimeout); });
-  auto api = Api::listen(config.run_dir + "/api.sock", service);
+  std::atomic<Afterwards> afterwards{Afterwards::end};
+  member.serve({&runtime, dynamic_cast<adapter::EtcdHandle*>(engine->get()),
+                [&config](port::EngineSink sink) { return open_engine(config, std::move(sink)); }, HAVEN_VERSION,
+                [&](Afterwards what) {
+                  afterwards = what;
+                  runtime.ask_shutdown(what == Afterwards::leave ? ShutdownKind::host : ShutdownKind::restart);
+                }});
+  auto api = Api::listen(config.run_dir + "/api.sock", service, member.routes());
   if (!api) return tl::unexpected(api.error());
   // A host alone has nobody to hear.
   if (!embedded) heart.emplace(heart_config(config, node->incarnation), heart_callbacks(runtime, *mailbox, alarms));
   handle_signals(runtime);
   log(LogLevel::info, "havend serves " + config.host.str() + ", incarnation " + node->incarnation.str());
   runtime.run();
-  log(LogLevel::info, "havend ends as it was asked to");
-  flush_log();
-  ::unlink((config.run_dir + "/api.sock").c_str());
-  // Calls to libvirt or an agent may hang; a planned stop must not. Everything that counts is in the engine and
-  // run_dir.
-  std::_Exit(0);
+  finish(config, afterwards, runtime, service, *api, member, argv);
+}
+
+tl::unexpected<std::string> serve(file::LocalConfig config, const std::string& config_path, char** argv) {
+  for (const auto& [folder, mode] : {std::pair(config.run_dir, 0755U), std::pair(config.state_dir, 0700U)}) {
+    if (auto made = make_folder(folder, mode); !made) return tl::unexpected(made.error());
+  }
+  const auto alone = SingleInstance::lock(config.run_dir);
+  if (!alone) return tl::unexpected(alone.error());
+  LocalAlarms alarms;
+  auto member = EngineMember::begin(config, config_path, alarms, {{}, {}, say});
+  if (!member) return tl::unexpected(member.error());
+  if (!member->witness()) return serve_host(config, alarms, *member, argv);
+  log(LogLevel::info, "havend is the witness " + config.host.str());
+  const auto afterwards = serve_witness(*member, config, HAVEN_VERSION);
+  if (!afterwards) return tl::unexpected(afterwards.error());
+  go_on(*afterwards, *member, argv);
 }
 
 }  // namespace
@@ -288,7 +348,7 @@ int main(int argc, char** argv) {
   ::umask(077);
   ::signal(SIGPIPE, SIG_IGN);
   start_log(level_of(config->log));
-  const auto done = serve(*config);
+  const auto done = serve(*config, path, argv);
   std::cerr << "havend: " << done.value() << "\n";
   return 1;
 }

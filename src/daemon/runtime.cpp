@@ -83,6 +83,13 @@ void Runtime::run() {
   tell_news();
 }
 
+bool Runtime::holds_nothing(const HostName& host) const {
+  const View& view = node_.view();
+  return std::none_of(view.claims.begin(), view.claims.end(), [&](const auto& claim) {
+    return claim.second.value.host == host && !claim_closed(view, claim.first);
+  });
+}
+
 void Runtime::begin_shutdown() {
   const int asked = shutdown_asked_.load();
   if (asked <= shutdown_begun_) return;

@@ -41,6 +41,9 @@ class Runtime {
   // Returns once the planned stop is complete, or was given long enough.
   void run();
 
+  // Once run() has returned: no claim is left that names this host.
+  [[nodiscard]] bool holds_nothing(const HostName& host) const;
+
   // ---- from any thread ----
   // From a signal's handler too.
   void ask_shutdown(ShutdownKind kind);

@@ -132,14 +132,13 @@ std::optional<OperatorVerb> verb_of(const std::string& word) {
   return it == kVerbs.end() ? std::nullopt : std::optional(it->second);
 }
 
-// Root's word about whom it acts for is as good as root's own.
+}  // namespace
+
 std::string said_by(const std::string& peer, const std::string& claimed) {
   const bool plain = !claimed.empty() && claimed.size() <= 64 &&
                      std::all_of(claimed.begin(), claimed.end(), [](unsigned char c) { return std::isgraph(c) != 0; });
   return peer == "root" && plain && claimed != "root" ? claimed + " as root" : peer;
 }
-
-}  // namespace
 
 Answer error_answer(Code code, const std::string& what, const std::string& where, const std::string& wanted) {
   return reply(code, Json{{"error", error_json(what, where, wanted)}});

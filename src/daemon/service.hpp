@@ -24,6 +24,9 @@ struct Answer {
 [[nodiscard]] Answer error_answer(Code code, const std::string& what, const std::string& where,
                                   const std::string& wanted);
 
+// Root's word about whom it acts for is as good as root's own.
+[[nodiscard]] std::string said_by(const std::string& peer, const std::string& claimed);
+
 class Service {
  public:
   using Query = std::map<std::string, std::string>;
