@@ -47,6 +47,31 @@ struct Order {
   bool force = false;
 };
 int order(const Client& client, const Output& output, const Order& order);
+// For whom root acts (sudo); empty: for nobody else.
+[[nodiscard]] std::string on_behalf_of();
+// Asks for the name, on the terminal or from standard input: the word of a person who has looked, not of a script that
+// always says so.
+[[nodiscard]] bool typed_name(const std::string& host);
+
+// ---- the engine itself ----
+struct ClusterOptions {
+  std::string name;               // init: of the cluster
+  std::string address;            // of this host
+  std::string at;                 // join, witness: of a host that has joined
+  std::string secret_file;        // "-": standard input
+  bool witness = false;           // join in that role
+  std::vector<std::string> lost;  // recover
+  std::string file;               // backup, restore
+  bool yes = false;               // do not ask
+};
+int cluster_init(const Client& client, const Output& output, const ClusterOptions& options);
+int cluster_invite(const Client& client, const Output& output);
+int cluster_join(const Client& client, const Output& output, const ClusterOptions& options);
+int cluster_leave(const Client& client, const Output& output, const ClusterOptions& options);
+int cluster_status(const Client& client, const Output& output);
+int cluster_recover(const Client& client, const Output& output, const ClusterOptions& options);
+int cluster_backup(const Client& client, const Output& output, const ClusterOptions& options);
+int cluster_restore(const Client& client, const Output& output, const ClusterOptions& options);
 
 // ---- what would be; no havend is needed ----
 int check(const Output& output, const std::string& file);

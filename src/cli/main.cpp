@@ -5,25 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "core/model/spelling.hpp"
 
 namespace haven::cli {
 namespace {
-
-// What a command line says. The command that was chosen leaves what it will do in `run`.
-struct Line {
-  std::string socket = "/run/haven/api.sock";
-  bool json = false;
-  std::function<int(const Client&, const Output&)> run;
-};
-
-CLI::App* command(CLI::App& app, const std::string& name, const std::string& text, const std::string& example) {
-  CLI::App* sub = app.add_subcommand(name, text);
-  sub->fallthrough();
-  sub->footer("Example:\n  " + example);
-  return sub;
-}
 
 void add_views(CLI::App& app, Line& line) {
   auto* status_command = command(app, "status", "What is wrong, then hosts and resources", "haven status --json");
@@ -162,6 +149,7 @@ int run(int argc, char** argv) {
   add_views(app, line);
   add_changes(app, line);
   add_orders(app, line);
+  add_cluster(app, line);
   add_offline(app, line);
   try {
     app.parse(argc, argv);

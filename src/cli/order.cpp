@@ -5,25 +5,24 @@
 #include "cli/commands.hpp"
 
 namespace haven::cli {
-namespace {
 
-// For whom root acts; who we are havend knows from the kernel.
+// Who we are havend knows from the kernel.
 std::string on_behalf_of() {
   const char* user = std::getenv("SUDO_USER");
   return user == nullptr ? "" : user;
 }
 
-}  // namespace
+bool typed_name(const std::string& host) {
+  std::cerr << "Type the host's name to confirm that " << host << " is off: " << std::flush;
+  std::string typed;
+  std::getline(std::cin, typed);
+  return typed == host;
+}
 
 int order(const Client& client, const Output& output, const Order& order) {
   if (order.force) {
-    // The word of a person who has looked, not of a script that always says so.
-    std::cerr << "Type the host's name to confirm that " << order.host << " is off: " << std::flush;
-    std::string typed;
-    std::getline(std::cin, typed);
-    if (typed != order.host) {
-      return output.fail(trouble(kBadInput, "\"" + typed + "\" is not " + order.host, "", "the host's name"));
-    }
+    if (!typed_name(order.host))
+      return output.fail(trouble(kBadInput, "that is not " + order.host, "", "the host's name"));
   }
   const auto done = client.post("/v1/operator", {{"verb", order.verb},
                                                  {"resource", order.resource},

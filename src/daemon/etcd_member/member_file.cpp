@@ -73,7 +73,7 @@ OrWhy<void> replace_durably(const std::string& path, const std::string& content,
   ::close(fd);
   if (::rename(next.c_str(), path.c_str()) < 0) return why(path);
   const std::string folder = std::filesystem::path(path).parent_path().string();
-  if (!flush(folder, O_RDONLY | O_DIRECTORY)) return why(folder);
+  if (!flush(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY)) return why(folder);
   return {};
 }
 

@@ -102,7 +102,10 @@ OrWhy<Moved> move_now(const file::LocalConfig& config, const MoveOrder& order, c
     return tl::unexpected(copied.error());
   if (auto written = write_member_file(dir, moved.file); !written) return tl::unexpected(written.error());
   // From here on the new engine counts.
-  if (auto set = set_engine(config_path, file::EngineKind::etcd); !set) return tl::unexpected(set.error());
+  if (auto set = set_engine(config_path, file::EngineKind::etcd); !set) {
+    (void)replace_durably(config_path, *text, 0644);
+    return tl::unexpected(set.error());
+  }
   return moved;
 }
 

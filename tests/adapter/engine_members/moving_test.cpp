@@ -119,6 +119,14 @@ TEST_F(Moving, AFullDiskChangesNothing) {
   expect_nothing_changed("MiB are free");
 }
 
+TEST_F(Moving, AConfigurationNamedFromItsOwnFolderIsFound) {
+  std::filesystem::current_path(folder.file(""));
+  toml = "havend.toml";
+  const auto moved = move();
+  EXPECT_TRUE(moved) << moved.error();
+  EXPECT_EQ(content(toml), "engine = \"etcd\"\n" + kToml);
+}
+
 TEST_F(Moving, AFileThatNoProgramShouldChangeIsLeftToItsOwner) {
   EXPECT_EQ(*with_engine("host = \"h1\"\n  engine = \"embedded\" # mine\n", file::EngineKind::etcd, "f"),
             "host = \"h1\"\nengine = \"etcd\"  # mine\n");

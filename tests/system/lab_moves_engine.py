@@ -1,0 +1,45 @@
+#!/usr/bin/python3
+"""A host alone becomes the first of a cluster: its engine moves from the file to etcd, and its guest never notices."""
+
+import os
+import signal
+import unittest
+
+import lab_case  # first: it finds the lab's modules
+import guests
+import haven_client
+from outside import Outside
+
+
+class MovesItsEngine(lab_case.LabCase):
+    lab_options = {"single": True, "guest_count": 1}
+
+    def emulator(self):
+        return [pid for pid, name in guests.emulators(self.lab, "h1").items() if name == "web1"]
+
+    def answers(self, outside, boot=None):
+        found = outside.guests["web1"]["boot"]
+        return "web1" in outside.answering() and found is not None and found != boot
+
+    def follow(self, outside, holds, seconds=90.0):
+        return lab_case.eventually(lambda: outside.wait(0.2) or holds(), seconds)
+
+    def test_the_guest_runs_on_and_is_kept_running(self):
+        with Outside(self.lab) as outside:
+            haven_client.apply(self.lab, "h1")
+            self.assertTrue(self.follow(outside, lambda: self.answers(outside)))
+            before, boot = self.emulator(), outside.guests["web1"]["boot"]
+            moved = haven_client.call(self.lab, "h1", "cluster", "init", timeout=180.0)
+            self.assertEqual([(m["name"], m["voter"], m["healthy"]) for m in moved["members"]], [("h1", True, True)])
+            self.assertTrue(lab_case.eventually(
+                lambda: haven_client.resources(haven_client.status(self.lab, "h1")) == {"web1": ("running", "h1")}, 60))
+            self.assertEqual(self.emulator(), before)
+            self.assertEqual(outside.guests["web1"]["boot"], boot)
+            # Kept running by the new engine as it was by the old one.
+            os.kill(before[0], signal.SIGKILL)
+            self.assertTrue(self.follow(outside, lambda: self.answers(outside, boot)))
+            self.assertEqual(outside.doubles, [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
