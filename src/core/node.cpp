@@ -298,6 +298,8 @@ bool Node::Inside::fold(const Event& event, Now now) {
           },
           [&](const PeersHeard& e) {
             view.heard = e;
+            for (const auto& peer : e.peers)
+              session.known_epoch = std::max(session.known_epoch, Epoch{peer.brain.epoch});
             observe_view(controller, view, self(), now);
             return true;
           },

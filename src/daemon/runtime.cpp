@@ -110,6 +110,7 @@ void Runtime::turn(const Event& event) {
     }
   }
   reaches_engine_.store(node_.reaches_engine());
+  epoch_.store(epoch_of(node_.view()).count);
   for (const Issued& one : issued) hands_.perform(one, answers_);
 }
 
@@ -151,6 +152,7 @@ Brain Runtime::brain() const {
   Brain brain;
   brain.turns = mailbox_->age(read_clocks().mono).count() < patience_ns_.load();
   brain.engine = reaches_engine_.load();
+  brain.epoch = epoch_.load();
   return brain;
 }
 

@@ -88,6 +88,7 @@ class Runtime {
   std::deque<Event> answers_;  // what could be answered at once: each a turn of its own, between messages
   std::uint64_t spec_edition_ = 0;
   std::uint64_t questions_ = 0;
+  std::atomic<std::uint64_t> epoch_{0};
   std::atomic<bool> reaches_engine_{false};
   std::atomic<std::int64_t> patience_ns_{std::chrono::nanoseconds(1500ms).count()};
   std::atomic<int> shutdown_asked_{0};  // 0, or 1 + the kind

@@ -44,5 +44,24 @@ TEST(Epoch, NothingIsStartedAgainOnTheWordOfAnEngineOfThePast) {
   EXPECT_TRUE(b.did<StartDomain>().empty());
 }
 
+TEST(Epoch, APeersHeartbeatTellsOfAnEngineMadeAnew) {
+  Resource vm1 = vm("vm1", 1);
+  vm1.hosts.only = {kSelf};
+  Reigning b(three_hosts({vm1}));
+  b.run_for(10s);
+  PeerHeard peer;
+  peer.host = h("h2");
+  peer.links = 1;
+  peer.of = 1;
+  peer.brain.epoch = 1;
+  b.tell(PeersHeard{{peer}});
+  b.domains.erase(r("vm1"));
+  b.tell(DomainHint{r("vm1"), HintKind::crashed});
+  b.forget();
+  b.run_for(1min);
+  EXPECT_TRUE(b.did<StartDomain>().empty());
+  EXPECT_TRUE(b.commits("claims").empty());
+}
+
 }  // namespace
 }  // namespace haven

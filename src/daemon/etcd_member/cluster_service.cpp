@@ -207,7 +207,7 @@ tl::expected<void, std::string> ClusterService::take_reply(const std::string& re
   const auto key = from_base64(text_of(*inner, "key"));
   if (!codec::is_name(file.cluster) || file.token.empty() || file.endpoints.empty() || !key)
     return tl::unexpected(std::string("the answer is not complete; haven and havend of one version are needed"));
-  if (auto kept = replace_durably(default_key_path(parts_.config_path), *key, 0600); !kept) return kept;
+  if (auto kept = replace_durably(parts_.config.heartbeat_key, *key, 0600); !kept) return kept;
   // Only with both is it a member; a havend that dies in between has joined nothing.
   if (auto written = write_member_file(parts_.config.state_dir, file); !written) return written;
   return set_engine(parts_.config_path, file::EngineKind::etcd);
@@ -297,7 +297,7 @@ std::string ClusterService::answer_join(const std::string& body) {
   const std::string address = text_of(*inner, "address");
   const bool witness = flag_of(*inner, "witness");
   if (auto seated = seat(name, address, witness); !seated) return reply({{"error", seated.error()}});
-  const auto key = keep_or_make_key(default_key_path(parts_.config_path));
+  const auto key = keep_or_make_key(parts_.config.heartbeat_key);
   if (!key) return reply({{"error", key.error()}});
   if (!invitations_.use_up(invitation->id)) return reply({{"error", "the join secret was used meanwhile"}});
   const MemberFile file = parts_.keeper->file();
@@ -347,7 +347,7 @@ tl::expected<void, std::string> ClusterService::seat(const std::string& name, co
 }
 
 std::string ClusterService::answer_hello(const std::string& body) {
-  const auto key = read_file(default_key_path(parts_.config_path));
+  const auto key = read_file(parts_.config.heartbeat_key);
   const auto opened = key ? unseal(*key, Direction::request, body) : std::nullopt;
   if (!opened) return {};
   const MemberFile file = parts_.keeper->file();

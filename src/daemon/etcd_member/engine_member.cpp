@@ -123,7 +123,7 @@ OrWhy<void> EngineMember::give_up() const {
   // The file first: a havend that dies in between finds a member's file that nothing refers to.
   if (auto set = set_engine(config_path_, file::EngineKind::embedded); !set) return set;
   if (auto gone = discard_etcd_data(config_.state_dir); !gone) return gone;
-  for (const auto& path : {member_file_path(config_.state_dir), default_key_path(config_path_)}) ::unlink(path.c_str());
+  for (const auto& path : {member_file_path(config_.state_dir), config_.heartbeat_key}) ::unlink(path.c_str());
   return {};
 }
 

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <sstream>
 
 #include "daemon/etcd_member/member_file.hpp"
@@ -54,10 +53,6 @@ OrWhy<void> set_engine(const std::string& path, file::EngineKind engine) {
   struct stat file {};
   const unsigned mode = ::stat(path.c_str(), &file) == 0 ? file.st_mode & 07777U : 0644U;
   return replace_durably(path, *next, mode);
-}
-
-std::string default_key_path(const std::string& config_path) {
-  return (std::filesystem::absolute(config_path).parent_path() / "cluster.key").string();
 }
 
 OrWhy<std::string> keep_or_make_key(const std::string& path) {

@@ -15,9 +15,7 @@ namespace haven::daemon {
 // Replaces the file at `path`.
 [[nodiscard]] OrWhy<void> set_engine(const std::string& path, file::EngineKind engine);
 
-// Where the cluster's key lies: beside havend.toml.
-[[nodiscard]] std::string default_key_path(const std::string& config_path);
-// 32 bytes in hex, mode 0600; what is there is kept.
+// The cluster's key, as heartbeats want it: 64 hexadecimal digits, mode 0600; what is there is kept.
 [[nodiscard]] OrWhy<std::string> keep_or_make_key(const std::string& path);
 
 }  // namespace haven::daemon

@@ -81,7 +81,7 @@ OrWhy<Moved> move_now(const file::LocalConfig& config, const MoveOrder& order, c
   if (auto can = with_engine(*text, file::EngineKind::etcd, config_path); !can) return tl::unexpected(can.error());
   if (auto gone = discard_etcd_data(dir); !gone) return tl::unexpected(gone.error());
   if (auto can = etcd_can_start(dir, order.address); !can) return tl::unexpected(can.error());
-  if (auto key = keep_or_make_key(default_key_path(config_path)); !key) return tl::unexpected(key.error());
+  if (auto key = keep_or_make_key(config.heartbeat_key); !key) return tl::unexpected(key.error());
   const auto content = read_embedded(dir, order.cluster);
   if (!content) return tl::unexpected(content.error());
   moved.file.epoch = content->epoch;

@@ -45,7 +45,7 @@ Answer ClusterService::recover(const std::string& body, const std::string& who) 
   order.by = said_by(who, text_of(*json, "by")).substr(0, 64);
   for (const auto& name : (*json)["lost"])
     if (name.is_string()) order.lost.push_back(name.get<std::string>());
-  const auto key = read_file(default_key_path(parts_.config_path));
+  const auto key = read_file(parts_.config.heartbeat_key);
   if (!key) return refused(key.error(), "the cluster's key, as every host has it");
   const auto roll = call_the_roll(parts_.keeper->admin(), file, parts_.config.tls.has_value(), present().spec);
   if (!roll) return refused(roll.error(), "");

@@ -52,7 +52,8 @@ class Machine:
             file.write(f"machine-{name}\ndmi-{name}\n")
         with open(self.path("havend.toml"), "w", encoding="ascii") as file:
             file.write(f'# {name}\'s own\nhost = "{name}"\nrun_dir = "{self.path("run")}"\n'
-                       f'state_dir = "{self.path("state")}"\nlisten = "{self.address}:7420"\n')
+                       f'state_dir = "{self.path("state")}"\nlisten = "{self.address}:7420"\n'
+                       f'heartbeat_key = "{self.path("heartbeat.key")}"\n')
         self.start()
 
     def path(self, name):
@@ -160,9 +161,9 @@ class Case(unittest.TestCase):
 class Joining(Case):
     def test_two_hosts_and_a_witness_join_and_leave(self):
         h1, h2, w = self.three()
-        key = h1.path("cluster.key")
+        key = h1.path("heartbeat.key")
         self.assertEqual(stat.S_IMODE(os.stat(key).st_mode), 0o600)
-        with open(key, "rb") as ours, open(h2.path("cluster.key"), "rb") as theirs:
+        with open(key, "rb") as ours, open(h2.path("heartbeat.key"), "rb") as theirs:
             self.assertEqual(ours.read(), theirs.read())
         self.assertTrue(h2.config().startswith('engine = "etcd"\n# h2\'s own'))
         self.assertTrue(eventually(lambda: [h["state"] for h in h2.haven("status")[1]["hosts"]] == ["up", "up"]),
@@ -171,7 +172,7 @@ class Joining(Case):
         w.does("cluster", "leave", "--yes")
         self.assertEqual(h1.voters(), ["h1", "h2"])
         self.assertFalse(w.status()["managed"])
-        self.assertFalse(os.path.exists(w.path("cluster.key")))
+        self.assertFalse(os.path.exists(w.path("heartbeat.key")))
         h2.does("cluster", "leave", "--yes")
         self.assertEqual(h1.voters(), ["h1"])
         self.assertIn('engine = "embedded"', h2.config())

@@ -59,6 +59,7 @@ Machines::Machines(int hosts, const std::string& witness, Duration replace_after
   config.host = HostName("h1");
   config.state_dir = first.state_dir;
   config.run_dir = first.state_dir;
+  config.heartbeat_key = folder_.file("heartbeat.key");
   EXPECT_TRUE(order_move(config.state_dir, {kCluster, first.address}));
   auto moved = move_if_ordered(config, toml);
   if (!moved || !*moved) {

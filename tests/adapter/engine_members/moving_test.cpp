@@ -30,6 +30,7 @@ struct Moving : testing::Test {
     config.host = HostName("h1");
     config.state_dir = folder.file("state");
     std::filesystem::create_directories(config.state_dir);
+    config.heartbeat_key = folder.file("heartbeat.key");
     toml = folder.file("havend.toml");
     std::ofstream(toml) << kToml;
   }
@@ -84,7 +85,7 @@ TEST_F(Moving, CarriesEverythingThatLastsAndKeepsTheOldFile) {
   EXPECT_EQ(read_engine_records("prod", *read).seats.at("h1").seat.address, address);
   EXPECT_EQ(::access((config.state_dir + "/haven.db.moved").c_str(), F_OK), 0);
   EXPECT_EQ(::access((config.state_dir + "/haven.db").c_str(), F_OK), -1);
-  const auto key = default_key_path(toml);
+  const auto& key = config.heartbeat_key;
   EXPECT_EQ(std::filesystem::status(key).permissions(),
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
 }
