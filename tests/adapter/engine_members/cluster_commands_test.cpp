@@ -26,7 +26,7 @@ int run(std::vector<std::string> words) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-struct ClusterCommands : testing::TestWithParam<const char*> {
+struct ClusterCommands : ::testing::TestWithParam<const char*> {
   haven::testing::PrivateLibvirtd libvirtd;
 };
 
@@ -37,10 +37,10 @@ TEST_P(ClusterCommands, DoAsTheySay) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Real, ClusterCommands,
-                         testing::Values("Joining.test_two_hosts_and_a_witness_join_and_leave",
-                                         "Joining.test_what_may_not_join_changes_nothing",
-                                         "Recovering.test_one_copy_goes_on_once_everybody_else_is_called_off",
-                                         "Copies.test_a_backup_is_restored_into_an_empty_engine_only"),
+                         ::testing::Values("Joining.test_two_hosts_and_a_witness_join_and_leave",
+                                           "Joining.test_what_may_not_join_changes_nothing",
+                                           "Recovering.test_one_copy_goes_on_once_everybody_else_is_called_off",
+                                           "Copies.test_a_backup_is_restored_into_an_empty_engine_only"),
                          [](const auto& info) {
                            const std::string name = info.param;
                            return name.substr(0, name.find('.')) + std::to_string(info.index);
