@@ -89,5 +89,10 @@ TEST(LocalConfig, RefusesWithPlaceAndCure) {
   EXPECT_EQ(one("log = \"loud\"\n"), "havend.toml:3:7: log in havend.toml cannot be \"loud\"");
 }
 
+TEST(LocalConfig, ALetterOutsideAsciiIsNoBlank) {
+  for (const char* letter : {"\u00e9", "\u0100", "\ufcff", "\U0001f600"})
+    EXPECT_FALSE(parse_local_config("host" + std::string(letter) + " = \"h1\"\n", "havend.toml").has_value()) << letter;
+}
+
 }  // namespace
 }  // namespace haven::file
