@@ -131,7 +131,7 @@ void take_office(const ControllerState& state, const View& view, const SelfView&
   if (away != view.away.end()) return;
   Commit commit;
   commit.lane = "leader";
-  commit.timeout = kCommitTimeout;
+  commit.timeout = view.leader ? kUrgentTimeout : kCommitTimeout;
   commit.checks = {{path::kLeader, view.mod_of(path::kLeader)},
                    {path::member(self.host), view.mod_of(path::member(self.host))}};
   commit.writes = {{path::kLeader, LeaderRecord{new_reign, self.host, self.incarnation}, self.lease}};

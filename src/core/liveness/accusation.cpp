@@ -13,7 +13,7 @@ namespace {
 Commit fence_commit(const View& view, const HostBoot& boot) {
   Commit commit;
   commit.lane = "fence/" + boot.first.str() + "/" + boot.second.str();
-  commit.timeout = kCommitTimeout;
+  commit.timeout = kUrgentTimeout;
   for (const auto& path : {path::kLeader, path::kSpec, path::fence(boot.first, boot.second)})
     commit.checks.push_back({path, view.mod_of(path)});
   return commit;
