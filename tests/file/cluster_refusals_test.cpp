@@ -145,7 +145,7 @@ INSTANTIATE_TEST_SUITE_P(
              "memory in [[vm]] is zero", ""},
         Case{"SizeIsNumber", base("[[vm]]\nname = \"v\"\ncpu = 1\nmemory = 1024\n"), "16:10", "is a whole number",
              "\"2GiB\""},
-        Case{"CpuZero", base("[[vm]]\nname = \"v\"\ncpu = 1\nmemory = \"1GiB\"\n"), "15:7", "cpu in [[vm]] is 0",
+        Case{"CpuZero", base("[[vm]]\nname = \"v\"\ncpu = 0\nmemory = \"1GiB\"\n"), "15:7", "cpu in [[vm]] is 0",
              "at least 1"},
         Case{"PriorityTooHigh", vm("priority = 1001\n"), "17:12", "priority in [[vm]] is 1001", "from 0 to 1000"},
         Case{"PriorityNegative", vm("priority = -1\n"), "17:12", "is -1", "from 0 to 1000"},
