@@ -80,7 +80,7 @@ TEST(SpecStore, GarbageIsAnsweredNotThrown) {
 }
 
 TEST(SpecStore, ALargeDocumentIsCutAndPutTogether) {
-  const SpecDocument document = document_of(3, 400'000);
+  const SpecDocument document = document_of(3, 900'000);
   const auto cut = codec::cut(document);
   ASSERT_TRUE(cut.has_value()) << cut.error();
   ASSERT_GT(cut->chunks.size(), 2u);
