@@ -6,8 +6,8 @@
 
 namespace haven {
 
-// What takes an office over or pursues a fence is given up and written again after this: the engine's leader may have died
-// with the host, and a write that waits at the dead one is not passed on to its successor.
+// What takes an office over or pursues a fence is given up and written again after this: the engine's leader may have
+// died with the host, and a write that waits at the dead one is not passed on to its successor.
 inline constexpr Duration kUrgentTimeout = 500ms;
 
 void decide_fences(const ControllerState& state, const View& view, const SelfView& self, Pass& pass);
