@@ -45,6 +45,7 @@ struct Order {
   std::string resource;
   std::string host;
   bool force = false;
+  int level = 0;  // fence_test: of its devices; 0: the first
 };
 int order(const Client& client, const Output& output, const Order& order);
 // For whom root acts (sudo); empty: for nobody else.

@@ -69,6 +69,8 @@ void add_order(CLI::App& app, Line& line, const std::string& verb, const std::st
   sub->callback([&line, made] { line.run = [made](const Client& c, const Output& o) { return order(c, o, *made); }; });
 }
 
+void add_fence(CLI::App& app, Line& line);
+
 void add_orders(CLI::App& app, Line& line) {
   add_order(app, line, "start", "It shall run", "haven start web1");
   add_order(app, line, "stop", "It shall be stopped", "haven stop web1");
@@ -85,7 +87,12 @@ void add_orders(CLI::App& app, Line& line) {
       return order(c, o, Order{*state == "on" ? "freeze" : "thaw", {}, {}, false});
     };
   });
-  auto* fence = command(app, "fence", "What a person knows about a host", "haven fence confirm h1");
+  add_fence(app, line);
+}
+
+void add_fence(CLI::App& app, Line& line) {
+  auto* fence =
+      command(app, "fence", "Your word that a host is off, or a try of what switches it off", "haven fence confirm h1");
   auto* confirm = command(*fence, "confirm", "You have seen that this host is off: its resources may start elsewhere",
                           "haven fence confirm h1");
   fence->require_subcommand(1);
@@ -95,6 +102,15 @@ void add_orders(CLI::App& app, Line& line) {
   confirm->add_flag("--force", made->force, "even while it seems to live; asks for its name");
   confirm->callback(
       [&line, made] { line.run = [made](const Client& c, const Output& o) { return order(c, o, *made); }; });
+  auto* test = command(*fence, "test", "Switch the host off and on by its fence devices; asks for its name",
+                       "haven fence test h2");
+  auto tried = std::make_shared<Order>();
+  tried->verb = "fence_test";
+  test->add_option("HOST", tried->host, "its name in the cluster file")->required();
+  test->add_option("--level", tried->level, "of its devices; the first without it")->check(CLI::Range(1, 16));
+  test->add_flag("--force", tried->force, "even while resources run there: they start elsewhere");
+  test->callback(
+      [&line, tried] { line.run = [tried](const Client& c, const Output& o) { return order(c, o, *tried); }; });
 }
 
 void add_simulate(CLI::App& app, Line& line) {

@@ -13,14 +13,28 @@ std::string on_behalf_of() {
 }
 
 bool typed_name(const std::string& host) {
-  std::cerr << "Type the host's name to confirm that " << host << " is off: " << std::flush;
+  std::cerr << "Type the name " << host << " to go on: " << std::flush;
   std::string typed;
   std::getline(std::cin, typed);
   return typed == host;
 }
 
+namespace {
+
+// What a person is asked before it is done; empty: nothing.
+std::string question_of(const Order& order) {
+  if (order.verb == "fence_test") {
+    return order.host + " is switched off, and on again" +
+           (order.force ? "; what runs there dies and starts elsewhere." : ".");
+  }
+  return order.force ? "You confirm that " + order.host + " is off, whatever is heard of it." : "";
+}
+
+}  // namespace
+
 int order(const Client& client, const Output& output, const Order& order) {
-  if (order.force) {
+  if (const std::string question = question_of(order); !question.empty()) {
+    std::cerr << question << "\n";
     if (!typed_name(order.host))
       return output.fail(trouble(kBadInput, "that is not " + order.host, "", "the host's name"));
   }
@@ -28,7 +42,8 @@ int order(const Client& client, const Output& output, const Order& order) {
                                                  {"resource", order.resource},
                                                  {"host", order.host},
                                                  {"by", on_behalf_of()},
-                                                 {"force", order.force}});
+                                                 {"force", order.force},
+                                                 {"level", order.level}});
   if (!done) return output.fail(done.error());
   output.line(done->at("text").get<std::string>());
   output.object({{"ok", true}, {"text", done->at("text")}});

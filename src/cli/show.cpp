@@ -72,6 +72,30 @@ void headline(const Terminal& terminal, const Json& status) {
   std::cout << cut_to(line, static_cast<std::size_t>(terminal.columns)) << "\n";
 }
 
+std::string time_of(std::int64_t unix_ms) {
+  const std::time_t seconds = unix_ms / 1000;
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  std::string millis = std::to_string(unix_ms % 1000);
+  return std::string(text) + "." + std::string(3 - std::min<std::size_t>(millis.size(), 3), '0') + millis + "Z";
+}
+
+// When the fence devices were last tried, or what is wrong with them; "-" where there are none.
+std::string fence_word(const Json& host) {
+  const Json& levels = list(host, "fence");
+  if (levels.empty()) return "-";
+  std::string oldest;
+  for (const Json& level : levels) {
+    if (!text(level, "problem").empty()) return "failing";
+    if (!level.contains("tested_at_ms") || level["tested_at_ms"].is_null()) return "never";
+    const std::string date = time_of(number(level, "tested_at_ms")).substr(0, 10);
+    if (oldest.empty() || date < oldest) oldest = date;
+  }
+  return oldest;
+}
+
 void print_status(const Json& status, const Terminal& terminal, bool all) {
   const auto columns = static_cast<std::size_t>(terminal.columns);
   const Json& alarms = list(status, "alarms");
@@ -103,7 +127,8 @@ void print_status(const Json& status, const Terminal& terminal, bool all) {
   const std::size_t left = room - std::min(used, room);
   const std::size_t for_hosts = all ? kEverything : std::max<std::size_t>(left / 3, 3);
   if (!hosts.empty()) {
-    std::cout << painted(terminal, Paint::bold, "HOST             STATE      RUNNING         MEMORY MiB") << "\n";
+    std::cout << painted(terminal, Paint::bold, "HOST             STATE      RUNNING         MEMORY MiB FENCE TESTED")
+              << "\n";
   }
   table(
       hosts, for_hosts, "host",
@@ -114,8 +139,9 @@ void print_status(const Json& status, const Terminal& terminal, bool all) {
         const std::string row =
             padded(text(host, "name"), 16) + " " +
             painted(terminal, paint_of(text(host, "state"), host_is_well(host)), padded(state, 10)) + " " +
-            padded(std::to_string(number(host, "running")), 7) + " " + padded(memory, 18);
-        std::cout << row << " " << cut_to(text(host, "why"), columns - 55) << "\n";
+            padded(std::to_string(number(host, "running")), 7) + " " + padded(memory, 18) + " " +
+            padded(fence_word(host), 12);
+        std::cout << row << " " << cut_to(text(host, "why"), columns - 68) << "\n";
       },
       host_is_well);
   if (!resources.empty()) {
@@ -134,16 +160,6 @@ void print_status(const Json& status, const Terminal& terminal, bool all) {
         std::cout << row << " " << cut_to(text(resource, "why"), columns - 46) << "\n";
       },
       resource_is_well);
-}
-
-std::string time_of(std::int64_t unix_ms) {
-  const std::time_t seconds = unix_ms / 1000;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-  std::string millis = std::to_string(unix_ms % 1000);
-  return std::string(text) + "." + std::string(3 - std::min<std::size_t>(millis.size(), 3), '0') + millis + "Z";
 }
 
 std::string entry_line(const Json& entry) {

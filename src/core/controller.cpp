@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "core/liveness/accusation.hpp"
+#include "core/liveness/blast.hpp"
+#include "core/liveness/hypervisors.hpp"
 #include "core/liveness/storage_loss.hpp"
 #include "core/recovery/importance.hpp"
 #include "core/recovery/lifecycle.hpp"
@@ -66,24 +68,27 @@ bool run_goes_on(const FenceRun& run, const View& view, const HostBoot& boot) {
   const MemberRecord* member = member_of(view, boot.first);
   if (fence == view.fences.end() || host == nullptr || host->fence != run.devices) return false;
   if (member != nullptr && member->incarnation != boot.second) return false;
+  if (fence->second.value.power_on) return true;
   switch (fence->second.value.state) {
     case FenceState::intent:
     case FenceState::shooting:
       return true;
     case FenceState::failed:
-      return false;
     case FenceState::proved:
       break;
   }
-  const bool powers_on =
-      view.spec()->cluster.after_fence == AfterFence::on && fence->second.value.proof == ProofKind::level;
-  return powers_on && run.phase != FencePhase::finished;
+  return false;
 }
 
+// Also what a predecessor proved and could not switch on any more (F7, F9).
 void begin_power_ons(ControllerState& state, const View& view, Instant now) {
-  for (auto& [boot, run] : state.fences)
-    if (view.fences.at(boot).value.state == FenceState::proved && run.phase != FencePhase::power_on)
-      begin_power_on(run, now);
+  for (const auto& [boot, fence] : view.fences) {
+    const Host* host = view.spec()->host(boot.first);
+    if (!fence.value.power_on || host == nullptr) continue;
+    const auto [run, is_new] = state.fences.try_emplace(boot, begin_test(*host, fence.value.level, now));
+    const bool begun = run->second.phase == FencePhase::power_on || run->second.phase == FencePhase::finished;
+    if (!begun && (!is_new || run->second.phase != FencePhase::exhausted)) begin_power_on(run->second, now);
+  }
 }
 
 void fold_fences(ControllerState& state, const View& view, Instant now) {
@@ -98,6 +103,11 @@ void fold_fences(ControllerState& state, const View& view, Instant now) {
   std::erase_if(state.exhausted, gone);
   for (auto it = state.fences.begin(); it != state.fences.end();)
     it = run_goes_on(it->second, view, it->first) ? std::next(it) : state.fences.erase(it);
+  for (auto& [boot, run] : state.fences) {
+    const Host& host = *view.spec()->host(boot.first);
+    if (view.fences.at(boot).value.state == FenceState::shooting)
+      block_levels(run, host, blocked_levels(view, host), now);
+  }
   begin_power_ons(state, view, now);
 }
 
@@ -269,6 +279,19 @@ bool named_anywhere(const View& view, const HostBoot& boot) {
   return status != view.status.end() && status->second.value.incarnation == boot.second;
 }
 
+// By what this host's machine is to be known from now on; nothing: as it is.
+std::optional<MachineRecord> machine_to_record(const View& view, const HostName& host, const MemberRecord& member) {
+  const Host* known = view.spec()->host(host);
+  if (known == nullptr || !member.machine.complete() || !host_refusal(view, *known).empty()) return std::nullopt;
+  MachineRecord next{member.machine, {}};
+  const auto machine = view.machines.find(host);
+  const bool recorded = machine != view.machines.end();
+  if (recorded && machine->second.value.machine == member.machine) next.domain = machine->second.value.domain;
+  if (const auto domain = known->runs_on.empty() ? std::nullopt : reported_domain(view, host)) next.domain = *domain;
+  if (recorded && machine->second.value == next) return std::nullopt;
+  return next;
+}
+
 // Old proofs that nothing names (F1), answers to intents that are gone, the oldest journal entries, what the machine
 // of a host looks like, claims of resources that left the file.
 void keep_house(const View& view, Pass& pass) {
@@ -281,12 +304,10 @@ void keep_house(const View& view, Pass& pass) {
     commit.writes.push_back({path, std::move(value), {}});
   };
   for (const auto& [host, member] : view.members) {
-    const auto machine = view.machines.find(host);
-    const bool same = machine != view.machines.end() && machine->second.value.machine == member.value.machine;
-    const Host* known = view.spec()->host(host);
-    if (same || known == nullptr || !member.value.machine.complete() || !host_refusal(view, *known).empty()) continue;
+    const auto next = machine_to_record(view, host, member.value);
+    if (!next) continue;
     commit.checks.push_back({path::member(host), member.mod});
-    write(path::machine(host), MachineRecord{member.value.machine});
+    write(path::machine(host), *next);
   }
   const std::int64_t kept_ms = std::chrono::duration_cast<std::chrono::milliseconds>(kProofKept).count();
   for (const auto& [boot, fence] : view.fences) {

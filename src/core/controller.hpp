@@ -64,6 +64,7 @@ struct ControllerState {
   std::map<HostBoot, Instant> accused;    // when our intent was first seen committed
   std::map<HostBoot, Instant> exhausted;  // when our last round was recorded as failed
   std::map<HostBoot, FenceRun> fences;    // agents of this reign
+  std::map<HostName, int> agents;         // that this node called against a host and that have not ended; not 0
   std::map<ResourceName, Instant> failed_since;
   std::map<ResourceName, Instant> running_since;
   std::map<HostName, Instant> up_since;

@@ -307,7 +307,7 @@ void report_status(const HostState& host, const View& view, const SelfView& self
   if (!self.registered || !self.watching) return;
   const bool settled = host.inspected >= host.touched || !host.hypervisor;
   if (!settled) return;  // what was seen before the spec changed is not about this spec
-  const StatusRecord report = report_of_host(host, view, self);
+  const StatusRecord report = report_of_host(host, view, self, pass.now().mono);
   const auto known = view.status.find(self.host);
   if (known != view.status.end() && known->second.value == report) return;
   Commit commit;
@@ -320,7 +320,7 @@ void report_status(const HostState& host, const View& view, const SelfView& self
 }
 
 void inspect(const HostState& host, Pass& pass) {
-  Moment touched = host.touched;
+  Moment touched = std::max(host.touched, guard_touched(host.guard));
   for (const auto& [name, local] : host.locals) touched = std::max(touched, local.touched);
   const bool stale = host.hypervisor && host.inspected < touched;
   if (stale || !host.asked || pass.due(*host.asked + (host.hypervisor ? kInspectInterval : kInspectRetry)))
@@ -332,13 +332,16 @@ void publish_protected(const HostState& host, const View& view, Pass& pass) {
   PublishProtected list;
   for (const auto& resource : view.spec()->resources)
     if (desired_state(view, resource) != DesiredState::ignored) list.resources.push_back(resource.name);
-  if (host.published_edition != view.spec_edition() || host.published != list.resources) pass.act(std::move(list));
+  list.uuids = guarded_uuids(view);
+  const bool same = host.published == list.resources && host.guard.published == list.uuids;
+  if (host.published_edition != view.spec_edition() || !same) pass.act(std::move(list));
 }
 
 }  // namespace
 
 void act(const HostState& host, const View& view, const SelfView& self, Pass& pass) {
   if (!view.listed() || host.rebooting) return inspect(host, pass);
+  if (left_cleanly(view, self.host, self.incarnation)) return;  // it runs nothing, and is never taken up again (F8)
   if (proved_dead(view, self.host, self.incarnation))
     return pass.act(
         KillAllAndReboot{"this boot of " + self.host.str() + " was proved dead: nothing of it may go on (F6)"});
@@ -356,6 +359,8 @@ void act(const HostState& host, const View& view, const SelfView& self, Pass& pa
       c.sure = fresh(host, c.local);
       act_on(c);
     }
+    const bool in_touch = self.registered && self.watching && pass.now().mono < self.lease_until;
+    if (in_touch) keep_guard(host.guard, view, host.hypervisor ? host.inspected : 0, pass);
     report_status(host, view, self, pass);
   }
   inspect(host, pass);

@@ -13,6 +13,7 @@
 
 #include "core/controller.hpp"
 #include "core/decision.hpp"
+#include "core/liveness/guard.hpp"
 #include "core/model/ids.hpp"
 #include "core/model/view.hpp"
 
@@ -36,8 +37,7 @@ inline constexpr Duration kRestartDelayLimit = 10min;
 // How long the reason of an end may come after the end itself was seen.
 inline constexpr Duration kHintPatience = 300ms;
 
-// Counts what this host was told and what it sent, so that two of them are never at the same moment.
-using Moment = std::uint64_t;
+// A Moment counts what this host was told and what it sent, so that two of them are never at the same one.
 
 // One resource as this host has it. All of it dies with havend and is found again, but for the notes under /run.
 struct Local {
@@ -76,6 +76,7 @@ struct HostState {
   std::vector<std::string> problems;    // what havend found out beside the hypervisor
   std::uint64_t published_edition = 0;  // the spec of the last PublishProtected
   std::vector<ResourceName> published;  // its list
+  Guard guard;                          // of virtual hosts that run here
 };
 
 void observe_inspection(HostState& host, const View& view, const Inspected& seen, Instant now);
@@ -88,11 +89,11 @@ void observe_call(HostState& host, const Action& action, const CallDone& done);
 // The engine answers again: what it cost to be without it is forgotten (B1).
 void observe_engine_back(HostState& host);
 
-// libvirt asks whether it may start this resource's domain (C5). Empty: yes; else why not.
+// libvirt asks whether it may start this domain, or let it migrate in (C5, F3). Empty: yes; else why not.
 [[nodiscard]] std::string hook_refusal(const HostState& host, const View& view, const HookAsked& asked);
 
 // What this host reports of itself (status/<host>).
-[[nodiscard]] StatusRecord report_of_host(const HostState& host, const View& view, const SelfView& self);
+[[nodiscard]] StatusRecord report_of_host(const HostState& host, const View& view, const SelfView& self, Instant now);
 // Nothing that is claimed for this incarnation is present here, by an inspection that is fresh.
 [[nodiscard]] bool runs_nothing(const HostState& host, const View& view, const SelfView& self);
 

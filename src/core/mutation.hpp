@@ -5,12 +5,26 @@
 namespace haven::mutation {
 
 #ifdef HAVEN_MUTATIONS
-inline bool skip_proof = false;        // a claim is free as soon as its host is suspected
-inline bool stale_echo = false;        // S1: a packet counts as of its arrival
-inline bool stall_unforgiven = false;  // S4: an observer that stalled judges as if it had not
-inline bool create_revision = false;   // R1, R2: transactions compare create revisions
-inline bool agents_live_on = false;    // F7: a deposed controller's agents are not killed
+inline bool skip_proof = false;             // a claim is free as soon as its host is suspected
+inline bool stale_echo = false;             // S1: a packet counts as of its arrival
+inline bool stall_unforgiven = false;       // S4: an observer that stalled judges as if it had not
+inline bool create_revision = false;        // R1, R2: transactions compare create revisions
+inline bool agents_live_on = false;         // F7: a deposed controller's agents are not killed
+inline bool one_fence_slot = false;         // the proof against one boot of a host counts for all of them (F1)
+inline bool any_machine_returns = false;    // a boot of another machine proves the old one gone (F8)
+inline bool one_supply = false;             // of all devices of a level only the first is switched and asked (F2)
+inline bool any_of_level = false;           // one device of a level that says off is enough (F2)
+inline bool intent_later = false;           // agents are called before the intent is written (F1)
+inline bool blind_blast = false;            // who lives beside a host on its devices is not asked (F4)
+inline bool named_hypervisor_only = false;  // only the machine named by runs_on is asked for a virtual host (F3)
 #else
+inline constexpr bool one_fence_slot = false;
+inline constexpr bool any_machine_returns = false;
+inline constexpr bool one_supply = false;
+inline constexpr bool any_of_level = false;
+inline constexpr bool intent_later = false;
+inline constexpr bool blind_blast = false;
+inline constexpr bool named_hypervisor_only = false;
 inline constexpr bool skip_proof = false;
 inline constexpr bool stale_echo = false;
 inline constexpr bool stall_unforgiven = false;

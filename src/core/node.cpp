@@ -11,6 +11,8 @@
 #include "core/controller.hpp"
 #include "core/executor.hpp"
 #include "core/liveness/hearing_alarms.hpp"
+#include "core/liveness/probes.hpp"
+#include "core/liveness/silence.hpp"
 #include "core/model/overloaded.hpp"
 #include "core/mutation.hpp"
 #include "core/operator.hpp"
@@ -33,23 +35,26 @@ constexpr Duration kOperatorPatience = 4s;
 
 // Empty: not answered, so never under way.
 std::string identity(const Action& action) {
-  return std::visit(Overloaded{
-                        [](const Commit& a) { return "commit/" + a.lane; },
-                        [](const GrantLease&) { return std::string("lease"); },
-                        [](const KeepAlive&) { return std::string("lease"); },
-                        [](const StartDomain& a) { return "start/" + a.resource.str(); },
-                        [](const ShutdownDomain& a) { return "shutdown/" + a.resource.str(); },
-                        [](const DestroyDomain& a) { return "destroy/" + a.resource.str(); },
-                        [](const KillDomain& a) { return "kill/" + a.resource.str(); },
-                        [](const ResumeDomain& a) { return "resume/" + a.resource.str(); },
-                        [](const Inspect&) { return std::string("inspect"); },
-                        [](const RunAgent& a) {
-                          return "agent/" + a.host.str() + "/" + a.incarnation.str() + "/" + std::to_string(a.device) +
-                                 "/" + std::to_string(a.round);
-                        },
-                        [](const auto&) { return std::string(); },
-                    },
-                    action);
+  return std::visit(
+      Overloaded{
+          [](const Commit& a) { return "commit/" + a.lane; },
+          [](const GrantLease&) { return std::string("lease"); },
+          [](const KeepAlive&) { return std::string("lease"); },
+          [](const StartDomain& a) { return "start/" + a.resource.str(); },
+          [](const ShutdownDomain& a) { return "shutdown/" + a.resource.str(); },
+          [](const DestroyDomain& a) { return "destroy/" + a.resource.str(); },
+          [](const KillDomain& a) { return "kill/" + a.resource.str(); },
+          [](const ResumeDomain& a) { return "resume/" + a.resource.str(); },
+          [](const Inspect&) { return std::string("inspect"); },
+          [](const EndVirtualHost& a) { return (a.by_pid ? "kill/" : "end/") + a.host.str() + "/" + a.uuid; },
+          [](const ProbeDevice& a) { return "probe/" + a.host.str() + "/" + std::to_string(a.device); },
+          [](const RunAgent& a) {
+            return "agent/" + a.host.str() + "/" + a.incarnation.str() + "/" + std::to_string(a.device) + "/" +
+                   std::to_string(a.round);
+          },
+          [](const auto&) { return std::string(); },
+      },
+      action);
 }
 
 Duration timeout_of(const Action& action) {
@@ -100,6 +105,7 @@ struct Node::Inside {
   Session session;
   HostState host;
   ControllerState controller;
+  Probes probes;
   std::map<CallId, Flight> flights;
   std::map<std::string, CallId> under_way;
   std::map<std::string, Instant> resting;  // lanes
@@ -142,6 +148,8 @@ bool Node::Inside::take_flight(CallId call, Flight& flight) {
   flight = std::move(it->second);
   flights.erase(it);
   under_way.erase(flight.identity);
+  if (const auto* agent = std::get_if<RunAgent>(&flight.action))
+    if (--controller.agents[agent->host] == 0) controller.agents.erase(agent->host);
   return true;
 }
 
@@ -161,6 +169,7 @@ void Node::Inside::after_view(Now now) {
   session.known_epoch = std::max(session.known_epoch, epoch_of(view));
   // The file names another lease time: a new lease, and a registration under it.
   if (session.lease.id != 0 && view.spec() != nullptr && view.spec()->cluster.lease != session.ttl) lose_lease();
+  observe_accused(host.guard, view, config.host, host.moment, now.mono);
   observe_view(controller, view, self(), now);
 }
 
@@ -277,8 +286,15 @@ bool Node::Inside::fold(const Event& event, Now now) {
             observe_agent(controller, view, {std::get<RunAgent>(flight.action), e.result, e.message}, now);
             return true;
           },
+          [&](const DeviceProbed& e) {
+            Flight flight;
+            if (!take_flight(e.call, flight)) return true;
+            observe_probe(probes, std::get<ProbeDevice>(flight.action), e, now.mono);
+            return true;
+          },
           [&](const HookAsked& e) {
             const std::string refusal = hook_refusal(host, view, e);
+            if (refusal.empty() && e.resource.empty()) observe_allowed(host.guard, view, e.uuid, now.mono);
             out.push_back({{}, AnswerHook{e.question, refusal.empty(), refusal}});
             return false;
           },
@@ -338,6 +354,8 @@ void Node::Inside::issue_one(Action action, Now now) {
     session.renewed = now.mono;
   if (std::holds_alternative<Exit>(action)) session.exited = true;
   observe_issued(host, view, action, now);
+  if (const auto* probe = std::get_if<ProbeDevice>(&action)) observe_probe_issued(probes, view, *probe, now.mono);
+  if (const auto* agent = std::get_if<RunAgent>(&action)) ++controller.agents[agent->host];
   if (const auto* commit = std::get_if<Commit>(&action); commit != nullptr && commit->lane == "leader") {
     next_reign = Reign{hex128(random)};
   }
@@ -358,7 +376,9 @@ void Node::Inside::ask_operator_questions(Now now) {
   for (auto& question : questions) {
     const std::string lane = "commit/operator/" + std::to_string(question.asked.question.count);
     if (under_way.contains(lane)) continue;
-    auto result = operator_commit(view, question.asked, self(), now);
+    auto result = operator_commit(
+        view, question.asked,
+        [&](const HostName& h, const Incarnation& boot) { return is_heard(view, config.host, h, boot); }, self(), now);
     const bool late = now.mono >= question.until || question.tries >= kOperatorTries;
     if (!result || result->writes.empty() || late) {
       const bool ok = result.has_value() && !late;
@@ -386,6 +406,7 @@ void Node::Inside::kill_orphans() {
     const auto run = controller.fences.find({agent->host, agent->incarnation});
     if (run != controller.fences.end() && run->second.round == agent->round) continue;
     if (mutation::agents_live_on) continue;
+    if (mutation::intent_later && agent->round == 0) continue;
     flight.killed = true;
     out.push_back({{}, KillAgent{call}});
   }
@@ -419,6 +440,7 @@ void Node::Inside::pass_all(Now now) {
     Pass brain(now);
     controller.hearing_alarms = hearing_alarms(controller, view, self(), brain);
     decide(controller, view, self(), next_reign, brain);
+    decide_probes(probes, view, self(), brain);
     Decision decision = std::move(brain).take();
     wake = std::min(wake, decision.wake);
     issue(std::move(decision), now);
@@ -438,6 +460,8 @@ bool Node::Inside::give_up_overdue(Now now) {
     observe_call(host, flight.action, unknown);
     if (const auto* agent = std::get_if<RunAgent>(&flight.action))
       observe_agent(controller, view, {*agent, AgentResult::timed_out, unknown.message}, now);
+    if (const auto* probe = std::get_if<ProbeDevice>(&flight.action))
+      observe_probe(probes, *probe, {call, AgentResult::timed_out, "", unknown.message}, now.mono);
   }
   return !overdue.empty();
 }

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/liveness/device_test.hpp"
+
 namespace haven {
 namespace {
 
@@ -58,6 +60,7 @@ Result order_resource(const View& view, const OperatorAsked& asked) {
     case OperatorVerb::freeze:
     case OperatorVerb::thaw:
     case OperatorVerb::fence_confirm:
+    case OperatorVerb::fence_test:
       break;
   }
   return order_commit(view, asked.resource, order);
@@ -90,7 +93,7 @@ std::vector<Incarnation> boots_to_confirm(const View& view, const HostName& host
   for (const auto& [boot, fence] : view.fences)
     if (boot.first == host) add(boot.second);
   for (const auto& [name, claim] : view.claims)
-    if (claim.value.host == host && !claim_closed(view, name)) add(claim.value.incarnation);
+    if (claim.value.host == host && may_still_run(view, name)) add(claim.value.incarnation);
   const auto status = view.status.find(host);
   add(status == view.status.end() ? kNeverJoined : status->second.value.incarnation);
   return boots;
@@ -103,13 +106,24 @@ bool known_host(const View& view, const HostName& host) {
          std::any_of(view.claims.begin(), view.claims.end(), claims_it);
 }
 
-Result confirm(const View& view, const OperatorAsked& asked, const SelfView& self, Now now) {
+std::string names_of(const std::vector<Incarnation>& boots) {
+  std::string text;
+  for (const auto& boot : boots) text += (text.empty() ? "" : ", ") + boot.str();
+  return text;
+}
+
+Result confirm(const View& view, const OperatorAsked& asked, const Heard& heard, const SelfView& self, Now now) {
   const auto boots = boots_to_confirm(view, asked.host);
   if (!known_host(view, asked.host)) return tl::unexpected("there is no host " + asked.host.str());
   const auto away = view.away.find(asked.host);
   if (away != view.away.end() && away->second.value.kind == AwayKind::restarting && !asked.force)
     return tl::unexpected("havend on " + asked.host.str() +
                           " was stopped as planned, and its resources run on: if it is dead all the same, add --force");
+  const bool speaks = heard && std::any_of(boots.begin(), boots.end(),
+                                           [&](const Incarnation& boot) { return heard(asked.host, boot); });
+  if (speaks && !asked.force)
+    return tl::unexpected("heartbeats of " + asked.host.str() +
+                          " are still heard: it is alive. If you know better, add --force");
   if (boots.empty() && member_of(view, asked.host) != nullptr)
     return tl::unexpected(asked.host.str() + " holds a lease: it is alive, and nothing waits for its death");
   if (boots.empty()) return Commit{};
@@ -133,14 +147,15 @@ Result confirm(const View& view, const OperatorAsked& asked, const SelfView& sel
   journal.kind = JournalKind::fenced;
   journal.host = asked.host;
   journal.level = "operator";
-  journal.why = "confirmed by " + asked.by;
+  journal.why = "confirmed by " + asked.by + (asked.force ? " by force" : "") + ": incarnation " + names_of(boots);
   commit.writes.push_back({path::kNewJournal, journal, {}});
   return commit;
 }
 
 }  // namespace
 
-Result operator_commit(const View& view, const OperatorAsked& asked, const SelfView& self, Now now) {
+Result operator_commit(const View& view, const OperatorAsked& asked, const Heard& heard, const SelfView& self,
+                       Now now) {
   if (!view.listed()) return tl::unexpected(std::string("the engine is not within reach"));
   if (view.spec() == nullptr) return tl::unexpected(std::string("nothing is applied yet: haven apply FILE"));
   Result result;
@@ -150,7 +165,10 @@ Result operator_commit(const View& view, const OperatorAsked& asked, const SelfV
       result = freeze(view, asked, self, now);
       break;
     case OperatorVerb::fence_confirm:
-      result = confirm(view, asked, self, now);
+      result = confirm(view, asked, heard, self, now);
+      break;
+    case OperatorVerb::fence_test:
+      result = test_commit(view, asked, self, now);
       break;
     case OperatorVerb::start:
     case OperatorVerb::stop:

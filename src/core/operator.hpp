@@ -2,6 +2,7 @@
 // sentence where it cannot be.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include <tl/expected.hpp>
@@ -12,8 +13,11 @@
 
 namespace haven {
 
+// Whether heartbeats of this boot are heard now; no function: nobody listens.
+using Heard = std::function<bool(const HostName&, const Incarnation&)>;
+
 // The transaction, or why not. An empty commit: it is so already.
 [[nodiscard]] tl::expected<Commit, std::string> operator_commit(const View& view, const OperatorAsked& asked,
-                                                                const SelfView& self, Now now);
+                                                                const Heard& heard, const SelfView& self, Now now);
 
 }  // namespace haven

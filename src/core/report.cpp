@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "core/liveness/fence_alarms.hpp"
 #include "core/liveness/suspicion.hpp"
 #include "core/recovery/lifecycle.hpp"
 
@@ -16,6 +17,10 @@ HostCondition absent_condition(const View& view, const HostName& host, std::stri
     return HostCondition::unknown;
   }
   const Incarnation& last = status->second.value.incarnation;
+  if (left_cleanly(view, host, last)) {
+    why = "shut down";
+    return HostCondition::away;
+  }
   if (proved_dead(view, host, last)) {
     why = "proved dead";
     return HostCondition::dead;
@@ -38,6 +43,7 @@ HostReport report_host(const View& view, const Host& host) {
   HostReport report;
   report.name = host.name;
   report.memory = host.memory - host.keep_memory;
+  report.fence = fence_levels(view, host);
   report.controller = view.leader && view.leader->value.host == host.name;
   const MemberRecord* member = member_of(view, host.name);
   if (member == nullptr) {
@@ -142,25 +148,6 @@ ResourceReport report_resource(const View& view, const Placement& placement, con
   }
   report.why = reason_to_wait(view, placement, resource);
   return report;
-}
-
-void add_fence_alarms(const View& view, std::vector<Alarm>& alarms) {
-  for (const auto& [boot, fence] : view.fences) {
-    const std::string host = boot.first.str();
-    // While another round is tried as well: it stays an alarm until something is proved.
-    if (fence.value.attempts > 0 && fence.value.state != FenceState::proved)
-      alarms.push_back(
-          {"fence/" + host,
-           host + " is silent and no fence device proved it dead; if it is, say: haven fence confirm " + host,
-           boot.first,
-           {}});
-    const MemberRecord* member = member_of(view, boot.first);
-    if (fence.value.state == FenceState::proved && member != nullptr && member->incarnation == boot.second)
-      alarms.push_back({"zombie/" + host,
-                        host + " was proved dead and still holds its lease: it is to reboot itself; see to it",
-                        boot.first,
-                        {}});
-  }
 }
 
 void add_host_alarms(const View& view, std::vector<Alarm>& alarms) {

@@ -21,14 +21,22 @@ enum class HostCondition {
   dead,       // proved
   unknown,    // never joined
 };
+// One level of a host's fence devices, as `haven status` shows it.
+struct FenceLevel {
+  int level = 1;
+  std::string problem;             // what is wrong with one of its devices; empty: they answer, or were not asked yet
+  std::optional<WallTime> tested;  // the last test that passed, with these devices and this machine
+  friend bool operator==(const FenceLevel&, const FenceLevel&) = default;
+};
 struct HostReport {
   HostName name;
   HostCondition condition = HostCondition::unknown;
   bool controller = false;
-  int running = 0;  // resources that run here, by their own records
-  MiB memory_used;  // booked by claims
-  MiB memory;       // for resources
-  std::string why;  // one clause; empty when up
+  int running = 0;                // resources that run here, by their own records
+  MiB memory_used;                // booked by claims
+  MiB memory;                     // for resources
+  std::string why;                // one clause; empty when up
+  std::vector<FenceLevel> fence;  // lowest first
 };
 
 // FORMATS, "final": running, paused, stopped, failed, waiting; and what lies between.

@@ -45,7 +45,8 @@ void enlist(const Session& session, const HostState& host, const View& view, con
     commit.checks.push_back({path, view.mod_of(path)});
   commit.writes.push_back({path::member(self.host), member, session.lease});
   // A report that was not made counts for nobody: the old one stands until the next look.
-  if (looked_well(host)) commit.writes.push_back({path::status(self.host), report_of_host(host, view, self), {}});
+  if (looked_well(host))
+    commit.writes.push_back({path::status(self.host), report_of_host(host, view, self, pass.now().mono), {}});
   if (view.mod_of(path::away(self.host)) != Revision{})
     commit.writes.push_back({path::away(self.host), std::nullopt, {}});
   pass.act(std::move(commit));
@@ -58,6 +59,24 @@ void answer_unseen(const SelfView& self, Pass& pass) {
   commit.timeout = kCommitTimeout;
   commit.writes.push_back({path::answer(self.host, self.incarnation), AnswerRecord{}, {}});
   pass.act(std::move(commit));
+}
+
+// This boot's own word that all is released and nothing of it runs: a proof, and its last word (F8).
+void leave_for_good(Commit& commit, const View& view, const SelfView& self, Now now) {
+  const std::string proof = path::fence(self.host, self.incarnation);
+  commit.checks.push_back({proof, view.mod_of(proof)});
+  FenceRecord left;
+  left.state = FenceState::proved;
+  left.proof = ProofKind::clean_leave;
+  left.at = now.wall;
+  commit.writes.push_back({proof, left, {}});
+  JournalRecord journal;
+  journal.at = now.wall;
+  journal.by = self.host;
+  journal.kind = JournalKind::proved;
+  journal.host = self.host;
+  journal.why = "it left in good order and runs nothing";
+  commit.writes.push_back({path::kNewJournal, journal, {}});
 }
 
 Commit away_commit(const View& view, const SelfView& self, AwayKind kind, bool reigning) {
@@ -81,6 +100,17 @@ std::optional<AwayKind> recorded_away(const View& view, const SelfView& self) {
   return away->second.value.kind;
 }
 
+// Something of this boot was let go, or is still here: whoever runs on is not Haven's, and no word of ours covers it.
+bool leaves_something(const HostState& host, const View& view, const SelfView& self) {
+  const bool let_go = std::any_of(view.claims.begin(), view.claims.end(), [&](const auto& claim) {
+    return claim.second.value.host == self.host && claim.second.value.incarnation == self.incarnation &&
+           may_still_run(view, claim.first);
+  });
+  return let_go || std::any_of(host.locals.begin(), host.locals.end(), [](const auto& local) {
+           return local.second.domain.has_value() || local.second.process || local.second.start_in_flight;
+         });
+}
+
 bool holds_claims(const View& view, const SelfView& self) {
   return std::any_of(view.claims.begin(), view.claims.end(), [&](const auto& claim) {
     return claim.second.value.host == self.host && claim.second.value.incarnation == self.incarnation &&
@@ -97,7 +127,9 @@ void leave(const Session& session, const HostState& host, const View& view, cons
     if (can_record) pass.act(away_commit(view, self, AwayKind::restarting, reigning));
     return;
   }
-  if (recorded == AwayKind::down || pass.due(session.leaving_since + kHostShutdownPatience)) return pass.act(Exit{});
+  const bool left = recorded == AwayKind::down;
+  if (left || pass.due(session.leaving_since + kHostShutdownPatience))
+    return pass.act(Exit{left_cleanly(view, self.host, self.incarnation)});
   if (!can_record) {
     // Nothing known to stop: no file was ever applied, or the engine never answered this havend.
     const bool clueless = !view.listed() || view.spec() == nullptr;
@@ -108,8 +140,11 @@ void leave(const Session& session, const HostState& host, const View& view, cons
   }
   // `leaving` first: from then on no claim can come any more, and what this view shows is all there is to release.
   if (recorded != AwayKind::leaving) return pass.act(away_commit(view, self, AwayKind::leaving, reigning));
-  if (view.revision() >= session.own_last && runs_nothing(host, view, self) && !holds_claims(view, self))
-    pass.act(away_commit(view, self, AwayKind::down, reigning));
+  if (view.revision() >= session.own_last && runs_nothing(host, view, self) && !holds_claims(view, self)) {
+    Commit commit = away_commit(view, self, AwayKind::down, reigning);
+    if (!leaves_something(host, view, self)) leave_for_good(commit, view, self, pass.now());
+    pass.act(std::move(commit));
+  }
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <sstream>
 
 #include "daemon/names.hpp"
 
@@ -145,12 +146,12 @@ OrWhy<Incarnation> incarnation(const std::string& run_dir) {
     const std::string id = kept->substr(0, kept->find('\n'));
     if (!codec::is_hex32(id)) return tl::unexpected(path + ": is no incarnation (32 hex digits)");
     if (*kept == id + "\n" + boot + "\n") return Incarnation(id);
-    // A run_dir that outlives the boot: what it says is about another incarnation.
-    std::error_code error;
-    fs::remove(run_dir + "/machine", error);
-    if (!error) fs::remove_all(run_dir + "/released", error);
-    if (error) return tl::unexpected(run_dir + ": " + error.message());
   }
+  // A run_dir that outlives the boot, or an incarnation that has left: what it says is about another one.
+  std::error_code error;
+  fs::remove(run_dir + "/machine", error);
+  if (!error) fs::remove_all(run_dir + "/released", error);
+  if (error) return tl::unexpected(run_dir + ": " + error.message());
   const std::string id = random_id();
   if (auto done = replace_file(path, id + "\n" + boot + "\n"); !done) return tl::unexpected(done.error());
   return Incarnation(id);
@@ -159,16 +160,24 @@ OrWhy<Incarnation> incarnation(const std::string& run_dir) {
 OrWhy<MachineIdentity> machine_identity(const std::string& run_dir, const std::string& libvirt_uuid) {
   const std::string path = run_dir + "/machine";
   if (const auto kept = read_file(path)) {
-    const auto line = kept->find('\n');
-    if (line != std::string::npos) {
-      return MachineIdentity{kept->substr(0, line), kept->substr(line + 1, kept->find('\n', line + 1) - line - 1)};
-    }
+    std::vector<std::string> lines;
+    std::istringstream text(*kept);
+    for (std::string line; std::getline(text, line);) lines.push_back(line);
+    constexpr std::size_t kLines = 3;
+    if (lines.size() == kLines) return MachineIdentity{lines[0], lines[1], lines[2]};
   }
-  const MachineIdentity found{first_line("/etc/machine-id"), libvirt_uuid.empty() ? dmi_uuid() : libvirt_uuid};
-  if (auto done = replace_file(path, found.machine_id + "\n" + found.dmi_uuid + "\n"); !done) {
+  const std::string firmware = dmi_uuid();
+  const MachineIdentity found{first_line("/etc/machine-id"), libvirt_uuid.empty() ? firmware : libvirt_uuid, firmware};
+  if (auto done = replace_file(path, found.machine_id + "\n" + found.dmi_uuid + "\n" + found.firmware_uuid + "\n");
+      !done) {
     return tl::unexpected(done.error());
   }
   return found;
+}
+
+void forget_incarnation(const std::string& run_dir) {
+  // The next havend of this boot draws another one, and finds for itself that nothing runs.
+  ::unlink((run_dir + "/incarnation").c_str());
 }
 
 OrWhy<void> note_release(const std::string& run_dir, const NoteRelease& note) {

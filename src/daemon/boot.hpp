@@ -50,6 +50,9 @@ class SingleInstance {
 // libvirt did not answer; the DMI's then stands for it, which is what libvirt says by default.
 [[nodiscard]] OrWhy<MachineIdentity> machine_identity(const std::string& run_dir, const std::string& libvirt_uuid);
 
+// This incarnation has left for good (F8): should the machine not go down, the next havend is another one.
+void forget_incarnation(const std::string& run_dir);
+
 // Notes of releases that were sent, or were about to be (PROTOCOL C4).
 [[nodiscard]] OrWhy<void> note_release(const std::string& run_dir, const NoteRelease& note);
 [[nodiscard]] OrWhy<std::vector<NoteRelease>> noted_releases(const std::string& run_dir);

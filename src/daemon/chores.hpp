@@ -19,6 +19,7 @@ namespace haven::daemon {
 struct Protected {
   std::vector<std::string> uuids;
   std::shared_ptr<const Spec> spec;
+  std::vector<std::string> kept_out{};  // uuids that only must not start or come in now (F3)
 };
 
 class Chores {

@@ -20,7 +20,7 @@ HAVEN_WORDS(DesiredState, {started, "started"}, {stopped, "stopped"}, {ignored, 
 HAVEN_WORDS(AwayKind, {restarting, "restarting"}, {leaving, "leaving"}, {down, "down"})
 HAVEN_WORDS(FenceState, {intent, "intent"}, {shooting, "shooting"}, {failed, "failed"}, {proved, "proved"})
 HAVEN_WORDS(FenceReason, {lost_lease, "lost-lease"}, {silent, "silent"}, {stop_failed, "stop-failed"},
-            {storage_lost, "storage-lost"})
+            {storage_lost, "storage-lost"}, {test, "test"})
 HAVEN_WORDS(ProofKind, {none, "none"}, {level, "level"}, {operator_word, "operator"}, {returned, "returned"},
             {clean_leave, "clean-leave"})
 HAVEN_WORDS(ClaimOrder, {run, "run"}, {stop, "stop"}, {let_go, "let-go"})
@@ -29,8 +29,8 @@ HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "hos
             {start_failed, "start-failed"}, {crashed, "crashed"}, {powered_off, "powered-off"},
             {storage_lost, "storage-lost"})
 HAVEN_WORDS(JournalKind, {intent, "intent"}, {fenced, "fenced"}, {proved, "proved"}, {withdrawn, "withdrawn"},
-            {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"}, {stop, "stop"},
-            {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"}, {alarm, "alarm"},
+            {tested, "tested"}, {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"},
+            {stop, "stop"}, {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"}, {alarm, "alarm"},
             {cleared, "cleared"})
 #undef HAVEN_WORDS
 
@@ -62,6 +62,7 @@ template <class Io>
 void describe(Io& io, typename Io::template Ref<MachineIdentity> r) {
   io.field("machine_id", r.machine_id);
   io.field("dmi_uuid", r.dmi_uuid);
+  io.field("firmware_uuid", r.firmware_uuid);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<MemberRecord> r) {
@@ -75,11 +76,23 @@ void describe(Io& io, typename Io::template Ref<MemberRecord> r) {
 template <class Io>
 void describe(Io& io, typename Io::template Ref<MachineRecord> r) {
   io.field("machine", r.machine);
+  io.field("domain", r.domain);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<AwayRecord> r) {
   io.field("incarnation", r.incarnation);
   io.field("kind", r.kind);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<HeldHost> r) {
+  io.field("host", r.host);
+  io.field("uuid", r.uuid);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<KeptAway> r) {
+  io.field("host", r.host);
+  io.field("incarnation", r.incarnation);
+  io.field("fence", r.fence);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<StatusRecord> r) {
@@ -89,6 +102,8 @@ void describe(Io& io, typename Io::template Ref<StatusRecord> r) {
   io.field("found", r.found);
   io.field("storage_lost", r.storage_lost);
   io.field("problems", r.problems);
+  io.field("holds", r.holds);
+  io.field("kept_away", r.kept_away);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<AnswerRecord> r) {
@@ -104,6 +119,29 @@ void describe(Io& io, typename Io::template Ref<FenceRecord> r) {
   io.number("attempts", r.attempts, kSmall);
   io.field("by", r.by);
   io.field("at_ms", r.at);
+  io.field("power_on", r.power_on);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<ProbedDevice> r) {
+  io.field("device", r.device);
+  io.field("problem", r.problem);
+  io.field("guid", r.guid);
+  io.field("foreign", r.foreign);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<DeviceTest> r) {
+  io.number("level", r.level, kSmall);
+  io.field("devices", r.devices);
+  io.field("machine_id", r.machine_id);
+  io.field("passed", r.passed);
+  io.field("why", r.why);
+  io.field("by", r.by);
+  io.field("at_ms", r.at);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<DevicesRecord> r) {
+  io.field("devices", r.devices);
+  io.field("tests", r.tests);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<Attempts> r) {
@@ -174,10 +212,11 @@ using ReadRecord = Record (*)(const Json&);
 
 ReadRecord reader_for(const std::string& kind) {
   static const std::map<std::string, ReadRecord> kReaders = {
-      {"spec/order", read_as<OrderRecord>}, {"leader", read_as<LeaderRecord>},   {"member", read_as<MemberRecord>},
-      {"machine", read_as<MachineRecord>},  {"away", read_as<AwayRecord>},       {"status", read_as<StatusRecord>},
-      {"answer", read_as<AnswerRecord>},    {"fence", read_as<FenceRecord>},     {"claim", read_as<ClaimRecord>},
-      {"run", read_as<RunRecord>},          {"journal", read_as<JournalRecord>}, {"epoch", read_as<EpochRecord>},
+      {"spec/order", read_as<OrderRecord>}, {"leader", read_as<LeaderRecord>}, {"member", read_as<MemberRecord>},
+      {"machine", read_as<MachineRecord>},  {"away", read_as<AwayRecord>},     {"status", read_as<StatusRecord>},
+      {"answer", read_as<AnswerRecord>},    {"fence", read_as<FenceRecord>},   {"device", read_as<DevicesRecord>},
+      {"claim", read_as<ClaimRecord>},      {"run", read_as<RunRecord>},       {"journal", read_as<JournalRecord>},
+      {"epoch", read_as<EpochRecord>},
   };
   const auto it = kReaders.find(kind);
   return it == kReaders.end() ? nullptr : it->second;

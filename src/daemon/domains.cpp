@@ -103,16 +103,27 @@ const Resource* Domains::of_process(const port::VmProcess& process) const {
 }
 
 Inspected Domains::translate(const port::Inspected& seen) const {
-  Inspected result{.call = seen.call, .reached = seen.reached, .domains = {}, .processes = {}, .storage_lost = {}};
+  std::set<std::string> others;
+  Inspected result{
+      .call = seen.call, .reached = seen.reached, .domains = {}, .processes = {}, .storage_lost = {}, .others = {}};
   for (const auto& domain : seen.domains) {
     if (domain.state == port::DomainState::absent) continue;
-    if (const Resource* r = of_uuid(domain.uuid)) result.domains.push_back({r->name, condition_of(domain.state)});
+    if (const Resource* r = of_uuid(domain.uuid)) {
+      result.domains.push_back({r->name, condition_of(domain.state)});
+    } else {
+      others.insert(domain.uuid);
+    }
   }
   // A VM may have more than one process; that it has any is what counts.
   std::set<ResourceName> processes;
   for (const auto& process : seen.processes) {
-    if (const Resource* r = of_process(process)) processes.insert(r->name);
+    if (const Resource* r = of_process(process)) {
+      processes.insert(r->name);
+    } else if (!process.uuid.empty()) {
+      others.insert(process.uuid);
+    }
   }
+  result.others.assign(others.begin(), others.end());
   result.processes.assign(processes.begin(), processes.end());
   return result;
 }

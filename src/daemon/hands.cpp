@@ -170,13 +170,34 @@ struct Hands::Performing {
     const FenceDevice& device = host->fence[a.device];
     hands.edges_.fence.run(call, {device.agent, device.options}, verb_of(a.verb), a.timeout);
   }
+  void operator()(const ProbeDevice& a) {
+    const Spec* spec = hands.domains_.spec();
+    const Host* host = spec == nullptr ? nullptr : spec->host(a.host);
+    if (host == nullptr || a.device >= host->fence.size()) {
+      answers.emplace_back(DeviceProbed{call, AgentResult::failed, {}, "the spec has no such fence device any more"});
+      return;
+    }
+    const FenceDevice& device = host->fence[a.device];
+    hands.probes_.insert(call);
+    hands.edges_.fence.probe(call, {device.agent, device.options}, a.timeout);
+  }
+  void operator()(const EndVirtualHost& a) {
+    hands.edges_.say(false, std::string(a.by_pid ? "killing" : "ending") + " the domain of " + a.host.str() +
+                                ", which is being fenced");
+    if (a.by_pid) {
+      hands.edges_.hypervisor.kill(call, a.uuid, a.uuid, a.timeout);
+    } else {
+      hands.edges_.hypervisor.destroy(call, a.uuid, a.timeout);
+    }
+  }
   void operator()(const KillAgent& a) { hands.edges_.fence.cancel(a.running); }
 
   void operator()(const NoteRelease& a) {
     if (auto done = note_release(hands.edges_.run_dir, a); !done) hands.edges_.die(done.error());
   }
   void operator()(const PublishProtected& a) {
-    if (auto done = hands.edges_.publish_protected({hands.uuids_of(a.resources), hands.domains_.shared()}); !done) {
+    if (auto done = hands.edges_.publish_protected({hands.uuids_of(a.resources), hands.domains_.shared(), a.uuids});
+        !done) {
       hands.edges_.die(done.error());
     }
   }
@@ -206,7 +227,10 @@ struct Hands::Performing {
     for (const auto& kill : kills) kill.wait_until(patience);
     hands.edges_.reboot();
   }
-  void operator()(const Exit&) { hands.exit_ = true; }
+  void operator()(const Exit& a) {
+    if (a.left) forget_incarnation(hands.edges_.run_dir);
+    hands.exit_ = true;
+  }
   void operator()(const Say& a) { hands.edges_.say(false, a.text); }
 };
 
@@ -274,7 +298,9 @@ std::optional<Event> Hands::translate(const port::HypervisorEvent& event) {
   return std::visit(Translate{*this, domains_}, event);
 }
 
-Event Hands::translate(const port::AgentDone& event) const {
+Event Hands::translate(const port::AgentDone& event) {
+  if (probes_.erase(event.call) > 0)
+    return DeviceProbed{event.call, result_of(event.answer), event.guid, event.message};
   return AgentDone{event.call, result_of(event.answer), event.message};
 }
 

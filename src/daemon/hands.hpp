@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,7 @@ class Hands {
   // An inspection is whole once the hypervisor and the storage have both answered; nullopt until then.
   [[nodiscard]] std::optional<Event> translate(const port::HypervisorEvent& event);
   [[nodiscard]] std::optional<Event> translate(const port::StorageLooked& event);
-  [[nodiscard]] Event translate(const port::AgentDone& event) const;
+  [[nodiscard]] Event translate(const port::AgentDone& event);
 
   // Who waits for AnswerOperator. At most kMaxQuestions: then false.
   static constexpr std::size_t kMaxQuestions = 64;
@@ -91,6 +92,7 @@ class Hands {
   std::map<CallId, std::vector<std::string>> decisions_;  // of commits under way, to be logged once they hold
   std::map<CallId, Inspection> inspections_;
   std::map<CallId, OperatorReply> questions_;
+  std::set<CallId> probes_;  // under way
   bool exit_ = false;
 };
 

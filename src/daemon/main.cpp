@@ -268,7 +268,9 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
               [&](auto id, bool allow, const std::string& reason) { return (*hook)->answer(id, allow, reason); },
               [&](const Protected& wanted) -> tl::expected<void, std::string> {
                 chores.want(wanted);
-                return hook::write_protected(config.run_dir + "/protected", wanted.uuids);
+                std::vector<std::string> all = wanted.uuids;
+                all.insert(all.end(), wanted.kept_out.begin(), wanted.kept_out.end());
+                return hook::write_protected(config.run_dir + "/protected", all);
               },
               say,
               reboot_now,

@@ -31,6 +31,16 @@ Json error_json(const file::FileError& error) {
 
 Json name_or_null(const std::optional<HostName>& name) { return name ? Json(name->str()) : Json(nullptr); }
 
+Json fence_json(const std::vector<FenceLevel>& levels) {
+  Json json = Json::array();
+  for (const FenceLevel& level : levels) {
+    json.push_back({{"level", level.level},
+                    {"problem", level.problem},
+                    {"tested_at_ms", level.tested ? Json(level.tested->unix_ms) : Json(nullptr)}});
+  }
+  return json;
+}
+
 Json status_json(const Report& report, const HostName& host, std::vector<Alarm> local) {
   Json alarms = Json::array();
   const auto& known = report.alarms;
@@ -51,6 +61,7 @@ Json status_json(const Report& report, const HostName& host, std::vector<Alarm> 
                      {"running", one.running},
                      {"memory_used_mib", one.memory_used.count},
                      {"memory_mib", one.memory.count},
+                     {"fence", fence_json(one.fence)},
                      {"why", one.why}});
   }
   Json resources = Json::array();
@@ -124,10 +135,16 @@ std::optional<ApplyRequest> read_apply(const std::string& body) {
 }
 
 std::optional<OperatorVerb> verb_of(const std::string& word) {
-  static const std::map<std::string, OperatorVerb> kVerbs = {
-      {"start", OperatorVerb::start},   {"stop", OperatorVerb::stop},   {"disable", OperatorVerb::disable},
-      {"ignore", OperatorVerb::ignore}, {"clear", OperatorVerb::clear}, {"relocate", OperatorVerb::relocate},
-      {"freeze", OperatorVerb::freeze}, {"thaw", OperatorVerb::thaw},   {"fence_confirm", OperatorVerb::fence_confirm}};
+  static const std::map<std::string, OperatorVerb> kVerbs = {{"start", OperatorVerb::start},
+                                                             {"stop", OperatorVerb::stop},
+                                                             {"disable", OperatorVerb::disable},
+                                                             {"ignore", OperatorVerb::ignore},
+                                                             {"clear", OperatorVerb::clear},
+                                                             {"relocate", OperatorVerb::relocate},
+                                                             {"freeze", OperatorVerb::freeze},
+                                                             {"thaw", OperatorVerb::thaw},
+                                                             {"fence_confirm", OperatorVerb::fence_confirm},
+                                                             {"fence_test", OperatorVerb::fence_test}};
   const auto it = kVerbs.find(word);
   return it == kVerbs.end() ? std::nullopt : std::optional(it->second);
 }
@@ -261,7 +278,7 @@ Answer Service::operate(const std::string& body, const std::string& peer) {
   const auto verb = json.is_object() ? verb_of(text_of(json, "verb").value_or("")) : std::nullopt;
   if (!verb) {
     return error_answer(Code::bad_request, "no such verb", "verb",
-                        "start, stop, disable, ignore, clear, relocate, freeze, thaw or fence_confirm");
+                        "start, stop, disable, ignore, clear, relocate, freeze, thaw, fence_confirm or fence_test");
   }
   OperatorAsked asked;
   asked.verb = *verb;
@@ -269,6 +286,12 @@ Answer Service::operate(const std::string& body, const std::string& peer) {
   asked.host = HostName(text_of(json, "host").value_or(""));
   asked.by = said_by(peer, text_of(json, "by").value_or(""));
   asked.force = flag_of(json, "force");
+  if (const auto level = json.find("level"); level != json.end()) {
+    if (!level->is_number_integer() || level->get<std::int64_t>() < 0 || level->get<std::int64_t>() > 16) {
+      return error_answer(Code::bad_input, "level is no level of fence devices", "level", "1 to 16");
+    }
+    asked.level = level->get<int>();
+  }
   if (!asked.resource.empty() && !codec::well_formed(asked.resource)) {
     return error_answer(Code::bad_input, "\"" + asked.resource.str() + "\" is no name of a resource", "resource",
                         "web1");

@@ -59,6 +59,7 @@ void describe(Io& io, typename Io::template Ref<FenceDevice> d) {
   io.field("agent", d.agent);
   io.field("options", d.options);
   io.number("level", d.level, {INT_MIN, INT_MAX});
+  io.field("cuts", d.cuts);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<Host> h) {
@@ -73,6 +74,7 @@ void describe(Io& io, typename Io::template Ref<Host> h) {
   io.field("room", h.room);
   io.field("rack", h.rack);
   io.field("fence", h.fence);
+  io.field("runs_on", h.runs_on);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<HostRules> r) {

@@ -111,6 +111,8 @@ void check_names(const Draft& draft, Problems& problems) {
   References hosts("host", names.hosts, problems);
   References resources("resource", names.resources, problems);
   check_voters(draft, hosts, problems);
+  for (const HostDraft& host : draft.hosts)
+    for (const FenceDraft& device : host.fence) hosts.check(device.cuts, "cuts");
   for (const VmDraft& vm : draft.vms) {
     hosts.check(vm.only, "hosts.only");
     hosts.check(vm.never, "hosts.never");

@@ -32,26 +32,6 @@ void check_addresses(const Draft& draft, Problems& problems) {
   }
 }
 
-void check_fences(const Draft& draft, Problems& problems) {
-  std::map<std::pair<std::string, std::map<std::string, std::string>>, std::pair<std::size_t, int>> seen;
-  for (std::size_t h = 0; h < draft.hosts.size(); ++h) {
-    const HostDraft& host = draft.hosts[h];
-    for (std::size_t i = 0; i < host.host.fence.size(); ++i) {
-      const FenceDevice& device = host.host.fence[i];
-      if (device.agent.empty()) continue;
-      const Position at = host.fence_at[i];
-      const auto [first, is_new] = seen.emplace(std::pair(device.agent, device.options), std::pair(h, at.line));
-      if (is_new) continue;
-      const std::string whose =
-          first->second.first == h ? "this host" : "host " + draft.hosts[first->second.first].host.name.str();
-      problems.add(at,
-                   "the same " + device.agent + " with the same options already switches " + whose + " (line " +
-                       std::to_string(first->second.second) + ")",
-                   "the device, or the plug, that switches this host alone");
-    }
-  }
-}
-
 bool allowed(const VmDraft& vm, const std::string& host) {
   return (vm.only.empty() || contains(vm.only, host)) && !contains(vm.never, host);
 }
@@ -198,7 +178,6 @@ void check_hosts(const Draft& draft, Problems& problems) {
     }
   }
   check_addresses(draft, problems);
-  check_fences(draft, problems);
 }
 
 void check_placement(const Draft& draft, Problems& problems) {

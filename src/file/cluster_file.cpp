@@ -74,6 +74,7 @@ tl::expected<Spec, std::vector<FileError>> parse_cluster(std::string_view text, 
   check_names(draft, problems);
   check_hosts(draft, problems);
   check_placement(draft, problems);
+  check_fencing(draft, problems);
   Expanded expanded = expand(draft, purpose);
   check_rules(draft, expanded, problems);
   if (!problems.empty()) return tl::make_unexpected(problems.in_order());

@@ -23,13 +23,19 @@ struct ClusterDraft {
   std::optional<LocatedText> witness;
 };
 
+struct FenceDraft {
+  Position at;
+  std::vector<LocatedText> cuts;
+};
+
 struct HostDraft {
   Host host;
   Position at;  // of the name
   std::optional<LocatedText> address;
   std::vector<LocatedText> links;
   Position keep_at;
-  std::vector<Position> fence_at;
+  std::vector<FenceDraft> fence;  // as in host.fence
+  std::optional<LocatedText> runs_on;
 };
 
 struct VmDraft {
@@ -68,6 +74,7 @@ void read_domains(Draft& draft, Purpose purpose, const ReadDomain& read_domain, 
 void check_names(const Draft& draft, Problems& problems);
 void check_hosts(const Draft& draft, Problems& problems);
 void check_placement(const Draft& draft, Problems& problems);
+void check_fencing(const Draft& draft, Problems& problems);
 
 // The draft as the core wants it: defaults that depend on the whole file, instances, references.
 struct Expanded {

@@ -52,6 +52,7 @@ std::string host_rules(const HostRules& rules) {
 std::string device(const FenceDevice& d) {
   std::string out = "{ agent = " + toml_text(d.agent);
   if (d.level != 1) out += ", level = " + std::to_string(d.level);
+  if (!d.cuts.empty()) out += ", cuts = " + list_of(d.cuts);
   for (const auto& [key, value] : d.options) out += ", " + key + " = " + toml_text(value);
   return out + " }";
 }
@@ -156,7 +157,8 @@ Keys keys_of(const Host& h) {
             {"links", list_of(h.links)},
             {"site", h.site},
             {"room", h.room},
-            {"rack", h.rack}};
+            {"rack", h.rack},
+            {"runs_on", h.runs_on}};
   std::string devices;
   for (const FenceDevice& d : h.fence) devices += (devices.empty() ? "" : ", ") + device(d);
   keys.emplace_back("fence", devices);

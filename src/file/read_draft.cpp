@@ -81,7 +81,10 @@ bool is_secret(const std::string& option) {
   return option.find("passw") != std::string::npos && !names_file;
 }
 
-FenceDevice read_fence(Table table) {
+// A status that is "off" wherever it knows no better proves nothing (F3).
+constexpr const char* kGuessingAgent = "fence_virsh";
+
+FenceDevice read_fence(Table table, FenceDraft& draft) {
   FenceDevice device;
   const std::string wanted = "agent = \"fence_ipmilan\"";
   table.require("agent", wanted);
@@ -90,9 +93,18 @@ FenceDevice read_fence(Table table) {
     const bool fits = v->value.starts_with("fence_") && v->value.size() > 6 &&
                       v->value.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
     if (!fits) table.wrong(v->at, in_quotes(v->value) + " is no fence agent", "the name of one, as \"fence_ipmilan\"");
+    if (v->value == kGuessingAgent) {
+      table.wrong(v->at, in_quotes(v->value) + " calls every state that it does not know off: it proves nothing",
+                  "runs_on = \"HOST\" in [[host]] for a virtual host, or an agent of the physical machine");
+    }
   }
   if (const auto v = table.count("level", 1, 16)) device.level = static_cast<int>(v->value);
-  table.not_yet("cuts");
+  if (auto v = table.texts("cuts", kHostList)) {
+    if (v->empty())
+      table.wrong(table.at("cuts"), "cuts in [[host.fence]] names nobody", "every host that it switches off");
+    draft.cuts = std::move(*v);
+    for (const LocatedText& cut : draft.cuts) device.cuts.emplace_back(cut.value);
+  }
   if (const toml::node* found = table.node("options")) {
     const std::string example = R"({ ip = "10.9.0.1", username = "admin", password_file = "/etc/haven/h1.pw" })";
     const toml::table* options = found->as_table();
@@ -169,10 +181,13 @@ HostDraft read_host(Table table, Purpose purpose) {
   if (const auto v = table.name("room")) h.room = v->value;
   if (const auto v = table.name("rack")) h.rack = v->value;
   for (Table& fence : table.tables("fence", "[[host.fence]]")) {
-    draft.fence_at.push_back(fence.at());
-    h.fence.push_back(read_fence(std::move(fence)));
+    FenceDraft& device = draft.fence.emplace_back();
+    device.at = fence.at();
+    h.fence.push_back(read_fence(std::move(fence), device));
   }
-  for (const char* key : {"runs_on", "self_fence", "promise", "watchdog_accept_soft"}) table.not_yet(key);
+  draft.runs_on = table.name("runs_on");
+  if (draft.runs_on) h.runs_on = draft.runs_on->value;
+  for (const char* key : {"self_fence", "promise", "watchdog_accept_soft"}) table.not_yet(key);
   table.finish();
   return draft;
 }

@@ -31,6 +31,7 @@ struct AgentDone {
   CallId call;
   AgentAnswer answer = AgentAnswer::failed;
   std::string message;  // the agent's last line of error, without any secret
+  std::string guid{};   // of a probe: who the BMC behind the device says that it is; empty: it tells nobody
 };
 using FenceSink = std::function<void(AgentDone)>;
 
@@ -46,6 +47,11 @@ class FenceDevice {
   virtual ~FenceDevice() = default;
 
   virtual void run(CallId call, const FenceDeviceConfig& device, FenceVerb verb, Duration timeout) = 0;
+  // As `status`; a device that can tell which machine it belongs to is asked that too, within the same time. That it
+  // does not tell is no failure.
+  virtual void probe(CallId call, const FenceDeviceConfig& device, Duration timeout) {
+    run(call, device, FenceVerb::status, timeout);
+  }
   // Kills the agent's process group; answered by `killed` unless it had ended before. Unknown calls are ignored.
   virtual void cancel(CallId call) = 0;
   // What is wrong with this device's configuration, by the agent's own metadata: unknown agent, unknown option,

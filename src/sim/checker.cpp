@@ -40,6 +40,7 @@ void Checker::committed(const EngineChanged& commit) {
 
 void Checker::judge_fence(const HostBoot& boot, const FenceRecord& fence, const FenceRecord* before) {
   if (before != nullptr && before->state == fence.state) return;
+  if (fence.state == FenceState::shooting) shot_.insert(boot);
   if (fence.state == FenceState::proved) {
     for (const ResourceName& resource : facts_.running_on(boot.first, boot.second)) {
       violated("F6", resource, {boot.first}, resource.str() + " runs on a boot that was proved dead");
@@ -51,6 +52,17 @@ void Checker::judge_fence(const HostBoot& boot, const FenceRecord& fence, const 
   if (healthy && *healthy > lease + kGrace + kSlack) {
     violated("needless-fence", {}, {boot.first}, boot.first.str() + " is about to be shot and was well all the time");
   }
+}
+
+void Checker::agent_acted(const HostName& host, const Incarnation& boot) {
+  if (shot_.contains({host, boot})) return;
+  violated("F1", {}, {host}, "an agent switched " + host.str() + " off, and no intent against it outlasted its grace");
+}
+
+void Checker::died_beside(const HostName& host, const HostName& fenced, std::optional<Duration> well_for) {
+  const Duration lease = view_.spec() == nullptr ? Duration{} : view_.spec()->cluster.lease;
+  if (!well_for || *well_for <= lease + kGrace + kSlack) return;
+  violated("F4", {}, {host, fenced}, host.str() + " was well and lost its power as " + fenced.str() + " was fenced");
 }
 
 void Checker::process_runs(const ResourceName& resource, const HostName& host) {

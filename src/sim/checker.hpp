@@ -2,6 +2,8 @@
 //
 // never-twice: no resource has a process on two powered machines; a paused or frozen one counts, it may go on.
 // F6: a boot that is proved dead runs nothing, from the proof on.
+// F1: no agent switches anything off for a boot before an intent against it has outlasted its grace.
+// F4: no host that was well loses its power beside another one that is fenced.
 // needless-fence: no host is shot that was on, not hung, joined to the engine and with a living havend during the whole
 // lease and grace before; unless its guest would not stop and the file says so (B2).
 // The rest are the predicates of core/invariant.
@@ -9,6 +11,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "core/invariant.hpp"
@@ -38,6 +41,14 @@ class Checker {
   void breach(const std::string& rule, const HostName& host, const std::string& text) {
     violated(rule, {}, {host}, text);
   }
+  // A fence agent is about to switch this boot off.
+  void agent_acted(const HostName& host, const Incarnation& boot);
+  // For how long a host has been well.
+  [[nodiscard]] std::optional<Duration> well_for(const HostName& host, const Incarnation& boot) const {
+    return facts_.healthy_for(host, boot);
+  }
+  // An agent against `fenced` took the power of this host too, which had been well for so long.
+  void died_beside(const HostName& host, const HostName& fenced, std::optional<Duration> well_for);
 
   [[nodiscard]] const View& view() const { return view_; }
   [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
@@ -50,6 +61,7 @@ class Checker {
   Facts facts_;
   View view_;
   std::vector<Violation> violations_;
+  std::set<HostBoot> shot_;  // intents whose grace has ended at some time
 };
 
 }  // namespace haven::sim

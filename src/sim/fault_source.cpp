@@ -1,6 +1,9 @@
 #include "sim/fault_source.hpp"
 
+#include <algorithm>
 #include <array>
+
+#include "core/recovery/lifecycle.hpp"
 
 namespace haven::sim {
 namespace {
@@ -59,11 +62,12 @@ void FaultSource::deed(const Deed& deed, const std::string& words) {
 void FaultSource::strike() {
   using Fault = void (FaultSource::*)();
   static constexpr std::array kFaults{
-      &FaultSource::power,     &FaultSource::hang,     &FaultSource::isolate,  &FaultSource::cut,
-      &FaultSource::link,      &FaultSource::store,    &FaultSource::havend,   &FaultSource::fence_device,
-      &FaultSource::libvirt,   &FaultSource::guest,    &FaultSource::storage,  &FaultSource::failures,
-      &FaultSource::operators, &FaultSource::shutdown, &FaultSource::watch,    &FaultSource::replies,
-      &FaultSource::files,     &FaultSource::stall,    &FaultSource::deafness,
+      &FaultSource::power,     &FaultSource::hang,        &FaultSource::isolate, &FaultSource::cut,
+      &FaultSource::link,      &FaultSource::store,       &FaultSource::havend,  &FaultSource::fence_device,
+      &FaultSource::libvirt,   &FaultSource::guest,       &FaultSource::storage, &FaultSource::failures,
+      &FaultSource::operators, &FaultSource::shutdown,    &FaultSource::watch,   &FaultSource::replies,
+      &FaultSource::files,     &FaultSource::device_test, &FaultSource::move,    &FaultSource::reinstall,
+      &FaultSource::stall,     &FaultSource::deafness,
   };
   const Fault fault = kFaults[random_.below(kFaults.size())];
   (this->*fault)();
@@ -79,6 +83,8 @@ void FaultSource::person_passes() {
 void FaultSource::power() {
   const HostName host = some_host();
   deed(SetPower{host, false}, "power " + host.str() + " off");
+  const bool takes_its_bmc_along = random_.once_in(3);
+  if (takes_its_bmc_along) break_devices(host, DeviceMode::broken, "broken", span(60s, 300s));
   if (random_.once_in(4)) {
     deed(Order{OperatorVerb::fence_confirm, {}, host}, "fence-confirm " + host.str());
   }
@@ -129,14 +135,51 @@ void FaultSource::store() {
   }
 }
 
+void FaultSource::break_devices(const HostName& host, DeviceMode mode, const char* word, Duration until) {
+  const std::size_t devices = world_.machine(host).devices();
+  if (devices == 0) return;
+  std::optional<std::size_t> device;
+  if (devices > 1 && random_.once_in(2)) device = random_.below(devices);
+  const std::string which = host.str() + (device ? " device " + std::to_string(*device + 1) : "");
+  deed(SetFenceDevice{host, mode, device}, "fence-device " + which + " " + word);
+  later(until, [this, host, device, which] {
+    deed(SetFenceDevice{host, DeviceMode::working, device}, "fence-device " + which + " working");
+  });
+}
+
 void FaultSource::fence_device() {
-  const HostName host = some_host();
   static const std::array<std::pair<DeviceMode, const char*>, 3> kModes{
       {{DeviceMode::broken, "broken"}, {DeviceMode::hanging, "hanging"}, {DeviceMode::lying, "lying"}}};
   const auto& [mode, word] = kModes[random_.below(kModes.size())];
-  deed(SetFenceDevice{host, mode}, "fence-device " + host.str() + " " + word);
-  later(span(1s, 300s), [this, host] {
-    deed(SetFenceDevice{host, DeviceMode::working}, "fence-device " + host.str() + " working");
+  const HostName host = some_host();
+  break_devices(host, mode, word, span(1s, 300s));
+}
+
+// The operator tries a host's fence devices, whatever runs there.
+void FaultSource::device_test() {
+  const HostName host = some_host();
+  deed(Order{OperatorVerb::fence_test, {}, host}, "fence-test " + host.str());
+}
+
+// A virtual host goes to another physical machine while it runs.
+void FaultSource::move() {
+  std::vector<HostName> guests, machines;
+  for (const HostName& host : hosts_) (world_.machine(host).below() != nullptr ? guests : machines).push_back(host);
+  if (guests.empty() || machines.size() < 2) return;
+  const HostName guest = guests[random_.below(guests.size())];
+  const HostName to = machines[random_.below(machines.size())];
+  if (note_) note_("move " + guest.str() + " to " + to.str());
+  world_.move_virtual_host(guest, to);
+}
+
+// Another machine comes up under a host's name; a person finds the old one, ends what runs there, and says so.
+void FaultSource::reinstall() {
+  const HostName host = some_host();
+  deed(Reinstall{host}, "reinstall " + host.str());
+  later(span(100s, 300s), [this, host] {
+    if (note_) note_("the old machine of " + host.str() + " is found and switched off");
+    world_.machine(host).end_left_behind();
+    confirm_the_dead();
   });
 }
 
@@ -284,7 +327,23 @@ void FaultSource::deafness() {
   });
 }
 
+// The alarms name the command: what has not returned as the same machine needs somebody who looked.
+void FaultSource::confirm_the_dead() {
+  const View& view = world_.checker().view();
+  if (view.spec() == nullptr) return;
+  for (const Host& host : view.spec()->hosts) {
+    const MemberRecord* member = member_of(view, host.name);
+    const Machine& machine = world_.machine(host.name);
+    const bool waits = member != nullptr && member->incarnation == machine.incarnation() &&
+                       host_refusal(view, host) == "its last boot is not proved dead yet";
+    if (waits && machine.left_behind().empty())
+      deed(Order{OperatorVerb::fence_confirm, {}, host.name}, "fence-confirm " + host.name.str());
+  }
+}
+
 void FaultSource::take_back_orders() {
+  for (const HostName& host : hosts_) world_.machine(host).end_left_behind();
+  confirm_the_dead();
   deed(Order{OperatorVerb::thaw, {}, {}}, "freeze off");
   for (const ResourceName& resource : resources_) {
     deed(Order{OperatorVerb::start, resource, {}}, "start " + resource.str());

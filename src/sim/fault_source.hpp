@@ -20,6 +20,8 @@ class FaultSource {
   void stop() { stopped_ = true; }
   // What operators switched off is switched on again.
   void take_back_orders();
+  // Boots that truly are no more and that nothing but a person's word proves dead.
+  void confirm_the_dead();
 
  private:
   void next();
@@ -38,6 +40,10 @@ class FaultSource {
   void link();
   void store();
   void fence_device();
+  void device_test();
+  void move();
+  void reinstall();
+  void break_devices(const HostName& host, DeviceMode mode, const char* word, Duration until);
   void havend();
   void libvirt();
   void guest();

@@ -98,15 +98,14 @@ void Havend::arm_wake() {
 // ---- fence agents: children of this havend, on the fence devices' own network ----
 
 void Havend::agent_acts(const RunAgent& run) {
-  Machine& target = callbacks_.machine_of(run.host);
-  if (target.device_mode != DeviceMode::working) return;
-  if (run.verb == AgentVerb::off) target.device_off(run.device);
-  if (run.verb == AgentVerb::on) target.device_on(run.device);
+  if (run.verb == AgentVerb::status || callbacks_.machine_of(run.host).device_mode(run.device) != DeviceMode::working)
+    return;
+  callbacks_.switch_device(run, run.verb == AgentVerb::on);
 }
 
 AgentResult Havend::agent_result(const RunAgent& run) const {
   const Machine& target = callbacks_.machine_of(run.host);
-  if (target.device_mode == DeviceMode::broken) return AgentResult::failed;
+  if (target.device_mode(run.device) == DeviceMode::broken) return AgentResult::failed;
   if (run.verb != AgentVerb::status) return AgentResult::done;
   return target.device_says_off(run.device) ? AgentResult::is_off : AgentResult::is_on;
 }
@@ -129,7 +128,7 @@ void Havend::perform_one(CallId call, RunAgent& action) {
   if (action.device >= target.devices()) {
     return later(kMessage, [this, call, token] { agent_ends(call, token, AgentResult::failed, "no such device"); });
   }
-  if (target.device_mode == DeviceMode::hanging) {
+  if (target.device_mode(action.device) == DeviceMode::hanging) {
     return later(action.timeout, [this, call, token] { agent_ends(call, token, AgentResult::timed_out, "no answer"); });
   }
   later(kAgentActs, [this, runs, action] {
@@ -140,6 +139,25 @@ void Havend::perform_one(CallId call, RunAgent& action) {
     const AgentResult result = agent_result(action);
     agent_ends(call, token, result, result == AgentResult::failed ? "the device does not answer" : "");
   });
+}
+
+void Havend::perform_one(CallId call, ProbeDevice& action) {
+  const auto answer = [this, call](AgentResult result, std::string message) {
+    return [this, told = DeviceProbed{call, result, "", std::move(message)}] { tell(told); };
+  };
+  const Machine& target = callbacks_.machine_of(action.host);
+  if (action.device >= target.devices()) return later(kMessage, answer(AgentResult::failed, "no such device"));
+  switch (target.device_mode(action.device)) {
+    case DeviceMode::hanging:
+      return later(action.timeout, answer(AgentResult::timed_out, "no answer"));
+    case DeviceMode::broken:
+      return later(kAgentTime, answer(AgentResult::failed, "the device does not answer"));
+    case DeviceMode::working:
+    case DeviceMode::lying:
+      break;
+  }
+  const bool off = target.device_says_off(action.device);
+  later(kAgentTime, answer(off ? AgentResult::is_off : AgentResult::is_on, ""));
 }
 
 void Havend::perform_one(CallId, KillAgent& action) {
@@ -154,7 +172,7 @@ void Havend::perform_one(CallId, KillAgent& action) {
 
 void Havend::perform_one(CallId, NoteRelease& action) { machine_.notes.push_back(action); }
 // The hook asks a live havend or refuses: its list only tells protected domains from others, and here all are.
-void Havend::perform_one(CallId, PublishProtected&) {}
+void Havend::perform_one(CallId, PublishProtected& action) { machine_.kept_out = action.uuids; }
 
 void Havend::perform_one(CallId, AnswerHook& action) {
   if (hook_question_ != action.question) return;
@@ -181,12 +199,21 @@ void Havend::perform_one(CallId, Exit&) {
 
 void Havend::perform_one(CallId, Say&) {}
 
-bool Havend::hook(const ResourceName& resource) {
+bool Havend::hook(const ResourceName& resource) { return ask_hook({{}, resource, false, {}}); }
+
+// Without a havend the hook only knows the list: there stand the domains that are being fenced.
+bool Havend::hook_domain(const std::string& domain, bool migration) {
+  if (!alive()) return std::ranges::find(machine_.kept_out, domain) == machine_.kept_out.end();
+  return ask_hook({{}, {}, migration, domain});
+}
+
+bool Havend::ask_hook(HookAsked asked) {
   if (!alive() || !machine_.runs()) return false;
   constexpr std::uint64_t kHookQuestions = std::uint64_t{1} << 62U;  // apart from the operator's
-  hook_question_ = CallId{kHookQuestions + ++last_question_};
+  asked.question = CallId{kHookQuestions + ++last_question_};
+  hook_question_ = asked.question;
   hook_answer_ = false;
-  auto issued = node_->step(HookAsked{*hook_question_, resource, false}, machine_.clock());
+  auto issued = node_->step(asked, machine_.clock());
   for (Issued& one : issued) {
     if (auto* answer = std::get_if<AnswerHook>(&one.action)) perform_one(one.call, *answer);
   }

@@ -37,6 +37,8 @@ class Havend {
  public:
   struct Callbacks {
     std::function<Machine&(const HostName&)> machine_of;
+    // A fence agent switches this device for everybody that it feeds.
+    std::function<void(const RunAgent& run, bool on)> switch_device;
     std::function<void(CallId question, bool ok, const std::string& text)> operator_answered;
     std::function<void()> came_or_went;    // alive() changed
     std::function<void()> health_changed;  // alive() or troubled() changed
@@ -61,6 +63,8 @@ class Havend {
   void libvirt_tells(const port::HypervisorEvent& event);
   // The libvirt hook's question. False without a havend that says yes at once (C5).
   [[nodiscard]] bool hook(const ResourceName& resource);
+  // The same about the domain of a virtual host.
+  [[nodiscard]] bool hook_domain(const std::string& domain, bool migration);
   void engine_committed();
   void engine_reach_changed();
   // A havend that hears of an intent only after the grace, or never of its own commits, is not well.
@@ -96,7 +100,9 @@ class Havend {
   void perform_one(CallId call, KillDomain& action);
   void perform_one(CallId call, ResumeDomain& action);
   void perform_one(CallId call, Inspect& action);
+  void perform_one(CallId call, EndVirtualHost& action);
   void perform_one(CallId call, RunAgent& action);
+  void perform_one(CallId call, ProbeDevice& action);
   void perform_one(CallId call, KillAgent& action);
   void perform_one(CallId call, NoteRelease& action);
   void perform_one(CallId call, PublishProtected& action);
@@ -106,6 +112,7 @@ class Havend {
   void perform_one(CallId call, Exit& action);
   void perform_one(CallId call, Say& action);
 
+  [[nodiscard]] bool ask_hook(HookAsked asked);
   void agent_acts(const RunAgent& run);
   void check_agents();
   [[nodiscard]] AgentResult agent_result(const RunAgent& run) const;

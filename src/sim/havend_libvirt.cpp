@@ -1,4 +1,6 @@
 // libvirt as one havend sees it. A VM's uuid is its resource's name in this world.
+#include <set>
+
 #include "sim/havend.hpp"
 
 namespace haven::sim {
@@ -91,6 +93,16 @@ void Havend::perform_one(CallId call, ResumeDomain& action) {
   });
 }
 
+void Havend::perform_one(CallId call, EndVirtualHost& action) {
+  machine_.with_libvirt([&](HypervisorState& libvirt, Instant now) {
+    if (action.by_pid) {
+      libvirt.kill(outside(call), action.uuid, action.uuid, action.timeout, now);
+    } else {
+      libvirt.destroy(outside(call), action.uuid, action.timeout, now);
+    }
+  });
+}
+
 void Havend::perform_one(CallId call, Inspect& action) {
   machine_.with_libvirt(
       [&](HypervisorState& libvirt, Instant now) { libvirt.inspect(outside(call), action.timeout, now); });
@@ -104,18 +116,28 @@ void Havend::libvirt_tells(const port::HypervisorEvent& event) {
     if (ours(done->call)) tell(CallDone{inside(done->call), result_of(done->result), done->message});
   } else if (const auto* seen = std::get_if<port::Inspected>(&event)) {
     if (!ours(seen->call)) return;
-    Inspected inspected{inside(seen->call), seen->reached, {}, {}, {}};
+    Inspected inspected{inside(seen->call), seen->reached, {}, {}, {}, {}};
     if (!machine_.storage() && node_->view().spec() != nullptr)
       for (const auto& resource : node_->view().spec()->resources) inspected.storage_lost.push_back(resource.name);
+    std::set<std::string> others;
     for (const auto& domain : seen->domains) {
-      if (const auto condition = condition_of(domain.state)) {
+      if (Machine::is_domain(domain.uuid)) {
+        others.insert(domain.uuid);
+      } else if (const auto condition = condition_of(domain.state)) {
         inspected.domains.push_back({ResourceName{domain.uuid}, *condition});
       }
     }
-    for (const auto& process : seen->processes) inspected.processes.emplace_back(process.uuid);
+    for (const auto& process : seen->processes) {
+      if (Machine::is_domain(process.uuid)) {
+        others.insert(process.uuid);
+      } else {
+        inspected.processes.emplace_back(process.uuid);
+      }
+    }
+    inspected.others.assign(others.begin(), others.end());
     tell(inspected);
   } else if (const auto* lifecycle = std::get_if<port::Lifecycle>(&event)) {
-    tell(DomainHint{ResourceName{lifecycle->uuid}, hint_of(lifecycle->kind)});
+    if (!Machine::is_domain(lifecycle->uuid)) tell(DomainHint{ResourceName{lifecycle->uuid}, hint_of(lifecycle->kind)});
   } else if (const auto* lost = std::get_if<port::ConnectionLost>(&event)) {
     tell(HypervisorLost{lost->message});
   } else {

@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "core/liveness/fencing.hpp"
+
 namespace haven::sim {
 namespace {
 
@@ -41,9 +43,14 @@ Machine::Machine(Queue& queue, Random& random, Timeline& timeline, MachineIndex 
       name_(std::move(name)),
       is_host_(host != nullptr),
       libvirt_(times) {
-  identity_ = {random_.hex32(), random_.hex32()};
+  identity_ = {random_.hex32(), random_.hex32(), {}};
   if (host != nullptr) {
-    for (const auto& device : host->fence) outlets_.push_back({device.level, true});
+    if (!host->runs_on.empty()) identity_.dmi_uuid = "/domain/" + identity_.dmi_uuid;
+    for (const auto& device : host->fence) {
+      plugs_.push_back(device_id(device));
+      outlets_[plugs_.back()] = {device.level, true};
+    }
+    modes_.resize(plugs_.size(), DeviceMode::working);
   }
   new_life();
 }
@@ -77,7 +84,7 @@ Instant Machine::to_world(Instant here) const {
 void Machine::after(Duration delay, Task task) {
   queue_.after(delay, [this, boot = boot_, task = std::move(task)]() mutable {
     if (boot != boot_) return;
-    if (hung_) {
+    if (hung()) {
       frozen_.push_back(std::move(task));
     } else {
       task();
@@ -89,8 +96,9 @@ void Machine::after(Duration delay, Task task) {
 
 bool Machine::fed() const {
   if (!cable_) return false;
+  if (below_ != nullptr) return below_->on();
   std::set<int> levels, live;
-  for (const Outlet& outlet : outlets_) {
+  for (const auto& [name, outlet] : outlets_) {
     levels.insert(outlet.level);
     if (outlet.on) live.insert(outlet.level);
   }
@@ -105,6 +113,8 @@ void Machine::lose_power() {
   hung_ = shutting_down_ = false;
   frozen_.clear();
   armed_ = kNever;
+  if (below_ != nullptr) below_->drop(*this);
+  autostart_.clear();
   libvirt_.power_off_host(queue_.now());
   for (const ProcessChange& change : libvirt_.advance(queue_.now()).changes) take(change);
   if (!was_on) return;
@@ -115,6 +125,10 @@ void Machine::lose_power() {
 
 void Machine::boot() {
   if (power_ != Power::off || !fed()) return;
+  if (below_ != nullptr) {
+    if (!callbacks_.may_boot()) return;
+    below_->carry(*this);
+  }
   power_ = Power::booting;
   queue_.after(kBoot, [this, boot = ++boot_] {
     if (boot != boot_) return;
@@ -123,17 +137,19 @@ void Machine::boot() {
     if (is_host_) timeline_.host(EventKind::host_up, name_);
     callbacks_.changed();
     callbacks_.booted();
+    for (Machine* guest : std::exchange(autostart_, {})) guest->boot();
   });
 }
 
 void Machine::pull_cable() {
   cable_ = false;
   lose_power();
+  end_left_behind();
 }
 
 void Machine::switch_on() {
   cable_ = true;
-  for (Outlet& outlet : outlets_) outlet.on = true;
+  for (auto& [name, outlet] : outlets_) outlet.on = true;
   boot();
 }
 
@@ -150,10 +166,16 @@ void Machine::begin_shutdown(bool reboot) {
 }
 
 void Machine::set_hung(bool hung) {
-  if (!on() || hung_ == hung) return;
-  hung_ = hung;
+  if (on()) stand_still(hung_, hung);
+}
+
+void Machine::stand_still(bool& reason, bool value) {
+  const bool before = hung();
+  reason = value;
+  if (hung() == before) return;
   callbacks_.changed();
-  if (hung) return;
+  for (Machine* guest : std::vector(carried_)) guest->stand_still(guest->paused_, hung());
+  if (hung()) return;
   const auto boot = boot_;
   for (Task& task : std::exchange(frozen_, {})) {
     if (boot != boot_) return;
@@ -161,19 +183,86 @@ void Machine::set_hung(bool hung) {
   }
 }
 
-// ---- fence devices ----
+// ---- a virtual host, seen from the machine below ----
 
-void Machine::device_off(std::size_t device) {
-  outlets_.at(device).on = false;
-  if (!fed()) lose_power();
+void Machine::run_on(Machine& below) {
+  if (below_ != nullptr) below_->drop(*this);
+  below_ = &below;
+  if (power_ != Power::off) below.carry(*this);
 }
 
-void Machine::device_on(std::size_t device) {
-  outlets_.at(device).on = true;
+void Machine::carry(Machine& guest) {
+  carried_.push_back(&guest);
+  if (libvirt_.state_of(guest.domain()) == port::DomainState::absent)
+    libvirt_.run_guest(xml_of(guest.domain()), queue_.now());
+  guest.stand_still(guest.paused_, hung());
+  fetch();
+}
+
+void Machine::drop(Machine& guest) {
+  std::erase(carried_, &guest);
+  guest.paused_ = false;
+  libvirt_.power_off_guest(guest.domain(), queue_.now());
+  if (on()) fetch();
+}
+
+Machine* Machine::carried(const std::string& domain) const {
+  const auto found = std::ranges::find_if(carried_, [&](const Machine* guest) { return guest->domain() == domain; });
+  return found == carried_.end() ? nullptr : *found;
+}
+
+void Machine::take_domain(Machine& guest, const ProcessChange& change) {
+  switch (change.kind) {
+    case ProcessChange::Kind::runs:
+      return;
+    case ProcessChange::Kind::pauses:
+      return guest.stand_still(guest.paused_, true);
+    case ProcessChange::Kind::resumes:
+      return guest.stand_still(guest.paused_, hung());
+    case ProcessChange::Kind::halts:
+      if (change.why == ProcessChange::Why::host_down) autostart_.push_back(&guest);
+      return guest.lose_power();
+  }
+}
+
+// ---- another machine under this name ----
+
+void Machine::reinstall() {
+  if (!on() || below_ != nullptr) return;
+  for (const auto& [resource, paused] : processes_) left_behind_.insert(resource);
+  lose_power();
+  identity_ = {random_.hex32(), random_.hex32(), {}};
   boot();
 }
 
-bool Machine::device_says_off(std::size_t device) const { return power_ == Power::off || !outlets_.at(device).on; }
+void Machine::end_left_behind() {
+  for (const ResourceName& resource : std::exchange(left_behind_, {}))
+    timeline_.process(EventKind::halt, resource, name_, "host-down");
+}
+
+// ---- fence devices ----
+
+void Machine::set_device_mode(std::optional<std::size_t> device, DeviceMode mode) {
+  for (std::size_t i = 0; i < modes_.size(); ++i)
+    if (!device || *device == i) modes_[i] = mode;
+}
+
+void Machine::add_outlet(const std::string& outlet) {
+  // A level of its own: nothing else feeds the machine in its place.
+  outlets_.try_emplace(outlet, Outlet{-1 - static_cast<int>(outlets_.size()), true});
+}
+
+void Machine::switch_outlet(const std::string& outlet, bool on) {
+  outlets_.at(outlet).on = on;
+  if (on) return boot();
+  if (fed()) return;
+  lose_power();
+  end_left_behind();
+}
+
+bool Machine::device_says_off(std::size_t device) const {
+  return (power_ == Power::off && left_behind_.empty()) || !outlets_.at(plugs_.at(device)).on;
+}
 
 // ---- VMs ----
 
@@ -217,6 +306,10 @@ void Machine::fetch() {
 }
 
 void Machine::take(const ProcessChange& change) {
+  if (is_domain(change.uuid)) {
+    if (Machine* guest = carried(change.uuid)) take_domain(*guest, change);
+    return;
+  }
   const ResourceName resource{change.uuid};
   switch (change.kind) {
     case ProcessChange::Kind::runs:
@@ -230,6 +323,7 @@ void Machine::take(const ProcessChange& change) {
       return timeline_.process(EventKind::halt, resource, name_, "paused");
     case ProcessChange::Kind::halts:
       processes_.erase(resource);
+      if (left_behind_.contains(resource)) return;
       return timeline_.process(EventKind::halt, resource, name_, word(change.why));
   }
 }

@@ -3,11 +3,15 @@
 //
 // Power comes by a cable and, for each level of fence devices, through at least one of that level's outlets. Off is off
 // until somebody switches it on: `power on` (a person, who puts everything right), or a fence agent's `on`.
+//
+// A virtual host is a machine whose cable is its domain on another machine: it is on while that domain exists, and
+// stands still while that domain or the machine below does.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +40,7 @@ class Machine {
     std::function<void(const port::HypervisorEvent&)> libvirt_tells;
     std::function<bool(const ResourceName&)> hook;
     std::function<bool(HypervisorState::Deed, const ResourceName&)> deed_fails;
+    std::function<bool()> may_boot;  // a virtual host: the machine below lets its domain start (F3)
   };
   // `host`: nullptr for a witness.
   Machine(Queue& queue, Random& random, Timeline& timeline, MachineIndex index, HostName name, const Host* host,
@@ -46,8 +51,8 @@ class Machine {
   [[nodiscard]] const HostName& name() const { return name_; }
   [[nodiscard]] bool is_host() const { return is_host_; }
   [[nodiscard]] bool on() const { return power_ == Power::on; }
-  [[nodiscard]] bool hung() const { return hung_; }
-  [[nodiscard]] bool runs() const { return on() && !hung_; }
+  [[nodiscard]] bool hung() const { return hung_ || paused_; }
+  [[nodiscard]] bool runs() const { return on() && !hung(); }
   [[nodiscard]] bool shutting_down() const { return shutting_down_; }
   // Of this boot. A new one at each.
   [[nodiscard]] const Incarnation& incarnation() const { return incarnation_; }
@@ -55,6 +60,7 @@ class Machine {
   [[nodiscard]] Now clock() const;
   [[nodiscard]] Instant to_world(Instant here) const;  // kNever stays kNever
   std::vector<NoteRelease> notes;                      // under /run: they die with the boot
+  std::vector<std::string> kept_out;                   // domains on the list that the hook reads without a havend
 
   // Something that this boot does: it waits while the machine is hung and never happens once the boot has ended.
   void after(Duration delay, Task task);
@@ -68,13 +74,30 @@ class Machine {
   void finish_shutdown() { go_down(reboot_after_); }
   void set_hung(bool hung);
 
-  // ---- fence devices, on a network of their own ----
-  DeviceMode device_mode = DeviceMode::working;
+  // ---- a virtual host ----
+  // The uuid of its domain, which is no name of a resource.
+  [[nodiscard]] const std::string& domain() const { return identity_.dmi_uuid; }
+  [[nodiscard]] static bool is_domain(const std::string& uuid) { return uuid.starts_with("/"); }
+  // It runs there from now on, as a domain that exists already where `exists`.
+  void run_on(Machine& below);
+  [[nodiscard]] Machine* below() const { return below_; }
+  // Another machine takes this one's name: its guests run on in the old one, which nothing reaches any more but its
+  // power switch; the new one boots.
+  void reinstall();
+  // What still runs in a machine that bore this name before.
+  [[nodiscard]] const std::set<ResourceName>& left_behind() const { return left_behind_; }
+  void end_left_behind();
+
+  // ---- fence devices, on a network of their own; each by its place in the file ----
+  void set_device_mode(std::optional<std::size_t> device, DeviceMode mode);  // nullopt: all of them
+  [[nodiscard]] DeviceMode device_mode(std::size_t device) const { return modes_.at(device); }
+  [[nodiscard]] const std::string& outlet_of(std::size_t device) const { return plugs_.at(device); }
+  // An outlet that somebody else's device switches; no device of this host does.
+  void add_outlet(const std::string& outlet);
+  void switch_outlet(const std::string& outlet, bool on);
   bool watchdog_broken = false;  // recorded; nothing wears a watchdog yet
-  void device_off(std::size_t device);
-  void device_on(std::size_t device);
   [[nodiscard]] bool device_says_off(std::size_t device) const;
-  [[nodiscard]] std::size_t devices() const { return outlets_.size(); }
+  [[nodiscard]] std::size_t devices() const { return plugs_.size(); }
 
   // ---- VMs; a VM's uuid is its resource's name ----
   void set_storage(bool reached);
@@ -95,6 +118,11 @@ class Machine {
   void boot();
   void lose_power();
   [[nodiscard]] bool fed() const;
+  void stand_still(bool& reason, bool value);
+  void carry(Machine& guest);
+  void drop(Machine& guest);
+  [[nodiscard]] Machine* carried(const std::string& domain) const;
+  void take_domain(Machine& guest, const ProcessChange& change);
   void new_life();
   void fetch();
   void arm();
@@ -119,7 +147,14 @@ class Machine {
   Incarnation incarnation_;
   MachineIdentity identity_;
   std::vector<Task> frozen_;
-  std::vector<Outlet> outlets_;
+  std::map<std::string, Outlet> outlets_;
+  std::vector<std::string> plugs_;  // the outlet of each device
+  std::vector<DeviceMode> modes_;
+  bool paused_ = false;  // its domain, or the machine below, stands still
+  Machine* below_ = nullptr;
+  std::vector<Machine*> carried_;
+  std::vector<Machine*> autostart_;  // ran when the power was lost
+  std::set<ResourceName> left_behind_;
   bool storage_ = true;
   HypervisorState libvirt_;
   Instant armed_ = kNever;

@@ -24,13 +24,19 @@ void Network::heal_all() {
 }
 
 bool Network::carries(MachineIndex from, MachineIndex to, std::size_t link) const {
-  if (!heartbeats_ || !plugged_[from] || !plugged_[to] || closed_.contains({from, to})) return false;
+  if (!heartbeats_ || !plugged(from, to) || !plugged(to, from) || closed_.contains({from, to})) return false;
   return link < links_[from].size() && link < links_[to].size() && links_[from][link] && links_[to][link];
+}
+
+bool Network::plugged(MachineIndex machine, MachineIndex towards) const {
+  const auto below = carriers_.find(machine);
+  if (below == carriers_.end() || below->second == towards) return plugged_[machine];
+  return plugged_[machine] && plugged_[below->second];
 }
 
 bool Network::talk(MachineIndex a, MachineIndex b) const {
   if (a == b) return true;
-  if (!plugged_[a] || !plugged_[b] || closed_.contains({a, b}) || closed_.contains({b, a})) return false;
+  if (!plugged(a, b) || !plugged(b, a) || closed_.contains({a, b}) || closed_.contains({b, a})) return false;
   const std::size_t common = std::min(links_[a].size(), links_[b].size());
   for (std::size_t link = 0; link < common; ++link) {
     if (links_[a][link] && links_[b][link]) return true;

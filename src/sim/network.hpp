@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -19,6 +20,8 @@ class Network {
   void set_link(MachineIndex machine, std::size_t link, bool up) { links_[machine][link] = up; }
   // What `from` sends to `to`, on every link.
   void set_way(MachineIndex from, MachineIndex to, bool open);
+  // A virtual host's way goes through the card of the machine below it.
+  void set_carrier(MachineIndex machine, MachineIndex below) { carriers_[machine] = below; }
   void heal_all();
 
   // Heartbeats alone are dropped, by a firewall everywhere: what else is sent arrives.
@@ -30,7 +33,10 @@ class Network {
   [[nodiscard]] bool talk(MachineIndex a, MachineIndex b) const;
 
  private:
+  [[nodiscard]] bool plugged(MachineIndex machine, MachineIndex towards) const;
+
   std::vector<bool> plugged_;
+  std::map<MachineIndex, MachineIndex> carriers_;
   std::vector<std::vector<bool>> links_;
   std::set<std::pair<MachineIndex, MachineIndex>> closed_;
   bool heartbeats_ = true;

@@ -76,6 +76,7 @@ class Run {
         ordered = true;
       }
       world_.run_until(std::min(limit, world_.now() + kLook));
+      if (ordered) faults_.confirm_the_dead();
       alive = ordered && all_run(world_);
     }
     RandomRun result;

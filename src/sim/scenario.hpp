@@ -64,8 +64,13 @@ struct SetStorage {
 };
 enum class DeviceMode { working, broken, hanging, lying };
 struct SetFenceDevice {
-  HostName host;  // all of its devices
+  HostName host;
   DeviceMode mode = DeviceMode::working;
+  std::optional<std::size_t> device{};  // by its place under the host; none: all of them
+};
+// Another machine takes the host's name, while what the old one runs goes on.
+struct Reinstall {
+  HostName host;
 };
 struct SetWatchdog {
   HostName host;
@@ -105,7 +110,7 @@ struct Add {
 };
 using Deed =
     std::variant<SetPower, SetNetwork, SetHang, ShutDown, SetCut, SetLink, SetStore, SetStorage, SetFenceDevice,
-                 SetWatchdog, HurtGuest, HurtLibvirt, CrashHavend, LetFail, Order, Remove, Add>;
+                 SetWatchdog, Reinstall, HurtGuest, HurtLibvirt, CrashHavend, LetFail, Order, Remove, Add>;
 struct Statement {
   Duration at{};
   Deed deed;

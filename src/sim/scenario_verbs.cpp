@@ -86,9 +86,30 @@ Answer storage(Context& c) {
 
 Answer fence_device(Context& c) {
   const auto host = c.words.host(c.line);
+  std::optional<std::size_t> device;
+  if (c.line.take_if("device")) {
+    const Host* known = host ? c.words.spec().host(*host) : nullptr;
+    const int devices = known == nullptr ? 1 : std::max<int>(1, static_cast<int>(known->fence.size()));
+    const auto number =
+        c.words.number(c.line, 1, devices, "fence device of " + (host ? host->str() : std::string("it")));
+    if (!number) return std::nullopt;
+    device = static_cast<std::size_t>(*number - 1);
+  }
   const auto mode = c.words.one_of(c.line, {"working", "broken", "hanging", "lying"});
   if (!host || !mode) return std::nullopt;
-  return SetFenceDevice{*host, static_cast<DeviceMode>(*mode)};
+  return SetFenceDevice{*host, static_cast<DeviceMode>(*mode), device};
+}
+
+Answer reinstall(Context& c) {
+  const auto host = c.words.host(c.line);
+  if (!host) return std::nullopt;
+  return Reinstall{*host};
+}
+
+Answer fence_test(Context& c) {
+  const auto host = c.words.host(c.line);
+  if (!host) return std::nullopt;
+  return Order{OperatorVerb::fence_test, {}, *host};
 }
 
 Answer watchdog(Context& c) {
@@ -223,6 +244,8 @@ const std::map<std::string, Verb>& verbs() {
       {"relocate", [](Context& c) { return order(c, OperatorVerb::relocate); }},
       {"freeze", freeze},
       {"fence-confirm", fence_confirm},
+      {"fence-test", fence_test},
+      {"reinstall", reinstall},
       {"remove", remove},
       {"add", add},
       {"app", nullptr},

@@ -69,8 +69,10 @@ World::World(const Spec& spec, std::uint64_t seed, Pace pace)
   for (const Host& host : file_.hosts) {
     Havend::Callbacks callbacks{
         [this](const HostName& name) -> Machine& { return machine(name); },
+        [this](const RunAgent& run, bool on) { switch_device(run, on); },
         [this](CallId question, bool ok, const std::string& text) { desk_->answered(question, ok, text); },
-        [this] { pulse_->stir(); }, [this] { update_health(); },
+        [this] { pulse_->stir(); },
+        [this] { update_health(); },
         [this, name = host.name](const std::string& rule, const std::string& text) {
           checker_.breach(rule, name, text);
         }};
@@ -88,6 +90,7 @@ World::World(const Spec& spec, std::uint64_t seed, Pace pace)
   pulse_ = std::make_unique<Pulse>(queue_, network_, std::move(machines), std::move(havends),
                                    [this] { return this->spec(); });
   for (const auto& machine : machines_) wire(*machine);
+  lay_outlets();
   for (const Resource& resource : spec.resources) resources_[resource.name] = resource;
   timeline_.added = [this](const TimelineEvent& event) {
     if (event.kind == EventKind::run) checker_.process_runs(event.resource, event.host);
@@ -102,6 +105,11 @@ void World::wire(Machine& machine) {
   callbacks.went_down = [] {};
   callbacks.libvirt_tells = [](const port::HypervisorEvent&) {};
   callbacks.hook = [](const ResourceName&) { return false; };
+  callbacks.may_boot = [this, m] {
+    Machine& booting = *machines_[m];
+    const Machine& below = *booting.below();
+    return !below.hung() && havends_[below.index()]->hook_domain(booting.domain(), false);
+  };
   callbacks.deed_fails = [this, m](HypervisorState::Deed deed, const ResourceName& resource) {
     return deed_fails(deed, resource, machines_[m]->name());
   };
@@ -186,6 +194,7 @@ void World::journal(const JournalRecord& record) {
     case JournalKind::alarm:
       event.kind = EventKind::alarm;
       break;
+    case JournalKind::tested:
     case JournalKind::withdrawn:
     case JournalKind::place:
     case JournalKind::failed:
@@ -229,6 +238,7 @@ std::vector<HostName> World::hosts_of(const ResourceName& resource) const {
   std::vector<HostName> hosts;
   for (const auto& machine : machines_) {
     if (machine->processes().contains(resource)) hosts.push_back(machine->name());
+    if (machine->left_behind().contains(resource)) hosts.push_back(machine->name());
   }
   return hosts;
 }

@@ -57,6 +57,9 @@ class World {
   // The spec as the engine has it now.
   [[nodiscard]] std::shared_ptr<const Spec> spec() const;
 
+  // The operator moves a virtual host to another physical machine while it runs; it takes a moment, and may fail.
+  void move_virtual_host(const HostName& host, const HostName& to);
+
   // Everything that anybody can put right is put right; machines that are off boot.
   void heal();
 
@@ -71,6 +74,7 @@ class World {
   void act(const SetStorage& deed);
   void act(const SetFenceDevice& deed);
   void act(const SetWatchdog& deed);
+  void act(const Reinstall& deed);
   void act(const HurtGuest& deed);
   void act(const HurtLibvirt& deed);
   void act(const CrashHavend& deed);
@@ -80,6 +84,8 @@ class World {
   void act(const Add& deed);
 
   void wire(Machine& machine);
+  void lay_outlets();
+  void switch_device(const RunAgent& run, bool on);
   void engine_committed();
   void journal(const JournalRecord& record);
   void network_changed();

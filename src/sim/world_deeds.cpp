@@ -63,7 +63,8 @@ void World::act(const SetStorage& deed) {
   }
 }
 
-void World::act(const SetFenceDevice& deed) { machine(deed.host).device_mode = deed.mode; }
+void World::act(const SetFenceDevice& deed) { machine(deed.host).set_device_mode(deed.device, deed.mode); }
+void World::act(const Reinstall& deed) { machine(deed.host).reinstall(); }
 void World::act(const SetWatchdog& deed) { machine(deed.host).watchdog_broken = deed.broken; }
 
 void World::act(const HurtGuest& deed) {
@@ -152,15 +153,17 @@ void World::heal() {
   engine_->set_open(true);
   failing_.clear();
   for (const auto& machine : machines_) {
-    machine->device_mode = DeviceMode::working;
+    machine->set_device_mode(std::nullopt, DeviceMode::working);
     machine->set_hung(false);
     if (machine->is_host()) {
       if (!machine->storage()) machine->set_storage(true);
       machine->with_libvirt([](HypervisorState& libvirt, Instant now) { libvirt.go_on(now); });
       havend(machine->name()).set_trouble({});
     }
-    machine->switch_on();
+    if (machine->below() == nullptr) machine->switch_on();
   }
+  for (const auto& machine : machines_)
+    if (machine->below() != nullptr) machine->switch_on();
   network_changed();
 }
 

@@ -173,8 +173,10 @@ Event Bench::unknown(const Issued& issued) const {
   if (std::holds_alternative<Commit>(issued.action)) return CommitDone{issued.call, CommitOutcome::unknown, {}, ""};
   if (std::holds_alternative<GrantLease>(issued.action)) return LeaseGranted{issued.call, {}};
   if (const auto* a = std::get_if<KeepAlive>(&issued.action)) return LeaseAnswer{issued.call, a->lease, false, false};
-  if (std::holds_alternative<Inspect>(issued.action)) return Inspected{issued.call, false, {}, {}, {}};
+  if (std::holds_alternative<Inspect>(issued.action)) return Inspected{issued.call, false, {}, {}, {}, {}};
   if (std::holds_alternative<RunAgent>(issued.action)) return AgentDone{issued.call, AgentResult::timed_out, ""};
+  if (std::holds_alternative<ProbeDevice>(issued.action))
+    return DeviceProbed{issued.call, AgentResult::timed_out, "", ""};
   return CallDone{issued.call, CallResult::unknown, "no answer"};
 }
 
@@ -200,8 +202,12 @@ Event Bench::effect(const Issued& issued) {
   if (const auto* a = std::get_if<KeepAlive>(&issued.action))
     return LeaseAnswer{issued.call, a->lease, true, engine.keep_alive(a->lease, now.mono)};
   if (std::holds_alternative<Inspect>(issued.action)) {
-    Inspected seen{
-        issued.call, libvirt, {}, {processes.begin(), processes.end()}, {disks_lost.begin(), disks_lost.end()}};
+    Inspected seen{issued.call,
+                   libvirt,
+                   {},
+                   {processes.begin(), processes.end()},
+                   {disks_lost.begin(), disks_lost.end()},
+                   {others.begin(), others.end()}};
     if (libvirt)
       for (const auto& [name, condition] : domains) seen.domains.push_back({name, condition});
     return seen;
@@ -213,6 +219,11 @@ Event Bench::effect(const Issued& issued) {
     const bool on = !power.contains(a->host) || power[a->host];
     if (a->verb != AgentVerb::status) return AgentDone{issued.call, AgentResult::done, ""};
     return AgentDone{issued.call, on ? AgentResult::is_on : AgentResult::is_off, ""};
+  }
+  if (const auto* a = std::get_if<ProbeDevice>(&issued.action)) {
+    if (probe) return probe(issued.call, *a);
+    const bool on = !power.contains(a->host) || power[a->host];
+    return DeviceProbed{issued.call, on ? AgentResult::is_on : AgentResult::is_off, "", ""};
   }
   CallResult result = CallResult::done;
   if (const auto* a = std::get_if<StartDomain>(&issued.action))
@@ -232,6 +243,7 @@ void Bench::domain_effect(const Action& action) {
   if (const auto* a = std::get_if<ShutdownDomain>(&action)) end(a->resource);
   if (const auto* a = std::get_if<DestroyDomain>(&action)) end(a->resource);
   if (const auto* a = std::get_if<KillDomain>(&action)) end(a->resource);
+  if (const auto* a = std::get_if<EndVirtualHost>(&action); a != nullptr && !immortal) others.erase(a->uuid);
   if (const auto* a = std::get_if<NoteRelease>(&action)) notes[a->resource] = a->generation;
   if (const auto* a = std::get_if<PublishProtected>(&action)) published = a->resources;
   if (const auto* a = std::get_if<AnswerHook>(&action)) hook_answers[a->question] = *a;

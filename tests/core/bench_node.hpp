@@ -141,8 +141,10 @@ class Bench {
   NodeConfig config;
   std::vector<Action> log;
   std::vector<Issued> held;
-  std::map<ResourceName, DomainCondition> domains;  // of h1
-  std::set<ResourceName> processes;                 // of h1, that outlive or precede their domain
+  std::map<ResourceName, DomainCondition> domains;                // of h1
+  std::set<ResourceName> processes;                               // of h1, that outlive or precede their domain
+  std::set<std::string> others;                                   // uuids of what else runs on h1
+  std::function<DeviceProbed(CallId, const ProbeDevice&)> probe;  // else it tells the truth about `power`
   std::map<ResourceName, CallResult> start_results;
   std::set<ResourceName> disks_lost;                            // of h1
   std::map<HostName, std::vector<ResourceName>> disks_lost_by;  // as others report

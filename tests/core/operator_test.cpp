@@ -11,6 +11,7 @@ using namespace story;
 
 struct Desk {
   SelfView self;
+  Heard heard;
   Now now{Instant{1s}, WallTime{1'800'000'000'000}};
   Desk() { self.host = kSelf; }
   tl::expected<Commit, std::string> ask(const View& view, OperatorVerb verb, const std::string& resource,
@@ -22,7 +23,7 @@ struct Desk {
     asked.host = h(host);
     asked.by = "anna";
     asked.force = force;
-    return operator_commit(view, asked, self, now);
+    return operator_commit(view, asked, heard, self, now);
   }
 };
 
@@ -131,6 +132,27 @@ TEST(Operator, AnOlderBootCanBeConfirmedWhileTheNextOneLives) {
   ASSERT_TRUE(commit);
   ASSERT_EQ(commit->writes.size(), 2U);
   EXPECT_EQ(commit->writes[0].path, path::fence(h("h2"), older));
+}
+
+TEST(Operator, WhileItsHeartbeatsAreHeardADeathIsConfirmedByForceAlone) {
+  Desk desk;
+  desk.heard = [](const HostName& host, const Incarnation& boot) {
+    return host == h("h2") && boot == boot_of(h("h2"));
+  };
+  const View view = Records(three_hosts({})).member("h1").lost("h2").view();
+  const auto answer = desk.ask(view, OperatorVerb::fence_confirm, "", "h2");
+  ASSERT_FALSE(answer);
+  EXPECT_NE(answer.error().find("heartbeats"), std::string::npos);
+  EXPECT_TRUE(desk.ask(view, OperatorVerb::fence_confirm, "", "h2", true));
+}
+
+TEST(Operator, AConfirmationNamesTheIncarnationInTheJournal) {
+  const View view = Records(three_hosts({})).member("h1").lost("h2").view();
+  const auto commit = Desk().ask(view, OperatorVerb::fence_confirm, "", "h2");
+  ASSERT_TRUE(commit);
+  const auto* journal = std::get_if<JournalRecord>(&*commit->writes.back().value);
+  ASSERT_NE(journal, nullptr);
+  EXPECT_EQ(journal->why, "confirmed by anna: incarnation " + boot_of(h("h2")).str());
 }
 
 TEST(Operator, ConfirmingAPlannedRestartNeedsForce) {

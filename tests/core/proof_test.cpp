@@ -18,6 +18,7 @@ TEST(Proof, ANewBootEndsTheAgentsAndProvesTheOldOneByItsReturn) {
   b.join("h2", Incarnation("second-boot-of-h2"));
   b.settle();
   EXPECT_EQ(b.did<KillAgent>().size(), 1U);
+  b.tell(AgentDone{b.take_held<RunAgent>().call, AgentResult::killed, ""});
   ASSERT_EQ(b.state(), FenceState::proved);
   EXPECT_EQ(b.fence("h2")->proof, ProofKind::returned);
   b.run_for(1s);
@@ -34,6 +35,8 @@ TEST(Proof, AReturnWithoutAClearConscienceProvesNothing) {
     b.die("h2");
     b.run_for(2s);
     come_back(b);
+    b.settle();
+    b.tell(AgentDone{b.take_held<RunAgent>().call, AgentResult::killed, ""});
     b.run_for(10s);
     const bool left = b.claim("vm1")->incarnation != boot_of(h("h2"));
     EXPECT_EQ(left, b.state() == FenceState::proved);
@@ -63,6 +66,74 @@ TEST(Proof, AReturnWithoutAClearConscienceProvesNothing) {
             }),
             FenceState::shooting);
   EXPECT_EQ(state_after([&](Court& b) { returns_as(b, own); }), FenceState::proved);
+}
+
+TEST(Proof, ANewBootIsNotAdmittedBeforeTheLastAgentAgainstItsHostHasEnded) {
+  Court b(three_hosts({vm("vm1", 1024)}));
+  b.running_on("h2", "vm1");
+  b.settle();
+  b.hold(every<RunAgent>());
+  b.die("h2");
+  b.run_for(2s);
+  const Issued agent = b.take_held<RunAgent>();
+  b.join("h2", Incarnation("second-boot-of-h2"));
+  b.run_for(3s);
+  EXPECT_EQ(b.did<KillAgent>().size(), 1U);
+  EXPECT_NE(b.state(), FenceState::proved) << "it may still switch the new boot off";
+  b.tell(AgentDone{agent.call, AgentResult::killed, ""});
+  b.run_for(1s);
+  EXPECT_EQ(b.state(), FenceState::proved);
+  EXPECT_EQ(b.fence("h2")->proof, ProofKind::returned);
+}
+
+// ---- a clean leave (F8) ----
+
+TEST(Proof, ACleanLeaveIsTheHostsOwnProofAndItsLastWord) {
+  Bench b(three_hosts({vm("vm1", 1024)}));
+  b.lead("h2");
+  b.running_on("h1", "vm1");
+  b.domains[r("vm1")] = DomainCondition::running;
+  b.boot();
+  b.tell(ShutdownAsked{ShutdownKind::host});
+  b.run_for(30s);
+  EXPECT_TRUE(b.exited);
+  ASSERT_FALSE(b.did<Exit>().empty());
+  EXPECT_TRUE(b.did<Exit>()[0].left);
+  const FenceRecord* proof = b.fence("h1");
+  ASSERT_NE(proof, nullptr);
+  EXPECT_EQ(proof->state, FenceState::proved);
+  EXPECT_EQ(proof->proof, ProofKind::clean_leave);
+  EXPECT_EQ(b.run("vm1")->state, RunState::released);
+  EXPECT_TRUE(b.did<KillAllAndReboot>().empty()) << "it is to shut down, not to reboot";
+}
+
+TEST(Proof, ABootThatHasLeftIsNeverTakenUpAgain) {
+  Bench b(three_hosts({}));
+  b.lead("h2");
+  FenceRecord left;
+  left.state = FenceState::proved;
+  left.proof = ProofKind::clean_leave;
+  b.put(path::fence(kSelf, boot_of(kSelf)), left);
+  b.boot();
+  b.run_for(1min);
+  EXPECT_EQ(b.get<MemberRecord>(path::member(kSelf)), nullptr);
+  EXPECT_TRUE(b.did<KillAllAndReboot>().empty());
+  EXPECT_TRUE(b.did<StartDomain>().empty());
+}
+
+TEST(Proof, AnIntentAgainstALeavingHostIsEndedByItsOwnWord) {
+  Court b;
+  b.agent = [](const RunAgent&) { return AgentResult::failed; };
+  b.die("h2");
+  b.run_for(2s);
+  ASSERT_EQ(b.state(), FenceState::failed);
+  FenceRecord left = *b.fence("h2");
+  left.state = FenceState::proved;
+  left.proof = ProofKind::clean_leave;
+  b.put(path::fence(h("h2"), boot_of(h("h2"))), left);
+  b.forget();
+  b.run_for(5min);
+  EXPECT_TRUE(b.did<RunAgent>().empty());
 }
 
 TEST(Proof, AfterFenceOnPowersOnOnceEvenIfTheWatchBringsTheProofFirst) {

@@ -1,5 +1,6 @@
 // haven and havend together: the real command line, the real socket, the real engine; VMs are files.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -108,6 +109,16 @@ TEST_F(CliTest, WhoSaidItIsTheKernelsWord) {
   EXPECT_EQ(said(nobody, "on"), "on, by nobody") << "whatever he says of himself";
   EXPECT_EQ(said({"/usr/bin/env", "SUDO_USER=alice"}, "off"), "off, by alice as root");
   EXPECT_EQ(said({"/usr/bin/env", "-u", "SUDO_USER"}, "on"), "on, by root");
+}
+
+TEST_F(CliTest, TheTestOfAFenceDeviceAsksForTheHostsName) {
+  apply(kOneHost + vm(1));
+  EXPECT_EQ(haven({"fence", "test", "h1"}).exit_code, 2) << "nobody typed it";
+  EXPECT_EQ(haven({"fence", "test", "h1", "--level", "99"}).exit_code, 2);
+  EXPECT_EQ(haven({"fence", "test"}).exit_code, 2);
+  EXPECT_NE(haven({"fence", "test", "--help"}).out.find("Example"), std::string::npos);
+  const Json status = json({"status"}, 0);
+  EXPECT_EQ(status["hosts"][0]["fence"], Json::array()) << "it has none";
 }
 
 TEST_F(CliTest, ShowsTheDifferenceBeforeItIsApplied) {

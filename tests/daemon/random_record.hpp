@@ -52,18 +52,28 @@ class Draw {
   WallTime wall() { return {number(-1000, 4'000'000'000'000)}; }
   Generation generation() { return {static_cast<std::uint64_t>(number(0, 1'000'000'000))}; }
   Epoch epoch() { return {static_cast<std::uint64_t>(number(0, 1000))}; }
-  MachineIdentity machine() { return {text(), text()}; }
+  MachineIdentity machine() { return {text(), text(), text()}; }
 
   // `kind` counts the kinds; all but the spec and the unreadable.
-  static constexpr int kKinds = 13;
+  static constexpr int kKinds = 14;
   static std::string path_of(int kind) {
     const HostName h("h1");
     const ResourceName r("web1#2");
     const Incarnation i(std::string(32, 'a'));
-    const std::vector<std::string> paths = {
-        path::kFreeze, path::order(r),           path::kLeader,      path::member(h),   path::machine(h),
-        path::away(h), path::status(h),          path::answer(h, i), path::fence(h, i), path::claim(r),
-        path::run(r),  path::journal({5}, h, 7), path::kEpoch};
+    const std::vector<std::string> paths = {path::kFreeze,
+                                            path::order(r),
+                                            path::kLeader,
+                                            path::member(h),
+                                            path::machine(h),
+                                            path::away(h),
+                                            path::status(h),
+                                            path::answer(h, i),
+                                            path::fence(h, i),
+                                            path::claim(r),
+                                            path::run(r),
+                                            path::device(h),
+                                            path::journal({5}, h, 7),
+                                            path::kEpoch};
     return paths[static_cast<std::size_t>(kind)];
   }
   Record record(int kind) {
@@ -80,7 +90,7 @@ class Draw {
       case 3:
         return MemberRecord{incarnation(), machine(), flag(), {number(0, 512)}, {number(0, 1 << 30)}, epoch()};
       case 4:
-        return MachineRecord{machine()};
+        return MachineRecord{machine(), text()};
       case 5:
         return AwayRecord{incarnation(), word({AwayKind::restarting, AwayKind::leaving, AwayKind::down})};
       case 6:
@@ -89,20 +99,27 @@ class Draw {
                             flag(),
                             list([&] { return resource(); }),
                             list([&] { return resource(); }),
-                            list([&] { return text(); })};
+                            list([&] { return text(); }),
+                            list([&] {
+                              return HeldHost{host(), text()};
+                            }),
+                            list([&] {
+                              return KeptAway{host(), incarnation(), {number(0, 1LL << 52)}};
+                            })};
       case 7:
         return AnswerRecord{{number(0, 1LL << 52)}};
       case 8:
-        return FenceRecord{
-            flag() ? Reign(hex()) : Reign(),
-            word({FenceState::intent, FenceState::shooting, FenceState::failed, FenceState::proved}),
-            word({FenceReason::lost_lease, FenceReason::silent, FenceReason::stop_failed, FenceReason::storage_lost}),
-            word({ProofKind::none, ProofKind::level, ProofKind::operator_word, ProofKind::returned,
-                  ProofKind::clean_leave}),
-            static_cast<int>(number(0, 9)),
-            static_cast<int>(number(0, 999)),
-            text(),
-            wall()};
+        return FenceRecord{flag() ? Reign(hex()) : Reign(),
+                           word({FenceState::intent, FenceState::shooting, FenceState::failed, FenceState::proved}),
+                           word({FenceReason::lost_lease, FenceReason::silent, FenceReason::stop_failed,
+                                 FenceReason::storage_lost, FenceReason::test}),
+                           word({ProofKind::none, ProofKind::level, ProofKind::operator_word, ProofKind::returned,
+                                 ProofKind::clean_leave}),
+                           static_cast<int>(number(0, 9)),
+                           static_cast<int>(number(0, 999)),
+                           text(),
+                           wall(),
+                           flag()};
       case 9:
         return ClaimRecord{host(),
                            incarnation(),
@@ -124,6 +141,14 @@ class Draw {
                          flag(),
                          list([&] { return wall(); })};
       case 11:
+        return DevicesRecord{list([&] {
+                               return ProbedDevice{text(), text(), text(), flag()};
+                             }),
+                             list([&] {
+                               return DeviceTest{
+                                   static_cast<int>(number(0, 9)), text(), text(), flag(), text(), text(), wall()};
+                             })};
+      case 12:
         return journal();
       default:
         return EpochRecord{epoch()};
@@ -134,8 +159,8 @@ class Draw {
     r.at = wall();
     if (flag()) r.by = host();
     using enum JournalKind;
-    r.kind = word({intent, fenced, proved, withdrawn, recover, place, restart, relocate, stop, place_failed, failed,
-                   freeze, alarm, cleared});
+    r.kind = word({intent, fenced, proved, withdrawn, tested, recover, place, restart, relocate, stop, place_failed,
+                   failed, freeze, alarm, cleared});
     if (flag()) r.resource = resource();
     if (flag()) r.host = host();
     if (flag()) r.from = host();
@@ -180,9 +205,13 @@ class Draw {
            text(),
            text(),
            text(),
-           {}};
+           {},
+           text()};
     h.fence = list([&] {
-      return FenceDevice{"fence_" + name(), {{text(), text()}, {"ip", text()}}, static_cast<int>(number(1, 3))};
+      return FenceDevice{"fence_" + name(),
+                         {{text(), text()}, {"ip", text()}},
+                         static_cast<int>(number(1, 3)),
+                         list([&] { return host(); })};
     });
     return h;
   }

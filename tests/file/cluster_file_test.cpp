@@ -221,5 +221,49 @@ TEST(ClusterFile, TellsEveryErrorInOrderOfPosition) {
       "digit\n");
 }
 
+TEST(ClusterFile, SharedOutletsAndVirtualHostsAreTold) {
+  const auto spec = parse_cluster(R"([cluster]
+name = "c"
+[[host]]
+name = "h1"
+address = "10.0.0.1"
+cpu = 4
+memory = "8GiB"
+[[host.fence]]
+agent = "fence_pdu"
+cuts = ["h1", "h2"]
+[[host]]
+name = "h2"
+address = "10.0.0.2"
+cpu = 4
+memory = "8GiB"
+[[host.fence]]
+agent = "fence_pdu"
+cuts = ["h1", "h2"]
+[[host]]
+name = "v1"
+address = "10.0.0.3"
+cpu = 2
+memory = "2GiB"
+runs_on = "h1"
+[[host]]
+name = "v2"
+address = "10.0.0.4"
+cpu = 2
+memory = "2GiB"
+runs_on = "blade-7"
+[[host.fence]]
+agent = "fence_vmware_rest"
+)",
+                                  "c.toml", Purpose::simulate, domains());
+  ASSERT_TRUE(spec) << to_string(spec.error().front());
+  EXPECT_EQ(spec->hosts[1].fence[0].cuts, (std::vector{HostName("h1"), HostName("h2")}));
+  EXPECT_EQ(spec->hosts[2].runs_on, "h1");
+  EXPECT_TRUE(fenced_on_hypervisors(*spec, spec->hosts[2]));
+  EXPECT_FALSE(fenced_on_hypervisors(*spec, spec->hosts[3])) << "its machine is none of ours";
+  EXPECT_FALSE(fenced_on_hypervisors(*spec, spec->hosts[0]));
+  EXPECT_EQ(domain_of(spec->hosts[2], FailureDomain::host), domain_of(spec->hosts[0], FailureDomain::host));
+}
+
 }  // namespace
 }  // namespace haven::file

@@ -289,6 +289,37 @@ INSTANTIATE_TEST_SUITE_P(
              "already switches this host", ""}),
     name_of);
 
+// A device of h2 in line 13 and following, beside one like it under h1 in line 8 and following where `first` says so.
+std::string device(const std::string& more) { return "[[host.fence]]\nagent = \"fence_x\"\n" + more; }
+std::string two_devices(const std::string& first, const std::string& second) {
+  return cluster("") + host("1", device(first)) + host("2", device(second));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Fencing, Refusal,
+    testing::Values(
+        Case{"CutsNobody", second_host(device("cuts = []\n")), "15:8", "cuts in [[host.fence]] names nobody",
+             "every host"},
+        Case{"CutsAStranger", second_host(device("cuts = [\"h2\", \"h3\"]\n")), "15:15",
+             "cuts names an unknown host \"h3\"", "\"h1\""},
+        Case{"CutsOneTwice", second_host(device("cuts = [\"h2\", \"h2\"]\n")), "15:15", "stands twice in cuts", ""},
+        Case{"CutsWithoutItsOwn", second_host(device("cuts = [\"h1\"]\n")), "15:9", "cuts leaves out \"h2\"", ""},
+        Case{"SharedButNotSaid", two_devices("", ""), "16:1", "already switches host h1 (line 8)", "cuts = "},
+        Case{"SharedAndSaidByOneOnly", two_devices("", "cuts = [\"h1\", \"h2\"]\n"), "16:1", "already switches host h1",
+             "under both"},
+        Case{"OneOfTwoSupplies",
+             cluster("") + host("1", device("cuts = [\"h1\", \"h2\"]\n")) +
+                 host("2", device("cuts = [\"h1\", \"h2\"]\n") + "[[host.fence]]\nagent = \"fence_y\"\n"),
+             "10:15", "cuts names \"h2\", which has 2 devices of one level", "all devices"},
+        Case{"RunsOnItself", second_host("runs_on = \"h2\"\n"), "13:11", "\"h2\" cannot run on itself", ""},
+        Case{"RunsOnAVirtualHost", cluster("") + host("1", "runs_on = \"x1\"\n") + host("2", "runs_on = \"h1\"\n"),
+             "14:11", "\"h1\" is a virtual host itself", "physical"},
+        Case{"VirtualHostWithADevice", second_host("runs_on = \"h1\"\n" + device("")), "14:1",
+             "\"h2\" runs on h1 and is fenced there", "no [[host.fence]]"},
+        Case{"GuessingAgent", second_host("[[host.fence]]\nagent = \"fence_virsh\"\n"), "14:9", "it proves nothing",
+             "runs_on"}),
+    name_of);
+
 INSTANTIATE_TEST_SUITE_P(
     NotYet, Refusal,
     testing::Values(
@@ -297,12 +328,9 @@ INSTANTIATE_TEST_SUITE_P(
              "\"migrate\" or \"failover\""},
         Case{"ShutdownFreeze", cluster("shutdown_policy = \"freeze\"\n") + host("1"), "3:19", "not yet", ""},
         Case{"ShutdownConditional", cluster("shutdown_policy = \"conditional\"\n") + host("1"), "3:19", "not yet", ""},
-        Case{"RunsOn", second_host("runs_on = \"h1\"\n"), "13:1", "runs_on in [[host]]: not yet", ""},
         Case{"SelfFence", second_host("self_fence = true\n"), "13:1", "not yet", ""},
         Case{"Promise", second_host("promise = \"30s\"\n"), "13:1", "not yet", ""},
         Case{"SoftWatchdog", second_host("watchdog_accept_soft = true\n"), "13:1", "not yet", ""},
-        Case{"Cuts", second_host("[[host.fence]]\nagent = \"fence_x\"\ncuts = [\"h1\"]\n"), "15:1",
-             "cuts in [[host.fence]]: not yet", ""},
         Case{"Preempt", vm("preempt = true\n"), "17:11", "preempt in [[vm]]: not yet", "preempt = false"},
         Case{"TolerateSite", vm("tolerate = \"site\"\n"), "17:12", "not yet", "\"guest\" or \"host\""},
         Case{"Rto", vm("rto = \"30s\"\n"), "17:1", "not yet", ""},

@@ -33,4 +33,26 @@ inline Spec small_cluster(int hosts, int guests) {
   return spec;
 }
 
+// The same with what real power looks like: by its seed some hosts have two supplies, a second level, a neighbour on
+// the same outlet, or are virtual ones on another.
+inline Spec wired_cluster(int hosts, int guests, std::uint64_t seed) {
+  Spec spec = small_cluster(hosts, guests);
+  const auto pdu = [](const std::string& plug, int level, std::vector<HostName> cuts = {}) {
+    return FenceDevice{"fence_apc_snmp", {{"ip", "10.9.1.1"}, {"plug", plug}}, level, std::move(cuts)};
+  };
+  if (seed % 2 == 0) spec.hosts[0].fence = {pdu("1a", 1), pdu("1b", 1)};
+  if (seed % 3 == 0) spec.hosts[1].fence.push_back(pdu("2", 2));
+  if (seed % 4 == 0 && hosts >= 4) {
+    const std::vector<HostName> both{spec.hosts[1].name, spec.hosts[2].name};
+    spec.hosts[1].fence = {pdu("shared", 1, both)};
+    spec.hosts[2].fence = {pdu("shared", 1, both)};
+  }
+  if (seed % 5 == 0 && hosts >= 4) {
+    Host& guest = spec.hosts[static_cast<std::size_t>(hosts) - 1];
+    guest.runs_on = spec.hosts[0].name.str();
+    guest.fence.clear();
+  }
+  return spec;
+}
+
 }  // namespace haven::sim

@@ -15,10 +15,10 @@ namespace {
 
 constexpr std::uint64_t kMostSeeds = 2000;
 
-// The number of seeds until the first violation of this rule (empty: of any); 0: none.
-std::uint64_t seeds_until(const std::string& rule) {
+// The number of seeds until the first violation of this rule, of any where it is empty; 0: none.
+std::uint64_t seeds_until(const std::string& rule, int hosts = 3, bool wired = false) {
   for (std::uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
-    const RandomRun run = random_run(small_cluster(3, 6), seed, 1.0);
+    const RandomRun run = random_run(wired ? wired_cluster(hosts, 6, seed) : small_cluster(hosts, 6), seed, 1.0);
     for (const Violation& violation : run.violations) {
       if (rule.empty() || violation.rule == rule) return seed;
     }
@@ -31,6 +31,17 @@ class Mutation : public testing::Test {
   void TearDown() override {
     mutation::skip_proof = mutation::stale_echo = mutation::stall_unforgiven = false;
     mutation::create_revision = mutation::agents_live_on = false;
+    for (bool* flag :
+         {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns, &mutation::one_supply,
+          &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast, &mutation::named_hypervisor_only})
+      *flag = false;
+  }
+  // Seen by the random faults within the bound.
+  static void expect_caught(bool& flag, const std::string& rule, int hosts, bool wired) {
+    flag = true;
+    const auto seeds = seeds_until(rule, hosts, wired);
+    std::cout << "caught with seed " << seeds << std::endl;
+    EXPECT_GT(seeds, 0U);
   }
 };
 
@@ -99,6 +110,26 @@ TEST_F(Mutation, WithoutTheirEndTheAgentsOfADeposedControllerAreSeenToGoOn) {
   const auto seeds = seeds_until("F7");
   std::cout << "caught with seed " << seeds << std::endl;
   EXPECT_GT(seeds, 0U);
+}
+
+TEST_F(Mutation, OneFenceSlotPerHostLetsAClaimLeaveALivingBoot) {
+  expect_caught(mutation::one_fence_slot, "C3", 3, false);
+}
+
+TEST_F(Mutation, AReinstalledMachineTakenAsProofRunsAResourceTwice) {
+  expect_caught(mutation::any_machine_returns, "never-twice", 3, false);
+}
+
+TEST_F(Mutation, OneOfTwoPowerSuppliesProvesAHostThatRuns) { expect_caught(mutation::one_supply, "F6", 3, true); }
+
+TEST_F(Mutation, AnyDeviceOfALevelProvesAHostThatRuns) { expect_caught(mutation::any_of_level, "F6", 3, true); }
+
+TEST_F(Mutation, AgentsBeforeTheIntentAreSeen) { expect_caught(mutation::intent_later, "F1", 3, false); }
+
+TEST_F(Mutation, AHostThatLivesOnTheOutletIsSeenToDie) { expect_caught(mutation::blind_blast, "F4", 5, true); }
+
+TEST_F(Mutation, AVirtualHostThatWasMovedIsSeenToRunOn) {
+  expect_caught(mutation::named_hypervisor_only, "F6", 5, true);
 }
 
 TEST_F(Mutation, WithItTheSameSeedsAreClean) {

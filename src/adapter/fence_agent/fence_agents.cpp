@@ -14,6 +14,10 @@ void FenceAgents::run(CallId call, const port::FenceDeviceConfig& device, port::
   loop_->run(call, device, verb, timeout);
 }
 
+void FenceAgents::probe(CallId call, const port::FenceDeviceConfig& device, Duration timeout) {
+  loop_->probe(call, device, timeout);
+}
+
 void FenceAgents::cancel(CallId call) { loop_->cancel(call); }
 
 std::vector<std::string> FenceAgents::validate(const port::FenceDeviceConfig& device, Duration timeout) {

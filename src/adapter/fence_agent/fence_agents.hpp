@@ -24,6 +24,7 @@ class FenceAgents final : public port::FenceDevice {
   ~FenceAgents() override;
 
   void run(CallId call, const port::FenceDeviceConfig& device, port::FenceVerb verb, Duration timeout) override;
+  void probe(CallId call, const port::FenceDeviceConfig& device, Duration timeout) override;
   void cancel(CallId call) override;
   std::vector<std::string> validate(const port::FenceDeviceConfig& device, Duration timeout) override;
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "adapter/fence_agent/answer.hpp"
+#include "adapter/fence_agent/guid.hpp"
 #include "adapter/fence_agent/secret.hpp"
 
 namespace haven::adapter {
@@ -132,6 +133,15 @@ void FenceAgents::Loop::run(CallId call, const port::FenceDeviceConfig& device, 
   job.call = call;
   job.device = device;
   job.verb = verb;
+  job.deadline = deadline_after(timeout);
+  post(std::move(job));
+}
+
+void FenceAgents::Loop::probe(CallId call, const port::FenceDeviceConfig& device, Duration timeout) {
+  Job job;
+  job.call = call;
+  job.device = device;
+  job.wants_guid = true;
   job.deadline = deadline_after(timeout);
   post(std::move(job));
 }
@@ -299,8 +309,14 @@ FenceAgents::Loop::Jobs::iterator FenceAgents::Loop::ended(Jobs::iterator job) {
   job->process.reset();
   // What had ended by itself before the kill came has its own answer.
   if (job->cancelled && (WIFSIGNALED(status) || job->asks_metadata)) return answer(job, AgentAnswer::killed, "");
+  if (job->status) {
+    job->guid = guid_in(process.out().text());
+    return answer(job, *job->status, "");
+  }
   if (!job->asks_metadata) {
     const Ending ending = ending_of(job->verb, status, process.out(), process.err(), job->secrets);
+    const bool told = ending.answer == AgentAnswer::is_on || ending.answer == AgentAnswer::is_off;
+    if (job->wants_guid && told) return ask_guid(job, ending.answer);
     return answer(job, ending.answer, ending.message);
   }
   const std::string path = folder_ + "/" + job->device.agent;
@@ -308,6 +324,18 @@ FenceAgents::Loop::Jobs::iterator FenceAgents::Loop::ended(Jobs::iterator job) {
   if (!job->call) return answer_metadata(job, std::move(metadata));
   if (!metadata) return answer(job, AgentAnswer::failed, metadata.error());
   return start_verb(job, path, &*metadata);
+}
+
+FenceAgents::Loop::Jobs::iterator FenceAgents::Loop::ask_guid(Jobs::iterator job, AgentAnswer status) {
+  const auto question = guid_question(job->device);
+  if (!question) return answer(job, status, "");
+  std::vector<std::string> argv{question->program};
+  argv.insert(argv.end(), question->arguments.begin(), question->arguments.end());
+  auto process = Process::start(argv, "");
+  if (!process) return answer(job, status, "");
+  job->status = status;
+  job->process.emplace(std::move(*process));
+  return std::next(job);
 }
 
 void FenceAgents::Loop::expire() {
@@ -319,6 +347,10 @@ void FenceAgents::Loop::expire() {
     }
     const std::string waited = job->process ? "" : "; it waited for other agents to end";
     if (job->process) job->process->kill_group();
+    if (job->status) {
+      job = answer(job, *job->status, "");  // who it is it does not tell
+      continue;
+    }
     const std::string message = "no answer of " + job->device.agent + " within its time" + waited;
     job = job->call ? answer(job, AgentAnswer::timed_out, message) : answer_metadata(job, tl::make_unexpected(message));
   }
@@ -331,7 +363,7 @@ FenceAgents::Loop::Jobs::iterator FenceAgents::Loop::answer(Jobs::iterator job, 
     job->process->kill_group();
     dying_.push_back(std::move(*job->process));
   }
-  const port::AgentDone done{*job->call, answer, std::move(message)};
+  const port::AgentDone done{*job->call, answer, std::move(message), job->guid};
   const auto next = jobs_.erase(job);
   {
     const std::lock_guard lock(mutex_);

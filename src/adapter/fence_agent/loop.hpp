@@ -28,6 +28,7 @@ class FenceAgents::Loop {
   ~Loop();
 
   void run(CallId call, const port::FenceDeviceConfig& device, port::FenceVerb verb, Duration timeout);
+  void probe(CallId call, const port::FenceDeviceConfig& device, Duration timeout);
   void cancel(CallId call);
   // Ready at the timeout at the latest.
   std::future<MetadataResult> metadata(const std::string& agent, Duration timeout);
@@ -44,6 +45,9 @@ class FenceAgents::Loop {
     bool refused = false;
     bool cancelled = false;
     bool asks_metadata = false;  // the process that runs is `metadata`, a step before the verb
+    bool wants_guid = false;
+    std::optional<port::AgentAnswer> status;  // of a probe whose process now asks for the GUID
+    std::string guid;
     std::optional<Process> process;
     std::vector<std::string> secrets;
   };
@@ -65,6 +69,8 @@ class FenceAgents::Loop {
   Jobs::iterator start(Jobs::iterator job);
   Jobs::iterator start_verb(Jobs::iterator job, const std::string& path, const AgentMetadata* metadata);
   Jobs::iterator ended(Jobs::iterator job);
+  // Goes on to ask the BMC who it is, where it can be asked; else answers.
+  Jobs::iterator ask_guid(Jobs::iterator job, port::AgentAnswer status);
   Jobs::iterator answer(Jobs::iterator job, port::AgentAnswer answer, std::string message);
   Jobs::iterator answer_metadata(Jobs::iterator job, MetadataResult result);
 

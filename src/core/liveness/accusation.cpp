@@ -4,43 +4,17 @@
 #include <string>
 #include <utility>
 
+#include "core/liveness/blast.hpp"
 #include "core/liveness/charge.hpp"
+#include "core/liveness/device_test.hpp"
+#include "core/liveness/fence_writes.hpp"
+#include "core/liveness/hypervisors.hpp"
+#include "core/liveness/proof.hpp"
 #include "core/liveness/storage_loss.hpp"
+#include "core/mutation.hpp"
 
 namespace haven {
 namespace {
-
-Commit fence_commit(const View& view, const HostBoot& boot) {
-  Commit commit;
-  commit.lane = "fence/" + boot.first.str() + "/" + boot.second.str();
-  commit.timeout = kUrgentTimeout;
-  for (const auto& path : {path::kLeader, path::kSpec, path::fence(boot.first, boot.second)})
-    commit.checks.push_back({path, view.mod_of(path)});
-  return commit;
-}
-
-void check_absent(Commit& commit, const std::string& path) { commit.checks.push_back({path, Revision{}}); }
-void check_as_seen(Commit& commit, const View& view, const std::string& path) {
-  commit.checks.push_back({path, view.mod_of(path)});
-}
-
-JournalRecord entry(const SelfView& self, Now now, JournalKind kind, const HostName& host, std::string why) {
-  JournalRecord record;
-  record.at = now.wall;
-  record.by = self.host;
-  record.kind = kind;
-  record.host = host;
-  record.why = std::move(why);
-  return record;
-}
-
-void add_fence(Commit& commit, const HostBoot& boot, FenceRecord fence, Now now) {
-  fence.at = now.wall;
-  commit.writes.push_back({path::fence(boot.first, boot.second), fence, {}});
-}
-void add_journal(Commit& commit, JournalRecord record) {
-  commit.writes.push_back({path::kNewJournal, std::move(record), {}});
-}
 
 // ---- the intent ----
 
@@ -56,8 +30,13 @@ void accuse(const View& view, const SelfView& self, const HostBoot& boot, FenceR
   fence.reign = reign;
   fence.reason = reason;
   add_fence(commit, boot, fence, pass.now());
-  add_journal(commit, entry(self, pass.now(), JournalKind::intent, boot.first, std::move(why)));
+  add_journal(commit, fence_entry(self, pass.now(), JournalKind::intent, boot.first, std::move(why)));
   pass.act(std::move(commit));
+}
+
+void shoot_at_once_if_mutated(const Host& host, const HostBoot& boot, Pass& pass) {
+  if (!mutation::intent_later) return;
+  for (auto& call : wanted_calls(begin_fence(host, pass.now().mono), host, boot.second)) pass.act(std::move(call));
 }
 
 void accuse_the_lost(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
@@ -66,6 +45,10 @@ void accuse_the_lost(const ControllerState& state, const View& view, const SelfV
     if (view.fences.contains(boot) || view.unreadable(path::fence(host, loss.incarnation))) continue;
     if (view.unreadable(path::member(host)) || view.unreadable(path::away(host))) continue;
     if (!loss_counts(state, view, self, boot, pass)) continue;
+    // Somebody lives on its devices (F4): judged again when that has ended.
+    const Host& known = *view.spec()->host(host);
+    if (cannot_be_switched(view, known)) continue;
+    shoot_at_once_if_mutated(known, boot, pass);
     accuse(view, self, boot, FenceReason::lost_lease, "its lease is gone", *state.reign, pass);
   }
 }
@@ -76,6 +59,9 @@ void accuse_the_silent(const ControllerState& state, const View& view, const Sel
     if (view.fences.contains(boot) || view.unreadable(path::fence(host, silence.incarnation))) continue;
     if (view.unreadable(path::member(host)) || view.unreadable(path::away(host))) continue;
     if (!silence_counts(state, view, boot, pass)) continue;
+    const Host* known = view.spec()->host(host);
+    if (known == nullptr || cannot_be_switched(view, *known)) continue;
+    shoot_at_once_if_mutated(*known, boot, pass);
     accuse(view, self, boot, FenceReason::silent, "a majority does not hear it any more", *state.reign, pass);
   }
 }
@@ -88,7 +74,8 @@ void accuse_the_stuck(const ControllerState& state, const View& view, const Self
     const HostBoot boot{run.value.host, run.value.incarnation};
     const MemberRecord* member = member_of(view, boot.first);
     if (claim_closed(view, name) || member == nullptr || member->incarnation != boot.second) continue;
-    if (view.fences.contains(boot)) continue;
+    const Host* host = view.spec()->host(boot.first);
+    if (view.fences.contains(boot) || host == nullptr || cannot_be_switched(view, *host)) continue;
     accuse(view, self, boot, FenceReason::stop_failed, name.str() + " cannot be stopped there", *state.reign, pass);
     return;  // one host at a time
   }
@@ -101,7 +88,8 @@ void accuse_the_cut_off(const ControllerState& state, const View& view, const Se
     if (member == nullptr || view.fences.contains({host, member->incarnation})) continue;
     if (!pass.due(since + kStorageLostPatience)) continue;
     const std::string charge = storage_charge(view, host);
-    if (charge.empty()) continue;
+    const Host* known = view.spec()->host(host);
+    if (charge.empty() || known == nullptr || cannot_be_switched(view, *known)) continue;
     accuse(view, self, {host, member->incarnation}, FenceReason::storage_lost, charge, *state.reign, pass);
     return;  // one host at a time
   }
@@ -114,8 +102,8 @@ void withdraw(const View& view, const SelfView& self, const HostBoot& boot, Pass
   check_as_seen(commit, view, path::answer(boot.first, boot.second));
   commit.writes.push_back({path::fence(boot.first, boot.second), std::nullopt, {}});
   commit.writes.push_back({path::answer(boot.first, boot.second), std::nullopt, {}});
-  add_journal(commit, entry(self, pass.now(), JournalKind::withdrawn, boot.first,
-                            "it answered, or what it was accused of has passed"));
+  add_journal(commit, fence_entry(self, pass.now(), JournalKind::withdrawn, boot.first,
+                                  "it answered, or what it was accused of has passed"));
   pass.act(std::move(commit));
 }
 
@@ -126,6 +114,12 @@ void shoot(const View& view, const HostBoot& boot, const FenceRecord& fence, Pas
     check_absent(commit, path::answer(boot.first, boot.second));
     check_as_seen(commit, view, path::member(boot.first));
   }
+  // Whoever else may lose power with it is as it was judged (F4).
+  const Host& host = *view.spec()->host(boot.first);
+  std::set<HostName> others;
+  for (const int level : levels_of(host))
+    for (const auto& other : inside(view, host, level)) others.insert(other);
+  for (const auto& other : others) check_as_seen(commit, view, path::member(other));
   FenceRecord next = fence;
   next.state = FenceState::shooting;
   add_fence(commit, boot, next, pass.now());
@@ -141,44 +135,6 @@ void inherit(const View& view, const HostBoot& boot, const FenceRecord& fence, c
   next.state = FenceState::intent;
   add_fence(commit, boot, next, pass.now());
   if (view.answers.contains(boot)) commit.writes.push_back({path::answer(boot.first, boot.second), std::nullopt, {}});
-  pass.act(std::move(commit));
-}
-
-// Every boot of this host that something still names: its power was off, so all of them are dead.
-std::vector<HostBoot> boots_behind(const View& view, const HostBoot& boot) {
-  std::vector<HostBoot> boots{boot};
-  const auto add = [&](const HostBoot& other) {
-    if (other.first == boot.first && !proved_dead(view, other.first, other.second) &&
-        std::find(boots.begin(), boots.end(), other) == boots.end())
-      boots.push_back(other);
-  };
-  for (const auto& [other, fence] : view.fences) add(other);
-  for (const auto& [name, claim] : view.claims)
-    if (!claim_closed(view, name)) add({claim.value.host, claim.value.incarnation});
-  return boots;
-}
-
-void prove_by_power(const View& view, const SelfView& self, const HostBoot& boot, const FenceRecord& fence, int level,
-                    Pass& pass) {
-  Commit commit = fence_commit(view, boot);
-  // A new boot that registered meanwhile is another matter: it is proved by its return, or judged anew.
-  check_as_seen(commit, view, path::member(boot.first));
-  for (const auto& dead : boots_behind(view, boot)) {
-    if (dead != boot) check_as_seen(commit, view, path::fence(dead.first, dead.second));
-    const MemberRecord* member = member_of(view, dead.first);
-    if (dead != boot && member != nullptr && member->incarnation == dead.second) continue;
-    FenceRecord proof = fence;
-    proof.state = FenceState::proved;
-    proof.proof = ProofKind::level;
-    proof.level = level;
-    add_fence(commit, dead, proof, pass.now());
-  }
-  // A lease may outlive its host by its whole time: nothing is placed there, and no new boot waits for it.
-  if (const MemberRecord* member = member_of(view, boot.first); member != nullptr && member->incarnation == boot.second)
-    commit.writes.push_back({path::member(boot.first), std::nullopt, {}});
-  JournalRecord journal = entry(self, pass.now(), JournalKind::fenced, boot.first, "its power is off, asked twice");
-  journal.level = std::to_string(level);
-  add_journal(commit, std::move(journal));
   pass.act(std::move(commit));
 }
 
@@ -200,6 +156,11 @@ void run_agents(const FenceRun& run, const View& view, const SelfView& self, con
   const Host* host = view.spec()->host(boot.first);
   if (host == nullptr) return;
   switch (run.phase) {
+    case FencePhase::destroying:
+      // The number of its only level: there is no other way to end it.
+      if (domain_gone(view, boot)) return prove_by_power(view, self, boot, fence, 1, pass);
+      if (pass.due(run.level_began + kDestroyPatience)) record_exhausted(view, boot, fence, pass);
+      return;
     case FencePhase::proved:
       return prove_by_power(view, self, boot, fence, levels_of(*host).at(run.level), pass);
     case FencePhase::exhausted:
@@ -225,8 +186,8 @@ bool stuck(const View& view, const HostBoot& boot) {
 }
 
 // What the boot is accused of has been answered, or has passed.
-bool is_cleared(const View& view, const SelfView& self, const HostBoot& boot, FenceReason reason) {
-  switch (reason) {
+bool is_cleared(const View& view, const SelfView& self, const HostBoot& boot, const FenceRecord& fence) {
+  switch (fence.reason) {
     case FenceReason::lost_lease:
     case FenceReason::silent:
       return view.answers.contains(boot) || is_heard(view, self.host, boot.first, boot.second);
@@ -235,34 +196,86 @@ bool is_cleared(const View& view, const SelfView& self, const HostBoot& boot, Fe
     case FenceReason::storage_lost:
       // While it is silent nobody knows, and its guests stay where they are.
       return member_of(view, boot.first) != nullptr && storage_charge(view, boot.first).empty();
+    case FenceReason::test:
+      return false;
   }
   return false;
 }
 
+// The grace is over, or there is none: the accused lives, and that changes nothing. And the charge still holds.
+bool may_shoot(const ControllerState& state, const View& view, const SelfView& self, const HostBoot& boot,
+               const FenceRecord& fence, Pass& pass) {
+  const auto accused = state.accused.find(boot);
+  const bool waited = accused != state.accused.end() && pass.due(accused->second + kGrace);
+  if (answerable(fence.reason) && !waited) return false;
+  return charge_holds(state, view, self, boot, fence.reason, pass);
+}
+
+// Its devices are to be switched on, and have been asked to (F9): done, whatever they answered.
+bool powered_on(const FenceRun& run) { return run.phase == FencePhase::finished || run.phase == FencePhase::exhausted; }
+
+void forget_power_on(const View& view, const HostBoot& boot, const FenceRecord& fence, Pass& pass) {
+  Commit commit = fence_commit(view, boot);
+  FenceRecord next = fence;
+  next.power_on = false;
+  add_fence(commit, boot, next, pass.now());
+  pass.act(std::move(commit));
+}
+
+// After a proof, or a test that failed.
+void power_on(const ControllerState& state, const View& view, const SelfView& self, const HostBoot& boot,
+              const FenceRecord& fence, Pass& pass) {
+  if (!fence.power_on) return;
+  const auto run = state.fences.find(boot);
+  const MemberRecord* member = member_of(view, boot.first);
+  const bool another = member != nullptr && member->incarnation != boot.second;
+  if (another || (run != state.fences.end() && powered_on(run->second))) {
+    if (fence.state == FenceState::proved) return forget_power_on(view, boot, fence, pass);
+    return withdraw(view, self, boot, pass);
+  }
+  if (run != state.fences.end() && run->second.phase == FencePhase::power_on)
+    run_agents(run->second, view, self, boot, fence, pass);
+}
+
+void pursue_shot(const ControllerState& state, const View& view, const SelfView& self, const HostBoot& boot,
+                 const FenceRecord& fence, Pass& pass) {
+  const auto run = state.fences.find(boot);
+  const bool cleared = is_cleared(view, self, boot, fence);
+  // Not yet in `fences`: the write that ended the grace took too long, or its fate is unknown.
+  if (run == state.fences.end()) {
+    if (cleared) return withdraw(view, self, boot, pass);
+    if (charge_holds(state, view, self, boot, fence.reason, pass)) shoot(view, boot, fence, pass);
+    return;
+  }
+  if (run->second.phase == FencePhase::exhausted && cleared) return withdraw(view, self, boot, pass);
+  if (fence.reason == FenceReason::test) {
+    std::string fault;
+    switch (judge_test(run->second, view, boot, fault, pass)) {
+      case TestVerdict::goes_on:
+        break;
+      case TestVerdict::waits:
+        return;
+      case TestVerdict::failed:
+        return fail_test(view, self, boot, fence, fault, pass);
+    }
+  }
+  run_agents(run->second, view, self, boot, fence, pass);
+}
+
 void pursue(const ControllerState& state, const View& view, const SelfView& self, const HostBoot& boot,
             const FenceRecord& fence, Pass& pass) {
-  if (fence.reign != *state.reign && fence.state != FenceState::proved)
-    return inherit(view, boot, fence, *state.reign, pass);
-  const bool cleared = is_cleared(view, self, boot, fence.reason);
-  const auto run = state.fences.find(boot);
+  const bool over = fence.state == FenceState::proved || fence.power_on;
+  if (over) return power_on(state, view, self, boot, fence, pass);
+  if (fence.reign != *state.reign) return inherit(view, boot, fence, *state.reign, pass);
+  const bool cleared = is_cleared(view, self, boot, fence);
   switch (fence.state) {
-    case FenceState::intent: {
+    case FenceState::intent:
       if (cleared) return withdraw(view, self, boot, pass);
-      const auto accused = state.accused.find(boot);
-      const bool waited = accused != state.accused.end() && pass.due(accused->second + kGrace);
-      if (answerable(fence.reason) && !waited) return;
-      if (charge_holds(state, view, self, boot, fence.reason, pass)) shoot(view, boot, fence, pass);
+      if (cannot_be_switched(view, *view.spec()->host(boot.first))) return;
+      if (may_shoot(state, view, self, boot, fence, pass)) shoot(view, boot, fence, pass);
       return;
-    }
     case FenceState::shooting:
-      // Not yet in `fences`: the write that ended the grace took too long, or its fate is unknown.
-      if (run == state.fences.end()) {
-        if (cleared) return withdraw(view, self, boot, pass);
-        if (charge_holds(state, view, self, boot, fence.reason, pass)) shoot(view, boot, fence, pass);
-        return;
-      }
-      if (run->second.phase == FencePhase::exhausted && cleared) return withdraw(view, self, boot, pass);
-      return run_agents(run->second, view, self, boot, fence, pass);
+      return pursue_shot(state, view, self, boot, fence, pass);
     case FenceState::failed: {
       if (cleared) return withdraw(view, self, boot, pass);
       const auto exhausted = state.exhausted.find(boot);
@@ -271,58 +284,20 @@ void pursue(const ControllerState& state, const View& view, const SelfView& self
       return;
     }
     case FenceState::proved:
-      break;
+      return;
   }
-  if (run != state.fences.end() && run->second.phase == FencePhase::power_on)
-    run_agents(run->second, view, self, boot, fence, pass);
 }
 
-// ---- proof without fencing (F8) ----
-
-// A new boot of the same machine that looked at processes and found none: the old boot is gone. Its own key had to go
-// before it could register, so no lease of the old one lives.
-bool returned(const View& view, const HostName& host) {
-  const MemberRecord* member = member_of(view, host);
-  if (member == nullptr || !member->found_none || !member->machine.complete()) return false;
-  if (proved_dead(view, host, member->incarnation)) return false;
-  const auto machine = view.machines.find(host);
-  if (machine == view.machines.end() || machine->second.value.machine != member->machine) return false;
-  // Two hosts with one identity prove nothing about either.
-  return std::none_of(view.machines.begin(), view.machines.end(), [&](const auto& other) {
-    return other.first != host && (other.second.value.machine.machine_id == member->machine.machine_id ||
-                                   other.second.value.machine.dmi_uuid == member->machine.dmi_uuid);
-  });
-}
-
-std::vector<HostBoot> open_boots_before(const View& view, const HostName& host, const Incarnation& current) {
-  std::vector<HostBoot> boots;
-  for (const auto& boot : boots_behind(view, {host, current}))
-    if (boot.second != current) boots.push_back(boot);
-  return boots;
-}
-
-void prove_by_return(const View& view, const SelfView& self, const HostName& host, Pass& pass) {
-  const Incarnation& current = member_of(view, host)->incarnation;
-  for (const auto& boot : open_boots_before(view, host, current)) {
-    if (view.unreadable(path::fence(boot.first, boot.second))) continue;
-    Commit commit = fence_commit(view, boot);
-    for (const auto& path : {path::member(host), path::machine(host)}) check_as_seen(commit, view, path);
-    FenceRecord proof;
-    if (const auto known = view.fences.find(boot); known != view.fences.end()) proof = known->second.value;
-    proof.state = FenceState::proved;
-    proof.proof = ProofKind::returned;
-    add_fence(commit, boot, proof, pass.now());
-    add_journal(commit,
-                entry(self, pass.now(), JournalKind::proved, host, "the same machine booted again and runs nothing"));
-    pass.act(std::move(commit));
-  }
+FenceRun begin_run(const View& view, const Host& host, const FenceRecord& fence, Instant now) {
+  if (fence.reason == FenceReason::test) return begin_test(host, fence.level, now);
+  if (fenced_on_hypervisors(*view.spec(), host)) return begin_destroying(now);
+  return begin_fence(host, now, blocked_levels(view, host));
 }
 
 }  // namespace
 
 void decide_fences(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
-  for (const auto& host : view.spec()->hosts)
-    if (returned(view, host.name)) prove_by_return(view, self, host.name, pass);
+  prove_the_returned(state, view, self, pass);
   accuse_the_lost(state, view, self, pass);
   accuse_the_silent(state, view, self, pass);
   accuse_the_stuck(state, view, self, pass);
@@ -360,7 +335,7 @@ void observe_fence_commit(ControllerState& state, const View& view, const SelfVi
     Pass judged(now);
     const bool in_time = now.mono - ended.sent <= kGraceWriteLimit;
     if (fence->state == FenceState::shooting && in_time && charge_holds(state, view, self, boot, fence->reason, judged))
-      state.fences[boot] = begin_fence(*host, now.mono);
+      state.fences[boot] = begin_run(view, *host, *fence, now.mono);
   }
 }
 

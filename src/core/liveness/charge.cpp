@@ -25,6 +25,7 @@ bool charge_holds(const ControllerState& state, const View& view, const SelfView
   switch (reason) {
     case FenceReason::stop_failed:
     case FenceReason::storage_lost:
+    case FenceReason::test:
       return true;
     case FenceReason::lost_lease:
       return loss_counts(state, view, self, boot, pass);

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
+
+#include "core/mutation.hpp"
 
 namespace haven {
 namespace {
@@ -11,7 +14,7 @@ std::vector<std::size_t> devices_of_level(const Host& host, std::size_t level) {
   std::vector<std::size_t> devices;
   if (level >= levels.size()) return devices;
   for (std::size_t i = 0; i < host.fence.size(); ++i)
-    if (host.fence[i].level == levels[level]) devices.push_back(i);
+    if (host.fence[i].level == levels[level] && !(mutation::one_supply && !devices.empty())) devices.push_back(i);
   return devices;
 }
 
@@ -21,6 +24,7 @@ AgentVerb verb_of(FencePhase phase) {
       return AgentVerb::off;
     case FencePhase::power_on:
       return AgentVerb::on;
+    case FencePhase::destroying:
     case FencePhase::first_status:
     case FencePhase::second_status:
     case FencePhase::proved:
@@ -38,17 +42,30 @@ void next_round(FenceRun& run, FencePhase phase, Instant from) {
   run.round_from = from;
 }
 
-void next_level(FenceRun& run, const Host& host, Instant now) {
-  run.level += 1;
+void exhaust(FenceRun& run, Instant now) {
+  run.phase = FencePhase::exhausted;
+  run.ended = now;
+}
+
+// To this level, or the first one after it that may be tried.
+void enter_level(FenceRun& run, const Host& host, std::size_t level, Instant now) {
+  const auto levels = levels_of(host);
+  while (level < levels.size() && run.blocked.contains(levels[level])) ++level;
+  if (level >= levels.size()) return exhaust(run, now);
+  run.level = level;
   run.level_began = now;
   next_round(run, FencePhase::off, now);
-  if (run.level >= levels_of(host).size()) {
-    run.phase = FencePhase::exhausted;
-    run.ended = now;
-  }
+}
+
+void next_level(FenceRun& run, const Host& host, Instant now) {
+  if (!run.only_one) return enter_level(run, host, run.level + 1, now);
+  next_round(run, FencePhase::exhausted, now);  // what still runs of this round is ended
+  exhaust(run, now);
 }
 
 bool all_are(const FenceRun& run, AgentResult wanted) {
+  if (mutation::any_of_level)
+    return std::any_of(run.answers.begin(), run.answers.end(), [&](const auto& a) { return a.second == wanted; });
   return std::all_of(run.answers.begin(), run.answers.end(), [&](const auto& a) { return a.second == wanted; });
 }
 
@@ -63,10 +80,24 @@ void fold_status_round(FenceRun& run, const Host& host, Instant now) {
     next_round(run, FencePhase::second_status, now);
   } else {
     run.phase = FencePhase::proved;
+    run.ended = now;
   }
 }
 
 }  // namespace
+
+std::string device_id(const FenceDevice& device) {
+  std::string id = device.agent;
+  for (const auto& [key, value] : device.options) id += " " + key + "=" + value;
+  return id;
+}
+
+std::string devices_id(const Host& host, int level) {
+  std::string id;
+  for (const auto& device : host.fence)
+    if (device.level == level) id += (id.empty() ? "" : "; ") + device_id(device);
+  return id;
+}
 
 std::vector<int> levels_of(const Host& host) {
   std::set<int> levels;
@@ -74,17 +105,44 @@ std::vector<int> levels_of(const Host& host) {
   return {levels.begin(), levels.end()};
 }
 
-FenceRun begin_fence(const Host& host, Instant now) {
+FenceRun begin_fence(const Host& host, Instant now, std::set<int> blocked) {
   FenceRun run;
   run.devices = host.fence;
+  run.blocked = std::move(blocked);
   run.level_began = run.round_from = run.ended = now;
-  if (host.fence.empty()) run.phase = FencePhase::exhausted;
+  enter_level(run, host, 0, now);
   return run;
+}
+
+FenceRun begin_test(const Host& host, int level, Instant now) {
+  FenceRun run;
+  run.devices = host.fence;
+  run.only_one = true;
+  run.level_began = run.round_from = run.ended = now;
+  const auto levels = levels_of(host);
+  const auto found = std::find(levels.begin(), levels.end(), level);
+  enter_level(run, host, static_cast<std::size_t>(found - levels.begin()), now);
+  return run;
+}
+
+FenceRun begin_destroying(Instant now) {
+  FenceRun run;
+  run.phase = FencePhase::destroying;
+  run.level_began = run.round_from = run.ended = now;
+  return run;
+}
+
+void block_levels(FenceRun& run, const Host& host, std::set<int> blocked, Instant now) {
+  run.blocked = std::move(blocked);
+  const auto levels = levels_of(host);
+  if (run.phase == FencePhase::off && run.level < levels.size() && run.blocked.contains(levels[run.level]))
+    next_level(run, host, now);
 }
 
 std::vector<RunAgent> wanted_calls(const FenceRun& run, const Host& host, const Incarnation& incarnation) {
   std::vector<RunAgent> calls;
   switch (run.phase) {
+    case FencePhase::destroying:
     case FencePhase::proved:
     case FencePhase::exhausted:
     case FencePhase::finished:
@@ -112,7 +170,11 @@ void fold_answer(FenceRun& run, const Host& host, const AgentEnded& ended, Insta
   // One device that fails spoils the level: what it feeds may still be on.
   const bool usable =
       ended.result == AgentResult::done || ended.result == AgentResult::is_on || ended.result == AgentResult::is_off;
-  if (!usable) return next_level(run, host, now);
+  if (!usable) {
+    run.trouble = host.fence.at(ended.run.device).agent + ": " +
+                  (ended.message.empty() ? "it did not answer in time" : ended.message);
+    return next_level(run, host, now);
+  }
   if (run.answers.size() < devices.size()) return;
   if (run.phase == FencePhase::off)
     next_round(run, FencePhase::first_status, now);

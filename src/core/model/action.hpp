@@ -69,6 +69,13 @@ struct ResumeDomain {
 struct Inspect {
   Duration timeout{};
 };  // answered by Inspected
+// Ends the domain of an accused virtual host on this hypervisor host (F3): by libvirt, or by pid without it.
+struct EndVirtualHost {
+  HostName host;
+  std::string uuid;
+  bool by_pid = false;
+  Duration timeout{};
+};
 
 // ---- fence agents; RunAgent is answered by AgentDone ----
 enum class AgentVerb { off, on, status };
@@ -78,6 +85,12 @@ struct RunAgent {
   std::size_t device = 0;  // index into the host's fence devices in the spec
   AgentVerb verb = AgentVerb::status;
   int round = 0;  // tells two calls of one verb apart
+  Duration timeout{};
+};
+// Asks a device for its status, and the BMC behind it who it is (F5). Answered by DeviceProbed.
+struct ProbeDevice {
+  HostName host;
+  std::size_t device = 0;  // as in RunAgent
   Duration timeout{};
 };
 // Kills a running agent (F7, F8). Its AgentDone still comes.
@@ -94,6 +107,7 @@ struct NoteRelease {
 // The list of protected domains that the hook reads while havend is down (C5): all of the spec's, here or elsewhere.
 struct PublishProtected {
   std::vector<ResourceName> resources;
+  std::vector<std::string> uuids{};  // of virtual hosts that must not come back now (F3)
 };
 struct AnswerHook {
   CallId question;
@@ -109,16 +123,19 @@ struct AnswerOperator {
 struct KillAllAndReboot {
   std::string why;
 };
-// The planned stop is complete: havend may exit.
-struct Exit {};
+// The planned stop is complete: havend may exit. left: this boot has left for good (F8), its incarnation is not to be
+// taken up again.
+struct Exit {
+  bool left = false;
+};
 // One line of log per decision.
 struct Say {
   std::string text;
 };
 
 using Action = std::variant<Commit, GrantLease, KeepAlive, StartDomain, ShutdownDomain, DestroyDomain, KillDomain,
-                            ResumeDomain, Inspect, RunAgent, KillAgent, NoteRelease, PublishProtected, AnswerHook,
-                            AnswerOperator, KillAllAndReboot, Exit, Say>;
+                            ResumeDomain, Inspect, EndVirtualHost, RunAgent, ProbeDevice, KillAgent, NoteRelease,
+                            PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
 using Actions = std::vector<Action>;
 
 // An action on its way, as the node hands it out. call is 0 for what is not answered.

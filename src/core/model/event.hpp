@@ -72,6 +72,7 @@ struct Inspected {
   std::vector<DomainSeen> domains;
   std::vector<ResourceName> processes;
   std::vector<ResourceName> storage_lost;
+  std::vector<std::string> others{};  // uuids of what runs here besides, by libvirt's word or by a process
 };
 enum class CallResult { done, failed, unknown };
 struct CallDone {
@@ -97,13 +98,12 @@ struct AgentDone {
   AgentResult result = AgentResult::failed;
   std::string message;
 };
-
-// ---- this host ----
-// libvirt is about to start this resource's domain and asks whether it may (C5).
-struct HookAsked {
-  CallId question;
-  ResourceName resource;
-  bool migration = false;
+// A device's status, and the GUID of the BMC behind it where it tells one (F5).
+struct DeviceProbed {
+  CallId call;
+  AgentResult result = AgentResult::failed;
+  std::string guid;
+  std::string message;
 };
 
 // What else hurts on this host, found out by havend itself: sentences for its status. Each takes the place of the last.
@@ -111,14 +111,24 @@ struct HostProblems {
   std::vector<std::string> problems;
 };
 
-enum class OperatorVerb { start, stop, disable, ignore, clear, relocate, freeze, thaw, fence_confirm };
+// ---- this host ----
+// libvirt is about to start a domain, or to let one migrate in, and asks whether it may (C5, F3).
+struct HookAsked {
+  CallId question;
+  ResourceName resource;  // empty: the domain is no resource of the spec
+  bool migration = false;
+  std::string uuid{};  // of the domain; empty in the simulator where it is a resource
+};
+
+enum class OperatorVerb { start, stop, disable, ignore, clear, relocate, freeze, thaw, fence_confirm, fence_test };
 struct OperatorAsked {
   CallId question;  // answered by AnswerOperator
   OperatorVerb verb = OperatorVerb::start;
   ResourceName resource;  // empty where the verb is about a host
-  HostName host;          // relocate: where to; fence_confirm: whom
+  HostName host;          // relocate: where to; fence_confirm, fence_test: whom
   std::string by;         // the user who said it
   bool force = false;
+  int level = 0;  // fence_test: of its devices; 0: the first
 };
 enum class ShutdownKind {
   restart,  // havend stops or is upgraded; guests run on (S6)
@@ -157,6 +167,6 @@ struct Tick {};
 
 using Event = std::variant<Tick, EngineListed, EngineChanged, EngineLost, EngineBack, CommitDone, LeaseGranted,
                            LeaseAnswer, Inspected, CallDone, DomainHint, HypervisorLost, HypervisorBack, AgentDone,
-                           HookAsked, HostProblems, OperatorAsked, ShutdownAsked, PeersHeard>;
+                           DeviceProbed, HookAsked, HostProblems, OperatorAsked, ShutdownAsked, PeersHeard>;
 
 }  // namespace haven

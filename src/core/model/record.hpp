@@ -54,8 +54,9 @@ struct LeaderRecord {
 
 // By what a machine is known again after a reboot (F8). Blank fields prove nothing.
 struct MachineIdentity {
-  std::string machine_id;  // /etc/machine-id
-  std::string dmi_uuid;    // DMI product UUID, else libvirt's host UUID
+  std::string machine_id;       // /etc/machine-id
+  std::string dmi_uuid;         // libvirt's host UUID, else the firmware's
+  std::string firmware_uuid{};  // DMI product UUID; empty: there is none. A BMC's GUID is held against it (F5)
   friend bool operator==(const MachineIdentity&, const MachineIdentity&) = default;
   [[nodiscard]] bool complete() const { return !machine_id.empty() && !dmi_uuid.empty(); }
 };
@@ -74,6 +75,8 @@ struct MemberRecord {
 // machine/<host>: the identity it first registered with; a controller writes it.
 struct MachineRecord {
   MachineIdentity machine;
+  std::string
+      domain{};  // of a virtual host: the uuid under which a hypervisor host saw it run (F3); empty: none did yet
   friend bool operator==(const MachineRecord&, const MachineRecord&) = default;
 };
 
@@ -89,6 +92,21 @@ struct AwayRecord {
   friend bool operator==(const AwayRecord&, const AwayRecord&) = default;
 };
 
+// A virtual host whose domain is active on the reporting host.
+struct HeldHost {
+  HostName host;
+  std::string uuid;
+  friend bool operator==(const HeldHost&, const HeldHost&) = default;
+};
+// The domain of an accused virtual host is shut off or absent on the reporting host, looked at after the fence record
+// of this mod revision was seen, and is kept from coming back until that record is gone or a proof (F3).
+struct KeptAway {
+  HostName host;
+  Incarnation incarnation;
+  Revision fence;
+  friend bool operator==(const KeptAway&, const KeptAway&) = default;
+};
+
 // status/<host>: durable; what this incarnation reported last. Written when it changes (E2).
 struct StatusRecord {
   Incarnation incarnation;
@@ -97,6 +115,8 @@ struct StatusRecord {
   std::vector<ResourceName> found;  // protected resources that run here without a claim that names this incarnation
   std::vector<ResourceName> storage_lost;  // whose disks this host cannot read (B1, C7)
   std::vector<std::string> problems;       // sentences for a person: what hurts on this host
+  std::vector<HeldHost> holds{};
+  std::vector<KeptAway> kept_away{};
   friend bool operator==(const StatusRecord&, const StatusRecord&) = default;
 };
 
@@ -117,6 +137,7 @@ enum class FenceReason {
   silent,        // no heartbeat is heard by a majority, while its lease lives (S3)
   stop_failed,   // B2: on_stop_fail = "fence"; the accused lives, its answer changes nothing
   storage_lost,  // C7: its guests stand still for a disk that another host reads; as above
+  test,          // F5: `haven fence test`; the accused lives and is switched on again
 };
 // The accused may be alive and well, and its answer ends the accusation.
 [[nodiscard]] constexpr bool answerable(FenceReason reason) {
@@ -130,11 +151,38 @@ struct FenceRecord {
   FenceState state = FenceState::intent;
   FenceReason reason = FenceReason::lost_lease;
   ProofKind proof = ProofKind::none;
-  int level = 0;     // of the proof
-  int attempts = 0;  // rounds over all levels that ended without proof
-  std::string by;    // who confirmed, for the operator's word
-  WallTime at;       // of the last change
+  int level = 0;          // of the proof; of a test: the level that is tried
+  int attempts = 0;       // rounds over all levels that ended without proof
+  std::string by;         // who confirmed, for the operator's word
+  WallTime at;            // of the last change
+  bool power_on = false;  // its devices are still to be switched on, once (F9, F5)
   friend bool operator==(const FenceRecord&, const FenceRecord&) = default;
+};
+
+// One fence device as it answered last.
+struct ProbedDevice {
+  std::string device;    // its agent and options, see device_id()
+  std::string problem;   // why it does not answer; empty: it does
+  std::string guid;      // of the BMC behind it; empty: it tells none
+  bool foreign = false;  // that GUID belongs to another machine: what this device says proves nothing (F5)
+  friend bool operator==(const ProbedDevice&, const ProbedDevice&) = default;
+};
+// One try of a whole level: off, status, on.
+struct DeviceTest {
+  int level = 1;
+  std::string devices;     // device_id() of each, as they were
+  std::string machine_id;  // of the machine that went down with them
+  bool passed = false;
+  std::string why;  // of a failure
+  std::string by;   // who asked for it
+  WallTime at;
+  friend bool operator==(const DeviceTest&, const DeviceTest&) = default;
+};
+// device/<host>: what is known of the fence devices of this host (F5).
+struct DevicesRecord {
+  std::vector<ProbedDevice> devices;
+  std::vector<DeviceTest> tests;  // the last one of each level
+  friend bool operator==(const DevicesRecord&, const DevicesRecord&) = default;
 };
 
 // What the owner of a claim is to do.
@@ -195,6 +243,7 @@ enum class JournalKind {
   fenced,
   proved,
   withdrawn,
+  tested,
   recover,
   place,
   restart,
@@ -232,8 +281,8 @@ struct UnreadableRecord {
 };
 
 using Record = std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord,
-                            MachineRecord, AwayRecord, StatusRecord, AnswerRecord, FenceRecord, ClaimRecord, RunRecord,
-                            JournalRecord, EpochRecord>;
+                            MachineRecord, AwayRecord, StatusRecord, AnswerRecord, FenceRecord, DevicesRecord,
+                            ClaimRecord, RunRecord, JournalRecord, EpochRecord>;
 
 namespace path {
 inline const std::string kSpec = "spec/current";
@@ -247,6 +296,7 @@ inline const std::string kEpoch = "epoch";
 [[nodiscard]] std::string status(const HostName& h);
 [[nodiscard]] std::string answer(const HostName& h, const Incarnation& i);
 [[nodiscard]] std::string fence(const HostName& h, const Incarnation& i);
+[[nodiscard]] std::string device(const HostName& h);
 [[nodiscard]] std::string claim(const ResourceName& r);
 [[nodiscard]] std::string run(const ResourceName& r);
 // Where a journal record is to go: the node that issues the commit puts journal() in its place.

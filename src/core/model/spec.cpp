@@ -16,10 +16,15 @@ auto find_named(const List& list, const N& name) -> decltype(list.data()) {
 const Host* Spec::host(const HostName& name) const { return find_named(hosts, name); }
 const Resource* Spec::resource(const ResourceName& name) const { return find_named(resources, name); }
 
+bool fenced_on_hypervisors(const Spec& spec, const Host& host) {
+  return !host.runs_on.empty() && spec.host(HostName{host.runs_on}) != nullptr;
+}
+
 std::string domain_of(const Host& host, FailureDomain level) {
   const std::string* named = nullptr;
   switch (level) {
     case FailureDomain::host:
+      if (!host.runs_on.empty()) return "/" + host.runs_on;
       break;
     case FailureDomain::rack:
       named = &host.rack;

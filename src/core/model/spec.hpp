@@ -27,6 +27,7 @@ struct FenceDevice {
   std::string agent;                           // fence_ipmilan
   std::map<std::string, std::string> options;  // as configured: secrets only as X_file = path
   int level = 1;
+  std::vector<HostName> cuts{};  // everything that it switches off; empty: the host that it stands under
   friend bool operator==(const FenceDevice&, const FenceDevice&) = default;
 };
 
@@ -40,6 +41,7 @@ struct Host {
   std::vector<std::string> links;  // heartbeat paths; [address] unless given
   std::string site, room, rack;    // empty: none
   std::vector<FenceDevice> fence;  // empty: no power fencing
+  std::string runs_on{};           // of a virtual host: its physical machine, a host of the file or not; else empty
   friend bool operator==(const Host&, const Host&) = default;
 };
 
@@ -116,7 +118,11 @@ struct Spec {
   [[nodiscard]] const Resource* resource(const ResourceName& name) const;
 };
 
-// The failure domain of `level` that this host stands in; its own name where it has none at that level.
+// A virtual host whose physical machine is in the file: it is fenced there, by destroying its domain (F3).
+[[nodiscard]] bool fenced_on_hypervisors(const Spec& spec, const Host& host);
+
+// The failure domain of `level` that this host stands in; its own name where it has none at that level. A virtual host
+// stands in the domain `host` of its physical machine.
 [[nodiscard]] std::string domain_of(const Host& host, FailureDomain level);
 
 // What a host has for resources: (cpu - keep) x overcommit, memory - keep (FORMATS, "haven check").

@@ -89,6 +89,8 @@ void View::forget(const std::string& path) {
     answers.erase({host, Incarnation{second}});
   else if (kind == "fence")
     fences.erase({host, Incarnation{second}});
+  else if (kind == "device")
+    devices.erase(host);
   else if (kind == "journal")
     journal.erase(path);
 }
@@ -131,6 +133,9 @@ void View::store(const std::string& path, const Record& value, Revision mod) {
                  [&](const FenceRecord& r) {
                    fences[boot] = {r, mod};
                  },
+                 [&](const DevicesRecord& r) {
+                   devices[host] = {r, mod};
+                 },
                  [&](const ClaimRecord& r) {
                    claims[resource] = {r, mod};
                  },
@@ -168,22 +173,47 @@ bool proved_dead(const View& view, const HostName& host, const Incarnation& inca
   return it != view.fences.end() && it->second.value.state == FenceState::proved;
 }
 
+bool left_cleanly(const View& view, const HostName& host, const Incarnation& incarnation) {
+  const auto it = view.fences.find({host, incarnation});
+  return it != view.fences.end() && it->second.value.state == FenceState::proved &&
+         it->second.value.proof == ProofKind::clean_leave;
+}
+
 const MemberRecord* member_of(const View& view, const HostName& host) {
   const auto it = view.members.find(host);
   return it == view.members.end() ? nullptr : &it->second.value;
 }
+
+namespace {
+
+bool released(const View& view, const ResourceName& resource, const ClaimRecord& c) {
+  const auto run = view.runs.find(resource);
+  if (run == view.runs.end()) return false;
+  const RunRecord& r = run->second.value;
+  return r.state == RunState::released && r.generation == c.generation && r.host == c.host &&
+         r.incarnation == c.incarnation;
+}
+
+}  // namespace
 
 bool claim_closed(const View& view, const ResourceName& resource) {
   const auto claim = view.claims.find(resource);
   if (claim == view.claims.end()) return true;
   const ClaimRecord& c = claim->second.value;
   if (c.order == ClaimOrder::let_go || proved_dead(view, c.host, c.incarnation)) return true;
+  if (mutation::one_fence_slot && std::any_of(view.fences.begin(), view.fences.end(), [&](const auto& fence) {
+        return fence.first.first == c.host && fence.second.value.state == FenceState::proved;
+      }))
+    return true;
   if (mutation::skip_proof && view.fences.contains({c.host, c.incarnation})) return true;
-  const auto run = view.runs.find(resource);
-  if (run == view.runs.end()) return false;
-  const RunRecord& r = run->second.value;
-  return r.state == RunState::released && r.generation == c.generation && r.host == c.host &&
-         r.incarnation == c.incarnation;
+  return released(view, resource, c);
+}
+
+bool may_still_run(const View& view, const ResourceName& resource) {
+  const auto claim = view.claims.find(resource);
+  if (claim == view.claims.end()) return false;
+  const ClaimRecord& c = claim->second.value;
+  return !proved_dead(view, c.host, c.incarnation) && !released(view, resource, c);
 }
 
 Revision report_basis(const View& view) {

@@ -64,6 +64,7 @@ class View {
   std::map<HostName, Stored<StatusRecord>> status;
   std::map<HostBoot, Stored<AnswerRecord>> answers;
   std::map<HostBoot, Stored<FenceRecord>> fences;
+  std::map<HostName, Stored<DevicesRecord>> devices;
   std::map<std::string, JournalRecord> journal;  // by path, so by time
 
   // Not the engine's: whom this host hears now. Nothing before the first word, and where heartbeats are off.
@@ -89,10 +90,14 @@ class View {
 [[nodiscard]] Epoch epoch_of(const View& view);
 // Proved dead: nothing of this incarnation can run or write any more (C3, F6).
 [[nodiscard]] bool proved_dead(const View& view, const HostName& host, const Incarnation& incarnation);
+// It said itself, as its last word, that nothing of it runs any more (F8).
+[[nodiscard]] bool left_cleanly(const View& view, const HostName& host, const Incarnation& incarnation);
 // The incarnation that holds the member key now; nullptr: none.
 [[nodiscard]] const MemberRecord* member_of(const View& view, const HostName& host);
 // The claim has left its incarnation: released for that generation, let go, or proved dead (C3). No claim: true.
 [[nodiscard]] bool claim_closed(const View& view, const ResourceName& resource);
+// Its boot may still run it, for all that is recorded: not released, not proved dead. Also where the claim was let go.
+[[nodiscard]] bool may_still_run(const View& view, const ResourceName& resource);
 // What a host's report must be about for a first claim to rest on it: this spec, and the last claim that was let go.
 [[nodiscard]] Revision report_basis(const View& view);
 // What the operator wants of it: the order if there is one, else the file.

@@ -58,6 +58,7 @@ void observe_inspection(HostState& host, const View& view, const Inspected& seen
   }
   if (!host.hypervisor) host.touched = host.inspecting;
   host.hypervisor = true;
+  observe_others(host.guard, seen.others);
   for (const auto& domain : seen.domains) host.locals.try_emplace(domain.resource);
   for (const auto& process : seen.processes) host.locals.try_emplace(process);
   for (auto& [name, local] : host.locals) {
@@ -97,8 +98,11 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
   if (const auto* list = std::get_if<PublishProtected>(&action)) {
     host.published_edition = view.spec_edition();
     host.published = list->resources;
+    host.guard.published = list->uuids;
   }
   if (const auto* note = std::get_if<NoteRelease>(&action)) host.released[note->resource] = note->generation;
+  if (const auto* end = std::get_if<EndVirtualHost>(&action))
+    observe_end_issued(host.guard, *end, host.moment, now.mono);
   const ResourceName* name = resource_of(action);
   if (name == nullptr) return;
   Local& local = host.locals[*name];
@@ -125,6 +129,8 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
 }
 
 void observe_call(HostState& host, const Action& action, const CallDone& done) {
+  if (const auto* end = std::get_if<EndVirtualHost>(&action))
+    observe_end_done(host.guard, *end, done.result, host.moment);
   const ResourceName* name = resource_of(action);
   if (name == nullptr) return;
   Local& local = host.locals[*name];
@@ -147,6 +153,7 @@ void observe_engine_back(HostState& host) {
 }
 
 std::string hook_refusal(const HostState& host, const View& view, const HookAsked& asked) {
+  if (asked.resource.empty()) return guard_refusal(view, asked.uuid);
   // Asked about means known by the list; without a spec nobody can say that it may.
   if (view.spec() == nullptr || host.rebooting)
     return "Haven knows " + asked.resource.str() + " and cannot judge just now";
@@ -158,7 +165,7 @@ std::string hook_refusal(const HostState& host, const View& view, const HookAske
   return "Haven protects " + asked.resource.str() + ": only Haven starts it (haven start " + asked.resource.str() + ")";
 }
 
-StatusRecord report_of_host(const HostState& host, const View& view, const SelfView& self) {
+StatusRecord report_of_host(const HostState& host, const View& view, const SelfView& self, Instant now) {
   StatusRecord report;
   report.incarnation = self.incarnation;
   report.spec = report_basis(view);
@@ -178,6 +185,8 @@ StatusRecord report_of_host(const HostState& host, const View& view, const SelfV
                               (others == "0" ? "" : " and of " + others + " more") + " cannot be read");
   }
   report.problems.insert(report.problems.end(), host.problems.begin(), host.problems.end());
+  report.holds = held_hosts(host.guard, view);
+  report.kept_away = kept_away(host.guard, view, host.hypervisor ? host.inspected : 0, now);
   return report;
 }
 

@@ -13,7 +13,7 @@ bool older_boot_open(const View& view, const HostName& host, const Incarnation& 
   for (const auto& [boot, fence] : view.fences)
     if (boot.first == host && boot.second != current && is_open_fence(fence.value)) return true;
   for (const auto& [resource, claim] : view.claims)
-    if (claim.value.host == host && claim.value.incarnation != current && !claim_closed(view, resource)) return true;
+    if (claim.value.host == host && claim.value.incarnation != current && may_still_run(view, resource)) return true;
   return false;
 }
 
@@ -83,6 +83,13 @@ std::string missing_report(const View& view, const ResourceName& resource) {
     const ClaimRecord& last = claim->second.value;
     if (view.spec()->host(last.host) == nullptr && !proved_dead(view, last.host, last.incarnation))
       return "it was left on " + last.host.str() + ", which is not in the file any more and not proved dead";
+    // A later boot of that name cannot speak for the one that it was left to.
+    const auto report = view.status.find(last.host);
+    const bool another = report != view.status.end() && report->second.value.incarnation != last.incarnation;
+    const auto gone = view.away.find(last.host);
+    const bool off = gone != view.away.end() && gone->second.value.kind == AwayKind::down;
+    if (may_still_run(view, resource) && (another || off))
+      return "it was left to a boot of " + last.host.str() + " that is not proved dead";
   }
   for (const auto& host : view.spec()->hosts) {
     const auto status = view.status.find(host.name);

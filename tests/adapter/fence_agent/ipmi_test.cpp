@@ -56,6 +56,24 @@ TEST_F(Ipmi, SwitchesOffAndOnAndTellsWhichItIs) {
   EXPECT_EQ(ask(FenceVerb::status).answer, AgentAnswer::is_on);
 }
 
+TEST_F(Ipmi, TellsWhichMachineItBelongsTo) {
+  const CallId call{++last_call};
+  agents.probe(call, config, 30s);
+  const port::AgentDone done = answers.wait(call, 35s);
+  EXPECT_EQ(done.answer, AgentAnswer::is_on);
+  // As ipmitool reads IPMI's byte order; the simulator was given a1234567-89ab-cdef-a123-456789abcdef.
+  EXPECT_EQ(done.guid, "efcdab89-6745-23a1-efcd-ab89674523a1");
+}
+
+TEST_F(Ipmi, AProbeOfADeadBmcFailsAndTellsNoMachine) {
+  bmc.kill();
+  const CallId call{++last_call};
+  agents.probe(call, config, 5s);
+  const port::AgentDone done = answers.wait(call, 10s);
+  EXPECT_TRUE(done.answer == AgentAnswer::failed || done.answer == AgentAnswer::timed_out);
+  EXPECT_EQ(done.guid, "");
+}
+
 TEST_F(Ipmi, AWrongPasswordFailsWithinItsTimeAndIsNotRepeated) {
   folder.write("pw", "wrong password\n");
   for (const FenceVerb verb : {FenceVerb::status, FenceVerb::off}) {
