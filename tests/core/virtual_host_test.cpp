@@ -57,7 +57,7 @@ TEST(VirtualHost, AWordAboutAnEarlierRecordProvesNothing) {
   Hypervisors b;
   b.run_for(kAllowedStartAppears);
   b.die("v1");
-  b.run_for(500ms);
+  b.run_for(kGrace / 2);
   const Revision intent = b.shot();
   b.run_for(2s);
   b.h2_reports({{h("v1"), boot_of(h("v1")), intent}});
