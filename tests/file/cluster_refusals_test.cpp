@@ -304,8 +304,8 @@ INSTANTIATE_TEST_SUITE_P(
              "cuts names an unknown host \"h3\"", "\"h1\""},
         Case{"CutsOneTwice", second_host(device("cuts = [\"h2\", \"h2\"]\n")), "15:15", "stands twice in cuts", ""},
         Case{"CutsWithoutItsOwn", second_host(device("cuts = [\"h1\"]\n")), "15:9", "cuts leaves out \"h2\"", ""},
-        Case{"SharedButNotSaid", two_devices("", ""), "16:1", "already switches host h1 (line 8)", "cuts = "},
-        Case{"SharedAndSaidByOneOnly", two_devices("", "cuts = [\"h1\", \"h2\"]\n"), "16:1", "already switches host h1",
+        Case{"SharedButNotSaid", two_devices("", ""), "15:1", "already switches host h1 (line 8)", "cuts = "},
+        Case{"SharedAndSaidByOneOnly", two_devices("", "cuts = [\"h1\", \"h2\"]\n"), "15:1", "already switches host h1",
              "under both"},
         Case{"OneOfTwoSupplies",
              cluster("") + host("1", device("cuts = [\"h1\", \"h2\"]\n")) +

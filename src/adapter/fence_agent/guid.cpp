@@ -63,7 +63,8 @@ std::string guid_in(const std::string& output) {
     if (std::isxdigit(c) != 0 || c == '-') guid += static_cast<char>(std::tolower(c));
     if (c == ' ' && !guid.empty()) break;
   }
-  return guid;
+  constexpr std::size_t kWritten = 36;  // 32 digits in five groups: a complaint has no such thing
+  return guid.size() == kWritten ? guid : "";
 }
 
 }  // namespace haven::adapter
