@@ -54,9 +54,10 @@ void Checker::judge_fence(const HostBoot& boot, const FenceRecord& fence, const 
   }
 }
 
-void Checker::agent_acted(const HostName& host, const Incarnation& boot) {
+void Checker::agent_called(const HostName& host, const Incarnation& boot) {
   if (shot_.contains({host, boot})) return;
-  violated("F1", {}, {host}, "an agent switched " + host.str() + " off, and no intent against it outlasted its grace");
+  violated("F1", {}, {host},
+           "an agent was called against " + host.str() + ", and no intent against it outlasted its grace");
 }
 
 void Checker::died_beside(const HostName& host, const HostName& fenced, std::optional<Duration> well_for) {

@@ -41,8 +41,8 @@ class Checker {
   void breach(const std::string& rule, const HostName& host, const std::string& text) {
     violated(rule, {}, {host}, text);
   }
-  // A fence agent is about to switch this boot off.
-  void agent_acted(const HostName& host, const Incarnation& boot);
+  // A fence agent is called to switch this boot off.
+  void agent_called(const HostName& host, const Incarnation& boot);
   // For how long a host has been well.
   [[nodiscard]] std::optional<Duration> well_for(const HostName& host, const Incarnation& boot) const {
     return facts_.healthy_for(host, boot);

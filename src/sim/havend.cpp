@@ -118,6 +118,7 @@ void Havend::agent_ends(CallId call, std::uint64_t token, AgentResult result, st
 }
 
 void Havend::perform_one(CallId call, RunAgent& action) {
+  if (action.verb == AgentVerb::off) callbacks_.agent_called(action);
   const std::uint64_t token = ++last_agent_;
   agents_[call] = {token, false};
   const auto runs = [this, call, token] {

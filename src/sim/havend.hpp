@@ -38,6 +38,7 @@ class Havend {
   struct Callbacks {
     std::function<Machine&(const HostName&)> machine_of;
     // A fence agent switches this device for everybody that it feeds.
+    std::function<void(const RunAgent& run)> agent_called;  // to switch off; it may take its time
     std::function<void(const RunAgent& run, bool on)> switch_device;
     std::function<void(CallId question, bool ok, const std::string& text)> operator_answered;
     std::function<void()> came_or_went;    // alive() changed

@@ -69,6 +69,7 @@ World::World(const Spec& spec, std::uint64_t seed, Pace pace)
   for (const Host& host : file_.hosts) {
     Havend::Callbacks callbacks{
         [this](const HostName& name) -> Machine& { return machine(name); },
+        [this](const RunAgent& run) { checker_.agent_called(run.host, run.incarnation); },
         [this](const RunAgent& run, bool on) { switch_device(run, on); },
         [this](CallId question, bool ok, const std::string& text) { desk_->answered(question, ok, text); },
         [this] { pulse_->stir(); },

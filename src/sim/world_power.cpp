@@ -29,7 +29,6 @@ void World::lay_outlets() {
 }
 
 void World::switch_device(const RunAgent& run, bool on) {
-  if (!on) checker_.agent_acted(run.host, run.incarnation);
   const Host& host = *file_.host(run.host);
   const std::string outlet = machine(run.host).outlet_of(run.device);
   // Whoever loses power beside the one that is meant, virtual hosts included.
