@@ -50,6 +50,15 @@ def build(progress=lambda text: None):
     return paths
 
 
+def build_for(program, modules, folder):
+    """The same for another program and other modules, written to a folder of the caller's."""
+    kernel = _kernel()
+    paths = os.path.join(folder, "kernel"), os.path.join(folder, "initramfs")
+    _write(paths[0], _unpacked(kernel))
+    _write(paths[1], _initramfs(kernel.partition("vmlinuz-")[2], program, modules))
+    return paths
+
+
 def _write(path, data):
     with open(path + ".new", "wb") as file:
         file.write(data)
@@ -62,10 +71,10 @@ def _unpacked(kernel):
     return kernel_image.extract(packed) or packed
 
 
-def _modules(version):
+def _modules(version, names):
     """Module files in the order in which they load."""
     ordered = []
-    for name in _MODULES:
+    for name in names:
         shown = subprocess.run(["modprobe", "-S", version, "--show-depends", name], capture_output=True, text=True,
                                check=True)
         for line in shown.stdout.splitlines():
@@ -75,12 +84,12 @@ def _modules(version):
     return ordered
 
 
-def _initramfs(version, program):
+def _initramfs(version, program, names=_MODULES):
     archive = _Archive()
     archive.folder("dev")
     archive.node("dev/console", 5, 1)
     archive.folder("modules")
-    modules = _modules(version)
+    modules = _modules(version, names)
     for path in modules:
         archive.file("modules/" + os.path.basename(path), _stripped(path, "--strip-debug"))
     archive.file("modules/order", "".join(os.path.basename(path) + "\n" for path in modules).encode())

@@ -7,6 +7,7 @@
 #include "core/liveness/accusation.hpp"
 #include "core/liveness/blast.hpp"
 #include "core/liveness/hypervisors.hpp"
+#include "core/liveness/promise_proof.hpp"
 #include "core/liveness/storage_loss.hpp"
 #include "core/recovery/importance.hpp"
 #include "core/recovery/lifecycle.hpp"
@@ -29,6 +30,7 @@ void fold_office(ControllerState& state, const View& view, const SelfView& self,
     state.fences.clear();
     state.accused.clear();
     state.exhausted.clear();
+    state.promise_counts.clear();
     state.deposed.push_back(now.mono);
   }
   std::erase_if(state.deposed, [&](Instant at) { return now.mono - at > kDeposedPause + kDeposedWindow; });
@@ -109,6 +111,7 @@ void fold_fences(ControllerState& state, const View& view, Instant now) {
       block_levels(run, host, blocked_levels(view, host), now);
   }
   begin_power_ons(state, view, now);
+  forget_counts(state, view);
 }
 
 // Twice deposed within the window: somebody else, as long as there is somebody (R3).
@@ -393,6 +396,7 @@ void decide(const ControllerState& state, const View& view, const SelfView& self
   const Waiting waiting = decide_claims(state, view, self, pass);
   decide_journal(state, view, self, waiting, pass);
   keep_house(view, pass);
+  bury_promises(view, pass);
 }
 
 }  // namespace haven

@@ -12,6 +12,7 @@
 
 #include "core/decision.hpp"
 #include "core/liveness/fencing.hpp"
+#include "core/liveness/promise_count.hpp"
 #include "core/liveness/silence.hpp"
 #include "core/liveness/suspicion.hpp"
 #include "core/model/ids.hpp"
@@ -60,11 +61,13 @@ struct ControllerState {
   Losses losses;
   Sightings seen;
   Silences silences;
-  std::vector<Alarm> hearing_alarms;      // as this host hears it, at the latest pass
-  std::map<HostBoot, Instant> accused;    // when our intent was first seen committed
-  std::map<HostBoot, Instant> exhausted;  // when our last round was recorded as failed
-  std::map<HostBoot, FenceRun> fences;    // agents of this reign
-  std::map<HostName, int> agents;         // that this node called against a host and that have not ended; not 0
+  std::vector<Alarm> hearing_alarms;        // as this host hears it, at the latest pass
+  std::map<HostBoot, Instant> accused;      // when our intent was first seen committed
+  std::map<HostBoot, Instant> exhausted;    // when our last round was recorded as failed
+  std::map<HostBoot, FenceRun> fences;      // agents of this reign
+  std::map<HostName, int> agents;           // that this node called against a host and that have not ended; not 0
+  PromiseCounts promise_counts;             // of this reign (P5)
+  std::map<HostName, Instant> member_read;  // when a host's member key was last read
   std::map<ResourceName, Instant> failed_since;
   std::map<ResourceName, Instant> running_since;
   std::map<HostName, Instant> up_since;

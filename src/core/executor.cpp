@@ -35,9 +35,13 @@ struct Case {
   const RunRecord* run = nullptr;  // of the claim's generation
   bool sure = false;               // `present` can be relied on
   int* slots = nullptr;            // starts that may still begin in this pass
+  Strain strain = Strain::none;    // what the host's promise asks (P3)
 };
 
 bool in_touch(const Case& c) { return c.self.registered && c.self.watching && c.pass.now().mono < c.self.lease_until; }
+
+// The promise's clock has room for a start (C2).
+bool has_room(const Case& c) { return may_start(c.host.keeping, c.pass.now().mono); }
 
 bool names_us(const Case& c) {
   return c.claim != nullptr && c.claim->host == c.self.host && c.claim->incarnation == c.self.incarnation &&
@@ -125,6 +129,18 @@ void stop(const Case& c, EndReason end) {
   if (c.sure) settle(c, end, "");
 }
 
+// For the host's promise: asked to stop first, then killed by pid, again and again (P3). Nothing is released by it: the
+// claim stays here, and what was stopped starts again once the engine is back.
+void yield_to_promise(const Case& c) {
+  const Local& l = c.local;
+  if (c.strain == Strain::kill) {
+    if (!l.kill_sent || c.pass.due(*l.kill_sent + kPromiseKillRetry))
+      c.pass.act(KillDomain{c.resource.name, kPromiseKillTimeout});
+  } else if (!l.shutdown_sent && l.domain == DomainCondition::running) {
+    c.pass.act(ShutdownDomain{c.resource.name, kShutdownTimeout});
+  }
+}
+
 // ---- running ----
 
 std::vector<WallTime> recent_restarts(const Case& c) {
@@ -161,18 +177,21 @@ void mark_start(const Case& c, std::vector<WallTime> restarts, bool in_place) {
     journal.kind = JournalKind::restart;
     journal.resource = c.resource.name;
     journal.host = c.self.host;
-    journal.why = c.local.hint == HintKind::powered_off ? "the guest switched itself off" : "its process ended";
+    journal.why = c.local.yielded                         ? "it was stopped for its host's promise"
+                  : c.local.hint == HintKind::powered_off ? "the guest switched itself off"
+                                                          : "its process ended";
     commit.writes.push_back({path::kNewJournal, journal, {}});
   }
   c.pass.act(std::move(commit));
 }
 
-// Engine out of reach: what this incarnation itself started may start again here (C6), at no cost (B1).
+// Engine out of reach: what this incarnation itself started may start again here, at no cost (B1); not on a host with a
+// promise (C6).
 void restart_out_of_reach(const Case& c) {
   const Local& l = c.local;
   const bool ours = c.run != nullptr && c.run->incarnation == c.self.incarnation;
   // Another engine, made anew, may have given it to another host (E3).
-  if (!ours || l.start_in_flight || c.self.outdated) return;
+  if (!ours || l.start_in_flight || c.self.outdated || clock_of(c.host.keeping)) return;
   const Duration delay = std::min(kRestartDelayLimit, kRestartDelay * (1 << std::clamp(l.unrecorded - 1, 0, 8)));
   if (!l.restarted || c.pass.due(*l.restarted + delay))
     c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});
@@ -182,14 +201,15 @@ void restart_out_of_reach(const Case& c) {
 void ended(const Case& c) {
   const Local& l = c.local;
   if (l.storage_lost) return;  // nothing would start; once its disk is back it starts here, at no cost (B1, C7)
-  const bool told = l.hint && *l.hint != HintKind::changed;
+  const bool told = l.yielded || (l.hint && *l.hint != HintKind::changed);
   if (!told && l.gone_since && !c.pass.due(*l.gone_since + kHintPatience)) return;
-  const bool switched_off = l.hint == HintKind::powered_off;
+  const bool switched_off = l.hint == HintKind::powered_off && !l.yielded;
   if (switched_off && c.resource.on_poweroff == OnPoweroff::stop)
     return release(c, EndReason::powered_off, "the guest switched itself off");
   if (!in_touch(c)) return restart_out_of_reach(c);
   std::vector<WallTime> restarts = recent_restarts(c);
-  if (l.unsettled) return mark_start(c, std::move(restarts), true);
+  if (!has_room(c)) return;
+  if (l.unsettled || l.yielded) return mark_start(c, std::move(restarts), true);
   if (static_cast<int>(restarts.size()) >= c.resource.restarts.limit)
     return release(c, EndReason::crashed, "it ended again within the budget's time");
   restarts.push_back(c.pass.now().wall);
@@ -202,7 +222,7 @@ void starting(const Case& c) {
   if (present(l)) return c.pass.act(run_commit(c, run_record(c, RunState::running)));
   const bool sent = l.start_for == c.view.mod_of(path::run(c.resource.name)) && l.start_result.has_value();
   if (!sent) {
-    if (in_touch(c)) c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});
+    if (in_touch(c) && has_room(c)) c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});
     return;
   }
   // Its disk was lost while it came up: what failed it is not the host, nor the guest (B1).
@@ -255,7 +275,7 @@ void run(const Case& c) {
     if (present(c.local)) return c.pass.act(run_commit(c, run_record(c, RunState::running)));  // found running: adopt
     // It never ran under this claim, so that nothing of it is on its way to the disk.
     if (c.local.storage_lost) return release(c, EndReason::storage_lost, "its disk cannot be read here");
-    if (*c.slots > 0) {
+    if (*c.slots > 0 && has_room(c)) {
       --*c.slots;
       mark_start(c, recent_restarts(c), false);
     }
@@ -267,6 +287,7 @@ void run(const Case& c) {
 
 void act_on(const Case& c) {
   const ResourceName& name = c.resource.name;
+  if (c.strain != Strain::none && (present(c.local) || c.local.start_in_flight)) return yield_to_promise(c);
   for (const auto& path : {path::claim(name), path::run(name), path::order(name)})
     if (c.view.unreadable(path)) return;
   if (!names_us(c)) {
@@ -349,9 +370,12 @@ void act(const HostState& host, const View& view, const SelfView& self, Pass& pa
   if (view.spec() != nullptr && !view.unreadable(path::kSpec)) {
     publish_protected(host, view, pass);
     int slots = free_slots(host, view, self);
+    if (const auto clock = clock_of(host.keeping)) (void)(pass.due(stop_from(*clock)) && pass.due(kill_from(*clock)));
+    const Strain strain = strain_of(host.keeping, pass.now().mono);
     for (const Resource* resource : by_importance(*view.spec())) {
       Case c{host, view, self, *resource, pass, local_of(host, resource->name)};
       c.slots = &slots;
+      c.strain = strain;
       if (const auto it = view.claims.find(resource->name); it != view.claims.end()) c.claim = &it->second.value;
       const auto run = view.runs.find(resource->name);
       if (c.claim != nullptr && run != view.runs.end() && run->second.value.generation == c.claim->generation)

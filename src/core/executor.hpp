@@ -14,6 +14,7 @@
 #include "core/controller.hpp"
 #include "core/decision.hpp"
 #include "core/liveness/guard.hpp"
+#include "core/liveness/keeping.hpp"
 #include "core/model/ids.hpp"
 #include "core/model/view.hpp"
 
@@ -58,6 +59,7 @@ struct Local {
   // The course of a stop.
   std::optional<Instant> shutdown_sent, destroy_sent, kill_sent, resume_sent;
   bool shutdown_refused = false, destroy_refused = false;
+  bool yielded = false;  // stopped or killed for the host's promise, and not started since: no fault of its own
 };
 
 struct HostState {
@@ -77,6 +79,7 @@ struct HostState {
   std::uint64_t published_edition = 0;  // the spec of the last PublishProtected
   std::vector<ResourceName> published;  // its list
   Guard guard;                          // of virtual hosts that run here
+  Keeping keeping;                      // this host's promise
 };
 
 void observe_inspection(HostState& host, const View& view, const Inspected& seen, Instant now);
@@ -96,6 +99,9 @@ void observe_engine_back(HostState& host);
 [[nodiscard]] StatusRecord report_of_host(const HostState& host, const View& view, const SelfView& self, Instant now);
 // Nothing that is claimed for this incarnation is present here, by an inspection that is fresh.
 [[nodiscard]] bool runs_nothing(const HostState& host, const View& view, const SelfView& self);
+
+// By a fresh look nothing protected is present here, whoever claims it, and no start is under way (P3).
+[[nodiscard]] bool idle(const HostState& host);
 
 // The orders for this host. Pure.
 void act(const HostState& host, const View& view, const SelfView& self, Pass& pass);

@@ -17,6 +17,13 @@ inline bool any_of_level = false;           // one device of a level that says o
 inline bool intent_later = false;           // agents are called before the intent is written (F1)
 inline bool blind_blast = false;            // who lives beside a host on its devices is not asked (F4)
 inline bool named_hypervisor_only = false;  // only the machine named by runs_on is asked for a virtual host (F3)
+// Promises (P2 to P5).
+inline bool late_pet = false;             // the watchdog is petted up to the deadline itself
+inline bool keep_alive_is_good = false;   // a keep-alive's answer counts as last good
+inline bool last_good_forgotten = false;  // a restarted havend begins with a last good of its own
+inline bool waiver_by_one_round = false;  // voters without a leader in one moment waive
+inline bool old_voter_list = false;       // a waiver asks for a majority of the first list only
+inline bool proof_across_terms = false;   // the count goes on under another leader of the engine
 #else
 inline constexpr bool one_fence_slot = false;
 inline constexpr bool any_machine_returns = false;
@@ -30,6 +37,12 @@ inline constexpr bool stale_echo = false;
 inline constexpr bool stall_unforgiven = false;
 inline constexpr bool create_revision = false;
 inline constexpr bool agents_live_on = false;
+inline constexpr bool late_pet = false;
+inline constexpr bool keep_alive_is_good = false;
+inline constexpr bool last_good_forgotten = false;
+inline constexpr bool waiver_by_one_round = false;
+inline constexpr bool old_voter_list = false;
+inline constexpr bool proof_across_terms = false;
 #endif
 
 }  // namespace haven::mutation

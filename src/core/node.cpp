@@ -12,6 +12,7 @@
 #include "core/executor.hpp"
 #include "core/liveness/hearing_alarms.hpp"
 #include "core/liveness/probes.hpp"
+#include "core/liveness/promise_proof.hpp"
 #include "core/liveness/silence.hpp"
 #include "core/model/overloaded.hpp"
 #include "core/mutation.hpp"
@@ -40,6 +41,9 @@ std::string identity(const Action& action) {
           [](const Commit& a) { return "commit/" + a.lane; },
           [](const GrantLease&) { return std::string("lease"); },
           [](const KeepAlive&) { return std::string("lease"); },
+          [](const ReadMember& a) { return "read/" + a.host.str(); },
+          [](const AskVoters&) { return std::string("voters"); },
+          [](const ArmWatchdog&) { return std::string("watchdog"); },
           [](const StartDomain& a) { return "start/" + a.resource.str(); },
           [](const ShutdownDomain& a) { return "shutdown/" + a.resource.str(); },
           [](const DestroyDomain& a) { return "destroy/" + a.resource.str(); },
@@ -120,6 +124,7 @@ struct Node::Inside {
   Revision seen_basis;
   Instant wake;  // the next full pass
   Instant session_wake;
+  Instant promise_wake;
   std::vector<Issued> out;
 
   [[nodiscard]] SelfView self() const { return self_view(session, view, config.host, config.incarnation); }
@@ -129,12 +134,14 @@ struct Node::Inside {
   void after_view(Now now);
   bool fold_commit(const CommitDone& done, Now now);
   bool fold_lease(const LeaseAnswer& answer, Now now);
+  bool fold_member_read(const MemberRead& read, Now now);
   bool take_flight(CallId call, Flight& flight);
   void lose_lease();
   bool give_up_overdue(Now now);
 
   void pass_all(Now now);
   void pass_session(Now now);
+  void pass_promise(Now now);
   void ask_operator_questions(Now now);
   void issue(Decision decision, Now now);
   void issue_one(Action action, Now now);
@@ -203,6 +210,7 @@ bool Node::Inside::fold_commit(const CommitDone& done, Now now) {
   }
   observe_commit(controller, view, self(), ended, now);
   if (done.outcome == CommitOutcome::committed) observe_engine_back(host);
+  observe_keeping_commit(host.keeping, self(), ended);
   if (commit.lane.starts_with("operator/") && done.outcome == CommitOutcome::committed) {
     const CallId question{std::stoull(commit.lane.substr(9))};
     std::erase_if(questions, [&](const Question& q) { return q.asked.question == question; });
@@ -221,9 +229,22 @@ bool Node::Inside::fold_lease(const LeaseAnswer& answer, Now now) {
     lose_lease();
     return true;
   }
+  if (mutation::keep_alive_is_good) host.keeping.last_good = flight.sent;
   const bool was_short = session.lease_until <= now.mono;
   session.lease_until = std::max(session.lease_until, flight.sent + session.ttl);
   return was_short;
+}
+
+bool Node::Inside::fold_member_read(const MemberRead& read, Now now) {
+  Flight flight;
+  if (!take_flight(read.call, flight)) return false;
+  const HostName& of = std::get<ReadMember>(flight.action).host;
+  if (of == config.host) {
+    promise_wake = now.mono;
+    return observe_own_read(host.keeping, self(), read, flight.sent, now.mono);
+  }
+  observe_member_read(controller, view, of, flight.sent, read, now.mono);
+  return true;
 }
 
 // True: something may be decided differently now.
@@ -261,6 +282,23 @@ bool Node::Inside::fold(const Event& event, Now now) {
             return true;
           },
           [&](const LeaseAnswer& e) { return fold_lease(e, now); },
+          [&](const MemberRead& e) { return fold_member_read(e, now); },
+          [&](const VotersAnswered& e) {
+            Flight flight;
+            if (!take_flight(e.call, flight)) return false;
+            promise_wake = now.mono;
+            return observe_voters(host.keeping, view, self(), e, flight.sent, now.mono);
+          },
+          [&](const WatchdogArmed& e) {
+            Flight flight;
+            if (!take_flight(e.call, flight)) return false;
+            observe_armed(host.keeping, std::get<ArmWatchdog>(flight.action), e);
+            return true;
+          },
+          [&](const WatchdogBroke& e) {
+            observe_watchdog_broke(host.keeping, e.why);
+            return true;
+          },
           [&](const Inspected& e) {
             Flight flight;
             if (!take_flight(e.call, flight)) return false;
@@ -356,6 +394,7 @@ void Node::Inside::issue_one(Action action, Now now) {
   observe_issued(host, view, action, now);
   if (const auto* probe = std::get_if<ProbeDevice>(&action)) observe_probe_issued(probes, view, *probe, now.mono);
   if (const auto* agent = std::get_if<RunAgent>(&action)) ++controller.agents[agent->host];
+  observe_keeping_issued(host.keeping, view, self(), action, now);
   if (const auto* commit = std::get_if<Commit>(&action); commit != nullptr && commit->lane == "leader") {
     next_reign = Reign{hex128(random)};
   }
@@ -425,6 +464,21 @@ void Node::Inside::pass_session(Now now) {
   }
 }
 
+void Node::Inside::pass_promise(Now now) {
+  promise_wake = kNever;
+  if (session.exited || host.rebooting) return;
+  const Instant full_pass = std::exchange(wake, kNever);  // a commit that is withheld asks for a turn by it
+  // Again: what is noted in the first pass sets what the second wants.
+  for (int round = 0; round < 2 && !host.rebooting; ++round) {
+    Pass pass(now);
+    keep_promise(host.keeping, view, self(), idle(host), session.leaving.has_value(), pass);
+    Decision decision = std::move(pass).take();
+    promise_wake = decision.wake;
+    issue(std::move(decision), now);
+  }
+  promise_wake = std::min(promise_wake, std::exchange(wake, full_pass));
+}
+
 void Node::Inside::pass_all(Now now) {
   wake = kNever;
   if (session.exited) return;
@@ -470,6 +524,12 @@ Node::Node(NodeConfig config) : inside_(std::make_unique<Inside>()) {
   inside_->random = config.seed;
   for (const auto& note : config.released) inside_->host.released[note.resource] = note.generation;
   inside_->session.known_epoch = config.epoch;
+  if (config.promise && config.promise->deadline > Duration::zero()) {
+    Keeping& keeping = inside_->host.keeping;
+    keeping.bound = config.promise->deadline;
+    if (!mutation::last_good_forgotten) keeping.last_good = config.promise->last_good;
+    keeping.noted = config.promise;
+  }
   inside_->config = std::move(config);
   inside_->next_reign = Reign{hex128(inside_->random)};
 }
@@ -482,13 +542,16 @@ std::vector<Issued> Node::step(const Event& event, Now now) {
   const bool changed = n.fold(event, now);
   const bool gave_up = std::holds_alternative<Tick>(event) && n.give_up_overdue(now);
   const bool full = changed || gave_up || now.mono >= n.wake;
+  if (mutation::last_good_forgotten && !n.host.keeping.last_good) n.host.keeping.last_good = now.mono;
+  // Before all that starts anything: it has the permit to pet shrink first (P3).
+  if (full || now.mono >= n.promise_wake) n.pass_promise(now);
   // Before the session: what a pass notes (a look, a release) decides what may be said of this host.
   if (full) n.pass_all(now);
   if (full || now.mono >= n.session_wake) n.pass_session(now);
   return std::move(n.out);
 }
 
-Instant Node::wake_at() const { return std::min(inside_->wake, inside_->session_wake); }
+Instant Node::wake_at() const { return std::min({inside_->wake, inside_->session_wake, inside_->promise_wake}); }
 const View& Node::view() const { return inside_->view; }
 Report Node::report() const {
   Report report = report_of(inside_->view);

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,9 +29,10 @@ struct NodeConfig {
   MachineIdentity machine;
   Vcpu cpu;  // 0: the file must say
   MiB memory;
-  std::vector<NoteRelease> released;  // the notes under /run (C4)
-  std::uint64_t seed = 0;             // randomness: reign ids
-  Epoch epoch;                        // the highest that any havend of this host ever saw (E3)
+  std::vector<NoteRelease> released;   // the notes under /run (C4)
+  std::optional<NotePromise> promise;  // likewise (P2)
+  std::uint64_t seed = 0;              // randomness: reign ids
+  Epoch epoch;                         // the highest that any havend of this host ever saw (E3)
 };
 
 class Node {

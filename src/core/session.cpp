@@ -91,6 +91,8 @@ Commit away_commit(const View& view, const SelfView& self, AwayKind kind, bool r
     commit.writes.push_back({path::kLeader, std::nullopt, {}});
   }
   if (kind == AwayKind::down) commit.writes.push_back({path::member(self.host), std::nullopt, {}});
+  // Nobody pets the watchdog while havend is away, and nothing runs once it is down (P6).
+  if (kind != AwayKind::leaving) add_withdrawal(commit, view, self);
   return commit;
 }
 

@@ -150,6 +150,7 @@ OrWhy<Incarnation> incarnation(const std::string& run_dir) {
   // A run_dir that outlives the boot, or an incarnation that has left: what it says is about another one.
   std::error_code error;
   fs::remove(run_dir + "/machine", error);
+  if (!error) fs::remove(run_dir + "/promise", error);
   if (!error) fs::remove_all(run_dir + "/released", error);
   if (error) return tl::unexpected(run_dir + ": " + error.message());
   const std::string id = random_id();
@@ -203,6 +204,20 @@ OrWhy<std::vector<NoteRelease>> noted_releases(const std::string& run_dir) {
   if (error) return tl::unexpected(folder + ": " + error.message());
   std::sort(notes.begin(), notes.end(), [](const auto& a, const auto& b) { return a.resource < b.resource; });
   return notes;
+}
+
+OrWhy<void> note_promise(const std::string& run_dir, const NotePromise& note) {
+  return replace_file(run_dir + "/promise", std::to_string(note.deadline.count()) + " " +
+                                                std::to_string(note.last_good.since_boot.count()) + "\n");
+}
+
+OrWhy<std::optional<NotePromise>> noted_promise(const std::string& run_dir) {
+  const std::string path = run_dir + "/promise";
+  if (::access(path.c_str(), F_OK) != 0) return std::optional<NotePromise>();
+  std::istringstream text(first_line(path));
+  Duration::rep deadline = -1, last_good = 0;
+  if (!(text >> deadline >> last_good) || deadline < 0) return tl::unexpected(path + ": is no note of a promise");
+  return std::optional(NotePromise{Duration(deadline), Instant{Duration(last_good)}});
 }
 
 }  // namespace haven::daemon

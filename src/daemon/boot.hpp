@@ -4,6 +4,7 @@
 // name and renamed: a havend killed at any moment finds them whole.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,5 +57,9 @@ void forget_incarnation(const std::string& run_dir);
 // Notes of releases that were sent, or were about to be (PROTOCOL C4).
 [[nodiscard]] OrWhy<void> note_release(const std::string& run_dir, const NoteRelease& note);
 [[nodiscard]] OrWhy<std::vector<NoteRelease>> noted_releases(const std::string& run_dir);
+
+// What this boot promised, and the last good of it (PROTOCOL P2). nullopt: nothing was ever noted.
+[[nodiscard]] OrWhy<void> note_promise(const std::string& run_dir, const NotePromise& note);
+[[nodiscard]] OrWhy<std::optional<NotePromise>> noted_promise(const std::string& run_dir);
 
 }  // namespace haven::daemon

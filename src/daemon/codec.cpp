@@ -22,7 +22,7 @@ HAVEN_WORDS(FenceState, {intent, "intent"}, {shooting, "shooting"}, {failed, "fa
 HAVEN_WORDS(FenceReason, {lost_lease, "lost-lease"}, {silent, "silent"}, {stop_failed, "stop-failed"},
             {storage_lost, "storage-lost"}, {test, "test"})
 HAVEN_WORDS(ProofKind, {none, "none"}, {level, "level"}, {operator_word, "operator"}, {returned, "returned"},
-            {clean_leave, "clean-leave"})
+            {clean_leave, "clean-leave"}, {promise, "promise"})
 HAVEN_WORDS(ClaimOrder, {run, "run"}, {stop, "stop"}, {let_go, "let-go"})
 HAVEN_WORDS(RunState, {starting, "starting"}, {running, "running"}, {released, "released"})
 HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "host-leaving"},
@@ -144,6 +144,17 @@ void describe(Io& io, typename Io::template Ref<DevicesRecord> r) {
   io.field("tests", r.tests);
 }
 template <class Io>
+void describe(Io& io, typename Io::template Ref<PromiseRecord> r) {
+  io.field("incarnation", r.incarnation);
+  io.field("deadline_ns", r.deadline);
+  io.field("watchdog_ns", r.watchdog);
+  io.field("voters", r.voters);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<VotersRecord> r) {
+  io.field("next", r.next);
+}
+template <class Io>
 void describe(Io& io, typename Io::template Ref<Attempts> r) {
   io.field("tried", r.tried);
   io.field("failed", r.failed);
@@ -212,11 +223,11 @@ using ReadRecord = Record (*)(const Json&);
 
 ReadRecord reader_for(const std::string& kind) {
   static const std::map<std::string, ReadRecord> kReaders = {
-      {"spec/order", read_as<OrderRecord>}, {"leader", read_as<LeaderRecord>}, {"member", read_as<MemberRecord>},
-      {"machine", read_as<MachineRecord>},  {"away", read_as<AwayRecord>},     {"status", read_as<StatusRecord>},
-      {"answer", read_as<AnswerRecord>},    {"fence", read_as<FenceRecord>},   {"device", read_as<DevicesRecord>},
-      {"claim", read_as<ClaimRecord>},      {"run", read_as<RunRecord>},       {"journal", read_as<JournalRecord>},
-      {"epoch", read_as<EpochRecord>},
+      {"spec/order", read_as<OrderRecord>}, {"leader", read_as<LeaderRecord>},   {"member", read_as<MemberRecord>},
+      {"machine", read_as<MachineRecord>},  {"away", read_as<AwayRecord>},       {"status", read_as<StatusRecord>},
+      {"answer", read_as<AnswerRecord>},    {"fence", read_as<FenceRecord>},     {"device", read_as<DevicesRecord>},
+      {"claim", read_as<ClaimRecord>},      {"run", read_as<RunRecord>},         {"journal", read_as<JournalRecord>},
+      {"epoch", read_as<EpochRecord>},      {"promise", read_as<PromiseRecord>}, {"voters", read_as<VotersRecord>},
   };
   const auto it = kReaders.find(kind);
   return it == kReaders.end() ? nullptr : it->second;
@@ -224,7 +235,7 @@ ReadRecord reader_for(const std::string& kind) {
 
 // What the path itself says must be well formed too: it names whom the record is about.
 bool names_are_well_formed(const path::Parts& parts) {
-  if (parts.kind == "leader" || parts.kind == "journal") return true;
+  if (parts.kind == "leader" || parts.kind == "journal" || parts.kind == "voters") return true;
   if (parts.kind == "epoch") return parts.first.empty();
   if (parts.kind == "claim" || parts.kind == "run" || parts.kind == "spec/order") {
     return well_formed(ResourceName(parts.first));

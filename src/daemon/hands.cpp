@@ -79,6 +79,28 @@ std::string line_of(const JournalRecord& record) {
   return line;
 }
 
+MemberRead member_read(const port::ReadDone& read) {
+  MemberRead out{read.call, read.reached, std::nullopt, {}, read.term};
+  if (!read.reached || !read.found) return out;
+  out.mod = read.found->mod;
+  const auto record = codec::decode(path::member(HostName("of-any")), read.found->value);
+  const auto* member = record ? std::get_if<MemberRecord>(&*record) : nullptr;
+  if (member == nullptr) {
+    out.reached = false;  // a key that nobody can read is neither here nor gone
+  } else {
+    out.found = member->incarnation;
+  }
+  return out;
+}
+
+VotersAnswered answered(const port::VotersDone& done) {
+  VotersAnswered out{done.call, {}};
+  for (const auto& voter : done.voters) {
+    out.answers.push_back({voter.id, voter.led ? VoterWord::led : VoterWord::leaderless, voter.voters, voter.term});
+  }
+  return out;
+}
+
 }  // namespace
 
 Hands::Hands(Edges edges, OwnCalls& own, std::string cluster)
@@ -136,6 +158,28 @@ struct Hands::Performing {
   }
   void operator()(const GrantLease& a) { hands.edges_.engine.grant_lease(call, a.ttl, a.timeout); }
   void operator()(const KeepAlive& a) { hands.edges_.engine.keep_alive(call, a.lease, a.timeout); }
+
+  void operator()(const ReadMember& a) {
+    if (hands.store_.cluster().empty()) {
+      answers.emplace_back(MemberRead{call, false, std::nullopt, {}, 0});
+    } else {
+      hands.edges_.engine.read(call, hands.store_.key(path::member(a.host)), a.timeout);
+    }
+  }
+  void operator()(const AskVoters& a) { hands.edges_.engine.ask_voters(call, a.timeout); }
+  void operator()(const ArmWatchdog& a) {
+    if (hands.edges_.watchdog == nullptr) {
+      answers.emplace_back(WatchdogArmed{call, false, "this host has no watchdog"});
+    } else {
+      hands.edges_.watchdog->arm(call, a.bites_after, a.accept_soft, a.timeout);
+    }
+  }
+  void operator()(const PetWatchdog& a) {
+    if (hands.edges_.watchdog != nullptr) hands.edges_.watchdog->pet_until(a.until);
+  }
+  void operator()(const DisarmWatchdog&) {
+    if (hands.edges_.watchdog != nullptr) hands.edges_.watchdog->disarm();
+  }
 
   void operator()(const StartDomain& a) {
     if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.start(call, r->xml, a.timeout);
@@ -195,6 +239,9 @@ struct Hands::Performing {
   void operator()(const NoteRelease& a) {
     if (auto done = note_release(hands.edges_.run_dir, a); !done) hands.edges_.die(done.error());
   }
+  void operator()(const NotePromise& a) {
+    if (auto done = note_promise(hands.edges_.run_dir, a); !done) hands.edges_.die(done.error());
+  }
   void operator()(const PublishProtected& a) {
     if (auto done = hands.edges_.publish_protected({hands.uuids_of(a.resources), hands.domains_.shared(), a.uuids});
         !done) {
@@ -251,6 +298,8 @@ std::optional<Event> Hands::translate(const port::EngineEvent& event) {
     Event operator()(const port::TransactionDone& e) { return hands.done(e); }
     Event operator()(const port::LeaseGranted& e) { return LeaseGranted{e.call, e.lease}; }
     Event operator()(const port::LeaseAnswer& e) { return LeaseAnswer{e.call, e.lease, e.reached, e.alive}; }
+    Event operator()(const port::ReadDone& e) { return member_read(e); }
+    Event operator()(const port::VotersDone& e) { return answered(e); }
     Event operator()(const port::Listed& e) { return hands.store_.take(e); }
     Event operator()(const port::Changed& e) { return hands.store_.take(e); }
     Event operator()(const port::WatchLost& e) { return EngineLost{e.message}; }
@@ -296,6 +345,14 @@ std::optional<Event> Hands::translate(const port::HypervisorEvent& event) {
     std::optional<Event> operator()(const port::ConnectionBack&) { return HypervisorBack{}; }
   };
   return std::visit(Translate{*this, domains_}, event);
+}
+
+Event Hands::translate(const port::WatchdogEvent& event) {
+  struct Translate {
+    Event operator()(const port::WatchdogArmed& e) { return WatchdogArmed{e.call, e.armed, e.message}; }
+    Event operator()(const port::WatchdogBroke& e) { return WatchdogBroke{e.message}; }
+  };
+  return std::visit(Translate{}, event);
 }
 
 Event Hands::translate(const port::AgentDone& event) {

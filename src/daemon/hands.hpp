@@ -21,6 +21,7 @@
 #include "port/fence_device.hpp"
 #include "port/hypervisor.hpp"
 #include "port/storage.hpp"
+#include "port/watchdog.hpp"
 
 namespace haven::daemon {
 
@@ -42,6 +43,7 @@ struct Edges {
   std::function<void(const std::string&)> die;
   // Another file holds from now on: who takes part in heartbeats. May be empty; must not wait.
   std::function<void(std::shared_ptr<const Spec>)> spec_changed = {};
+  port::Watchdog* watchdog = nullptr;  // nullptr: this host has none
 };
 
 class Hands {
@@ -62,6 +64,7 @@ class Hands {
   [[nodiscard]] std::optional<Event> translate(const port::HypervisorEvent& event);
   [[nodiscard]] std::optional<Event> translate(const port::StorageLooked& event);
   [[nodiscard]] Event translate(const port::AgentDone& event);
+  [[nodiscard]] static Event translate(const port::WatchdogEvent& event);
 
   // Who waits for AnswerOperator. At most kMaxQuestions: then false.
   static constexpr std::size_t kMaxQuestions = 64;

@@ -24,6 +24,7 @@
 #include "port/fence_device.hpp"
 #include "port/hypervisor.hpp"
 #include "port/storage.hpp"
+#include "port/watchdog.hpp"
 
 namespace haven::daemon {
 
@@ -36,7 +37,7 @@ struct HookQuestion {
 using Task = std::function<void()>;
 
 using Message = std::variant<port::EngineEvent, port::HypervisorEvent, port::AgentDone, port::StorageLooked,
-                             HookQuestion, HostProblems, Task, PeersHeard>;
+                             port::WatchdogEvent, HookQuestion, HostProblems, Task, PeersHeard>;
 
 // CLOCK_BOOTTIME and the wall clock.
 [[nodiscard]] Now read_clocks();

@@ -19,6 +19,7 @@
 #include "adapter/libvirt/hypervisor.hpp"
 #include "adapter/sqlite/sqlite_engine.hpp"
 #include "adapter/storage/local_paths.hpp"
+#include "adapter/watchdog/device_watchdog.hpp"
 #include "daemon/api.hpp"
 #include "daemon/boot.hpp"
 #include "daemon/chores.hpp"
@@ -27,6 +28,7 @@
 #include "daemon/log.hpp"
 #include "daemon/runtime.hpp"
 #include "daemon/service.hpp"
+#include "daemon/service_manager.hpp"
 #include "daemon/upkeep.hpp"
 #include "file/local_config.hpp"
 #include "hook/paths.hpp"
@@ -38,6 +40,7 @@ namespace {
 
 constexpr int kBadInput = 2;
 constexpr const char* kAgentsFolder = "/usr/sbin";
+constexpr const char* kKeptWatchdog = "watchdog";  // in the service manager
 constexpr Duration kCapacityTimeout = 5s;
 // At a host's boot libvirtd starts beside havend; its word is worth waiting for once, then the kernel's own has to do.
 constexpr Duration kFirstLibvirtWait = 10s;
@@ -109,6 +112,9 @@ OrWhy<NodeConfig> node_config(const file::LocalConfig& config) {
   auto notes = noted_releases(config.run_dir);
   if (!notes) return tl::unexpected(notes.error());
   node.released = std::move(*notes);
+  auto promise = noted_promise(config.run_dir);
+  if (!promise) return tl::unexpected(promise.error());
+  node.promise = *promise;
   node.seed = std::stoull(random_id().substr(0, 16), nullptr, 16);
 
   const bool first = ::access((config.run_dir + "/machine").c_str(), F_OK) != 0;
@@ -211,6 +217,17 @@ void say(bool is_error, const std::string& line) { log(is_error ? LogLevel::erro
   std::_Exit(0);
 }
 
+// The watchdog of this host; armed already where an earlier havend on this boot left it so (P6).
+std::unique_ptr<adapter::watchdog::DeviceWatchdog> open_watchdog(const NodeConfig& node, port::WatchdogSink sink) {
+  adapter::watchdog::DeviceWatchdog::Options options;
+  options.inherited = take_kept_descriptor(kKeptWatchdog);
+  options.keep = [](int fd) { keep_descriptor(kKeptWatchdog, fd); };
+  auto watchdog = std::make_unique<adapter::watchdog::DeviceWatchdog>(std::move(options), std::move(sink));
+  // Nothing is promised, so nobody would pet it.
+  if (!node.promise || node.promise->deadline == Duration::zero()) watchdog->disarm();
+  return watchdog;
+}
+
 std::vector<std::string> lists_of_before(const file::LocalConfig& config) {
   return hook::read_protected({config.run_dir + "/protected", config.state_dir + "/protected"}).uuids;
 }
@@ -250,6 +267,7 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
   libvirt::LibvirtHypervisor hypervisor({}, hypervisor_sink(mailbox, own));
   adapter::LocalPaths storage(storage_sink(mailbox));
   adapter::FenceAgents fence(kAgentsFolder, fence_sink(mailbox));
+  const auto watchdog = open_watchdog(*node, watchdog_sink(mailbox));
   Upkeep upkeep(upkeep_edges(config), config.host, std::make_shared<TurnedOff>(config.state_dir + "/turned-off"), fence,
                 alarms);
   Chores chores([&](const Protected& wanted) { return upkeep.tend(wanted); });
@@ -277,7 +295,8 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
               die,
               [&](const std::shared_ptr<const Spec>& spec) {
                 if (heart) heart->know(adapter::heart_roster_of(*spec));
-              }};
+              },
+              watchdog.get()};
   Runtime runtime(*node, mailbox, own, std::move(edges), config.cluster, lists_of_before(config));
   const bool embedded = config.engine == file::EngineKind::embedded;
   Host here;

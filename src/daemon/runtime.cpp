@@ -46,6 +46,10 @@ port::StorageSink storage_sink(std::shared_ptr<Mailbox> mailbox) {
   return [mailbox = std::move(mailbox)](port::StorageLooked looked) { mailbox->post(std::move(looked)); };
 }
 
+port::WatchdogSink watchdog_sink(std::shared_ptr<Mailbox> mailbox) {
+  return [mailbox = std::move(mailbox)](port::WatchdogEvent event) { mailbox->post(std::move(event)); };
+}
+
 Runtime::Runtime(NodeConfig node, std::shared_ptr<Mailbox> mailbox, std::shared_ptr<OwnCalls> own, Edges edges,
                  std::string cluster, std::vector<std::string> listed)
     : mailbox_(std::move(mailbox)),
@@ -124,6 +128,8 @@ void Runtime::take(const Message& message) {
     if (const auto event = hands_.translate(*storage)) turn(*event);
   } else if (const auto* agent = std::get_if<port::AgentDone>(&message)) {
     turn(hands_.translate(*agent));
+  } else if (const auto* watchdog = std::get_if<port::WatchdogEvent>(&message)) {
+    turn(Hands::translate(*watchdog));
   } else if (const auto* question = std::get_if<HookQuestion>(&message)) {
     ask_node(*question);
   } else if (const auto* problems = std::get_if<HostProblems>(&message)) {

@@ -25,6 +25,7 @@ namespace haven::daemon {
 [[nodiscard]] port::HypervisorSink hypervisor_sink(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<OwnCalls> own);
 [[nodiscard]] port::FenceSink fence_sink(std::shared_ptr<Mailbox> mailbox);
 [[nodiscard]] port::StorageSink storage_sink(std::shared_ptr<Mailbox> mailbox);
+[[nodiscard]] port::WatchdogSink watchdog_sink(std::shared_ptr<Mailbox> mailbox);
 
 class Runtime {
  public:

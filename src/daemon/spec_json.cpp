@@ -75,6 +75,9 @@ void describe(Io& io, typename Io::template Ref<Host> h) {
   io.field("rack", h.rack);
   io.field("fence", h.fence);
   io.field("runs_on", h.runs_on);
+  io.field("self_fence", h.self_fence);
+  io.field("promise_ns", h.promise);
+  io.field("watchdog_accept_soft", h.watchdog_accept_soft);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<HostRules> r) {

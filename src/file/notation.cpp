@@ -162,6 +162,9 @@ Keys keys_of(const Host& h) {
   std::string devices;
   for (const FenceDevice& d : h.fence) devices += (devices.empty() ? "" : ", ") + device(d);
   keys.emplace_back("fence", devices);
+  keys.emplace_back("self_fence", flag(h.self_fence));
+  keys.emplace_back("promise", format_duration(h.promise));
+  keys.emplace_back("watchdog_accept_soft", flag(h.watchdog_accept_soft));
   return keys;
 }
 

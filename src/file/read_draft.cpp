@@ -149,6 +149,19 @@ void read_keep(Table& host_table, HostDraft& draft) {
   keep->finish();
 }
 
+void read_promise(Table& table, Host& host) {
+  host.self_fence = table.flag("self_fence").value_or(false);
+  if (const auto v = table.duration("promise", Zero::refused)) {
+    host.promise = v->value;
+    constexpr Duration kShortest = 15s, kLongest = 10min;
+    if (host.promise < kShortest || host.promise > kLongest) {
+      table.wrong(v->at, table.called("promise") + " is " + format_duration(host.promise),
+                  "from \"15s\" to \"10m\"; 30s is the default");
+    }
+  }
+  host.watchdog_accept_soft = table.flag("watchdog_accept_soft").value_or(false);
+}
+
 HostDraft read_host(Table table, Purpose purpose) {
   HostDraft draft;
   Host& h = draft.host;
@@ -187,7 +200,10 @@ HostDraft read_host(Table table, Purpose purpose) {
   }
   draft.runs_on = table.name("runs_on");
   if (draft.runs_on) h.runs_on = draft.runs_on->value;
-  for (const char* key : {"self_fence", "promise", "watchdog_accept_soft"}) table.not_yet(key);
+  read_promise(table, h);
+  if (h.self_fence && draft.runs_on)
+    table.wrong(table.at("self_fence"), "self_fence in a virtual host: its watchdog stops with its pause",
+                "fencing by its physical machine alone");
   table.finish();
   return draft;
 }

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -81,6 +82,27 @@ struct LeaseAnswer {
   bool alive = false;
 };
 
+// The answer to read. reached=false: no answer by the deadline, and the rest means nothing.
+struct ReadDone {
+  CallId call;
+  bool reached = false;
+  std::optional<KeyValue> found;  // nullopt: no such key
+  std::uint64_t term = 0;         // the raft term of who answered, no older than the read
+};
+// One voter, by its own word.
+struct Voter {
+  std::string id;
+  bool led = false;  // it names a leader
+  std::uint64_t term = 0;
+  std::vector<std::string> voters;  // the ids of all voters that it knows of, itself among them, bytewise
+  friend bool operator==(const Voter&, const Voter&) = default;
+};
+// The answer to ask_voters: those that answered by the deadline.
+struct VotersDone {
+  CallId call;
+  std::vector<Voter> voters;
+};
+
 struct Change {
   std::string key;
   bool deleted = false;  // then value is empty and `mod` is the deleting commit
@@ -108,7 +130,8 @@ struct WatchLost {
 // The watch goes on after a WatchLost without a gap.
 struct Resumed {};
 
-using EngineEvent = std::variant<TransactionDone, LeaseGranted, LeaseAnswer, Listed, Changed, WatchLost, Resumed>;
+using EngineEvent =
+    std::variant<TransactionDone, LeaseGranted, LeaseAnswer, ReadDone, VotersDone, Listed, Changed, WatchLost, Resumed>;
 using EngineSink = std::function<void(EngineEvent)>;
 
 class Engine {
@@ -123,6 +146,10 @@ class Engine {
   virtual void keep_alive(CallId call, LeaseId lease, Duration timeout) = 0;
   // Drops the lease and deletes its keys at one revision.
   virtual void revoke_lease(CallId call, LeaseId lease, Duration timeout) = 0;
+  // A linearizable read: what it finds stood there at some moment after the call (PROTOCOL P2).
+  virtual void read(CallId call, const std::string& key, Duration timeout) = 0;
+  // Every voter is asked by itself, led or not (PROTOCOL P4).
+  virtual void ask_voters(CallId call, Duration timeout) = 0;
 };
 
 }  // namespace haven::port

@@ -61,6 +61,19 @@ class RunningStore::Handle final : public port::Engine {
       return port::LeaseAnswer{call, lease, true, false};
     });
   }
+  void read(CallId call, const std::string& key, Duration timeout) override {
+    owner_.call(*client_, timeout, port::ReadDone{call, false, std::nullopt, 0}, [this, call, key](Instant) {
+      port::ReadDone done{call, true, std::nullopt, owner_.term_};
+      if (const auto* e = owner_.store_.find(key))
+        done.found = port::KeyValue{key, e->value, e->mod, e->create, e->lease};
+      return done;
+    });
+  }
+  void ask_voters(CallId call, Duration timeout) override {
+    owner_.call(*client_, timeout, port::VotersDone{call, {}}, [this, call](Instant) {
+      return port::VotersDone{call, {{"v1", true, owner_.term_, {"v1"}}}};
+    });
+  }
 
  private:
   RunningStore& owner_;
@@ -99,6 +112,7 @@ void RunningStore::start() {
   running_ = true;
   // The engine that comes back has a new leader.
   [[maybe_unused]] const auto deposed = store_.depose(clock_now());
+  ++term_;
   woken_ = true;
   wake_.notify_all();
 }

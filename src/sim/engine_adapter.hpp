@@ -65,6 +65,7 @@ class RunningStore {
   std::list<Client> clients_;
   std::list<Call> calls_;
   bool running_ = true;
+  std::uint64_t term_ = 1;
   bool ending_ = false;
   bool woken_ = false;
   std::thread thread_;

@@ -1,11 +1,33 @@
 #include "sim/engine_room.hpp"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 namespace haven::sim {
 
 EngineRoom::EngineRoom(Queue& queue, Random& random, std::vector<MachineIndex> voters, Surroundings around)
-    : queue_(queue), random_(random), voters_(std::move(voters)), around_(std::move(around)) {}
+    : queue_(queue), random_(random), voters_(std::move(voters)), around_(std::move(around)) {
+  names_ = names_of(voters_);
+}
+
+VoterList EngineRoom::names_of(const std::vector<MachineIndex>& voters) {
+  VoterList names;
+  for (const MachineIndex voter : voters) names.push_back("voter" + std::to_string(voter));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void EngineRoom::replace_voters(std::vector<MachineIndex> voters) {
+  former_ = std::exchange(voters_, std::move(voters));
+  former_names_ = std::exchange(names_, names_of(voters_));
+  std::erase_if(former_, [&](MachineIndex v) { return std::ranges::find(voters_, v) != voters_.end(); });
+  if (leader_ && std::ranges::find(former_, *leader_) != former_.end()) {
+    lose_leader();
+    late_.reset();
+  }
+  look();
+}
 
 bool EngineRoom::joined(MachineIndex voter) const {
   if (!open_ || !around_.runs(voter)) return false;
@@ -21,6 +43,26 @@ bool EngineRoom::serves(MachineIndex client) const {
   return std::ranges::any_of(voters_, [&](MachineIndex voter) { return around_.talk(client, voter) && joined(voter); });
 }
 
+bool EngineRoom::led(MachineIndex voter) const {
+  if (!open_) return false;
+  if (stale_ && voter == stale_voter_ && queue_.now() < stale_until_) return true;
+  return leader_ && (voter == *leader_ || around_.talk(voter, *leader_));
+}
+
+std::vector<VoterAnswer> EngineRoom::ask(MachineIndex client) const {
+  std::vector<VoterAnswer> answers;
+  for (const MachineIndex voter : voters_) {
+    if (!around_.runs(voter) || !around_.talk(client, voter)) continue;
+    const VoterWord word = led(voter) ? VoterWord::led : VoterWord::leaderless;
+    answers.push_back({"voter" + std::to_string(voter), word, names_, raft_term_});
+  }
+  for (const MachineIndex voter : former_) {
+    if (around_.runs(voter) && around_.talk(client, voter))
+      answers.push_back({"voter" + std::to_string(voter), VoterWord::leaderless, former_names_, raft_term_});
+  }
+  return answers;
+}
+
 void EngineRoom::set_open(bool open) {
   open_ = open;
   look();
@@ -28,6 +70,13 @@ void EngineRoom::set_open(bool open) {
 
 void EngineRoom::look() {
   if (leader_ && !joined(*leader_)) lose_leader();
+  if (!leader_ && late_ && queue_.now() < late_until_ && joined(*late_)) {
+    leader_ = std::exchange(late_, std::nullopt);
+    stale_.reset();
+    electing_ = false;
+    ++term_;
+    arm_expiry();
+  }
   if (stale_) {
     const bool runs = around_.runs(stale_voter_);
     if (runs && !stale_ran_) stale_until_ = queue_.now() + kWakesUp;
@@ -50,7 +99,10 @@ void EngineRoom::look() {
 void EngineRoom::lose_leader() {
   stale_ = store_.depose(queue_.now());
   stale_voter_ = *leader_;
-  stale_until_ = queue_.now() + kElection;
+  stale_until_ = queue_.now() + stale_for_;
+  stale_for_ = kElection;
+  late_ = leader_;
+  late_until_ = queue_.now() + kElection;
   stale_ran_ = around_.runs(stale_voter_);
   leader_.reset();
 }
@@ -63,6 +115,8 @@ void EngineRoom::elect() {
   }
   if (able.empty()) return;
   leader_ = able[random_.below(able.size())];
+  late_.reset();
+  ++raft_term_;
   (void)store_.depose(queue_.now());
   arm_expiry();
   around_.reach_changed();

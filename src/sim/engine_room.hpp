@@ -2,9 +2,10 @@
 // client reaches it if it reaches a voter that is joined to a majority of them, and if the voters have a leader.
 //
 // A leader that is lost (its host, or its majority) is followed by another after kElection; until then nothing answers,
-// no lease ends, and the successor gives every lease its whole time again. A deposed leader that is still alive goes on
-// answering the keep-alives of its own host for a moment, renewing nothing (PROTOCOL P2, E5); so does one that was
-// frozen and wakes up.
+// no lease ends, and the successor gives every lease its whole time again. One that finds its majority again before
+// that goes on in its old term: leaders step down late, though their voters named nobody meanwhile (P4). A deposed
+// leader that is still alive goes on answering the keep-alives of its own host for a moment, renewing nothing (PROTOCOL
+// P2, E5); so does one that was frozen and wakes up.
 #pragma once
 
 #include <functional>
@@ -48,11 +49,22 @@ class EngineRoom {
   LeaseId grant(Duration ttl);
   // nullopt: nobody answers.
   [[nodiscard]] std::optional<bool> keep_alive(MachineIndex client, LeaseId lease);
+  // What the voters say whom `client` reaches, each by itself (PROTOCOL P4).
+  [[nodiscard]] std::vector<VoterAnswer> ask(MachineIndex client) const;
+  [[nodiscard]] std::size_t voter_count() const { return voters_.size() + former_.size(); }
+  [[nodiscard]] static VoterList names_of(const std::vector<MachineIndex>& voters);
+  // Others vote from now on. Those that do not any more go on running, know nothing of it and follow nobody.
+  void replace_voters(std::vector<MachineIndex> voters);
+  // Counts the leaders.
+  [[nodiscard]] std::uint64_t term() const { return raft_term_; }
+  // How long the next deposed leader goes on answering keep-alives: one whose disk stands still may take its time.
+  void set_stale_for(Duration time) { stale_for_ = time; }
   // The latest history is lost to the watchers (compaction).
   void compact() { store_.compact(store_.revision()); }
 
  private:
   [[nodiscard]] bool joined(MachineIndex voter) const;
+  [[nodiscard]] bool led(MachineIndex voter) const;
   void lose_leader();
   void elect();
   void arm_expiry();
@@ -65,7 +77,14 @@ class EngineRoom {
   Surroundings around_;
   RecordStore store_{4'000};
   bool open_ = true;
+  VoterList names_;
+  std::vector<MachineIndex> former_;
+  VoterList former_names_;
   std::optional<MachineIndex> leader_;
+  std::optional<MachineIndex> late_;  // lost its majority, and has not noticed yet
+  Instant late_until_;
+  std::uint64_t raft_term_ = 0;
+  Duration stale_for_ = kElection;
   std::uint64_t term_ = 0;  // an election of an earlier term means nothing
   bool electing_ = false;
   std::optional<StaleLeader> stale_;

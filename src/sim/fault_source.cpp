@@ -20,6 +20,7 @@ FaultSource::FaultSource(World& world, const Spec& spec, std::uint64_t seed, std
   for (const Host& host : spec.hosts) {
     hosts_.push_back(host.name);
     links_.push_back(std::max<std::size_t>(1, host.links.size()));
+    if (host.self_fence) promising_.insert(host.name);
   }
   for (const Resource& resource : spec.resources) {
     resources_.push_back(resource.name);
@@ -62,12 +63,12 @@ void FaultSource::deed(const Deed& deed, const std::string& words) {
 void FaultSource::strike() {
   using Fault = void (FaultSource::*)();
   static constexpr std::array kFaults{
-      &FaultSource::power,     &FaultSource::hang,        &FaultSource::isolate, &FaultSource::cut,
-      &FaultSource::link,      &FaultSource::store,       &FaultSource::havend,  &FaultSource::fence_device,
-      &FaultSource::libvirt,   &FaultSource::guest,       &FaultSource::storage, &FaultSource::failures,
-      &FaultSource::operators, &FaultSource::shutdown,    &FaultSource::watch,   &FaultSource::replies,
-      &FaultSource::files,     &FaultSource::device_test, &FaultSource::move,    &FaultSource::reinstall,
-      &FaultSource::stall,     &FaultSource::deafness,
+      &FaultSource::power,     &FaultSource::hang,        &FaultSource::isolate,  &FaultSource::cut,
+      &FaultSource::link,      &FaultSource::store,       &FaultSource::havend,   &FaultSource::fence_device,
+      &FaultSource::libvirt,   &FaultSource::guest,       &FaultSource::storage,  &FaultSource::failures,
+      &FaultSource::operators, &FaultSource::shutdown,    &FaultSource::watch,    &FaultSource::replies,
+      &FaultSource::files,     &FaultSource::device_test, &FaultSource::move,     &FaultSource::reinstall,
+      &FaultSource::stall,     &FaultSource::deafness,    &FaultSource::watchdog, &FaultSource::stale_leader,
   };
   const Fault fault = kFaults[random_.below(kFaults.size())];
   (this->*fault)();
@@ -93,6 +94,8 @@ void FaultSource::power() {
 
 void FaultSource::hang() {
   const HostName host = some_host();
+  // A watchdog that was petted visibly bites: that much is trusted. It breaks on hosts that can still say so.
+  if (unwatched_.contains(host)) return;
   deed(SetHang{host, true}, "hang " + host.str());
   later(random_.once_in(2) ? span(100ms, 8s) : span(8s, 90s), [this, host] {
     deed(SetHang{host, false}, "resume " + host.str());
@@ -339,6 +342,24 @@ void FaultSource::confirm_the_dead() {
     if (waits && machine.left_behind().empty())
       deed(Order{OperatorVerb::fence_confirm, {}, host.name}, "fence-confirm " + host.name.str());
   }
+}
+
+void FaultSource::watchdog() {
+  const HostName host = some_host();
+  const Machine& machine = world_.machine(host);
+  if (!promising_.contains(host) || !machine.runs() || !world_.engine().serves(machine.index())) return;
+  deed(SetWatchdog{host, true}, "watchdog " + host.str() + " broken");
+  unwatched_.insert(host);
+  later(span(1s, 300s), [this, host] {
+    deed(SetWatchdog{host, false}, "watchdog " + host.str() + " working");
+    unwatched_.erase(host);
+  });
+}
+
+// Its disk stands still when it is deposed: its memory goes on answering.
+void FaultSource::stale_leader() {
+  if (note_) note_("the next deposed leader of the engine is slow to notice");
+  world_.engine().set_stale_for(span(1s, 60s));
 }
 
 void FaultSource::take_back_orders() {

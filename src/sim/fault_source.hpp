@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,6 +57,8 @@ class FaultSource {
   void replies();
   void stall();
   void deafness();
+  void watchdog();
+  void stale_leader();
 
   World& world_;
   Random random_;
@@ -64,6 +67,8 @@ class FaultSource {
   std::vector<ResourceName> resources_;
   std::map<ResourceName, Resource> as_written_;
   std::vector<std::size_t> links_;
+  std::set<HostName> promising_;
+  std::set<HostName> unwatched_;  // their watchdogs are broken
   bool stopped_ = false;
 };
 

@@ -25,6 +25,7 @@ void Havend::start() {
   config.cpu = cpu_;
   config.memory = memory_;
   config.released = machine_.notes;
+  config.promise = machine_.promise_note;
   config.seed = random_.next();
   ++life_;
   node_ = std::make_unique<Node>(std::move(config));
@@ -42,6 +43,7 @@ void Havend::end() {
   ++life_;
   node_.reset();
   agents_.clear();
+  machine_.watchdog_alone();
   callbacks_.came_or_went();
   callbacks_.health_changed();
 }
@@ -172,6 +174,15 @@ void Havend::perform_one(CallId, KillAgent& action) {
 // ---- this host ----
 
 void Havend::perform_one(CallId, NoteRelease& action) { machine_.notes.push_back(action); }
+void Havend::perform_one(CallId, NotePromise& action) { machine_.promise_note = action; }
+
+void Havend::perform_one(CallId call, ArmWatchdog& action) {
+  const bool armed = machine_.arm_watchdog(action.bites_after);
+  later(kMessage, [this, call, armed] { tell(WatchdogArmed{call, armed, armed ? "" : "its watchdog takes no pet"}); });
+}
+void Havend::perform_one(CallId, PetWatchdog& action) { machine_.pet_watchdog(action.until); }
+void Havend::perform_one(CallId, DisarmWatchdog&) { machine_.disarm_watchdog(); }
+
 // The hook asks a live havend or refuses: its list only tells protected domains from others, and here all are.
 void Havend::perform_one(CallId, PublishProtected& action) { machine_.kept_out = action.uuids; }
 

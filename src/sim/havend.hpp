@@ -95,6 +95,11 @@ class Havend {
   void perform_one(CallId call, Commit& action);
   void perform_one(CallId call, GrantLease& action);
   void perform_one(CallId call, KeepAlive& action);
+  void perform_one(CallId call, ReadMember& action);
+  void perform_one(CallId call, AskVoters& action);
+  void perform_one(CallId call, ArmWatchdog& action);
+  void perform_one(CallId call, PetWatchdog& action);
+  void perform_one(CallId call, DisarmWatchdog& action);
   void perform_one(CallId call, StartDomain& action);
   void perform_one(CallId call, ShutdownDomain& action);
   void perform_one(CallId call, DestroyDomain& action);
@@ -106,6 +111,7 @@ class Havend {
   void perform_one(CallId call, ProbeDevice& action);
   void perform_one(CallId call, KillAgent& action);
   void perform_one(CallId call, NoteRelease& action);
+  void perform_one(CallId call, NotePromise& action);
   void perform_one(CallId call, PublishProtected& action);
   void perform_one(CallId call, AnswerHook& action);
   void perform_one(CallId call, AnswerOperator& action);

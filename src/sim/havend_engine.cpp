@@ -93,6 +93,33 @@ void Havend::perform_one(CallId call, KeepAlive& action) {
   });
 }
 
+void Havend::perform_one(CallId call, ReadMember& action) {
+  const Instant deadline = queue_.now() + action.timeout;
+  queue_.after(message_, [this, life = life_, call, deadline, host = action.host] {
+    const bool arrives = in_reach();
+    MemberRead read{call, true, std::nullopt, {}, engine_.term()};
+    if (const auto* entry = arrives ? engine_.store().find(path::member(host)) : nullptr) {
+      read.mod = entry->mod;
+      if (const auto* member = std::get_if<MemberRecord>(&entry->value)) read.found = member->incarnation;
+    }
+    if (life != life_ || !alive()) return;
+    const MemberRead unknown{call, false, std::nullopt, {}, 0};
+    if (!arrives) return at_deadline(deadline, unknown);
+    reply(deadline, read, unknown);
+  });
+}
+
+// Each voter by itself; while one of them is silent, the answers of the others wait for the deadline.
+void Havend::perform_one(CallId call, AskVoters& action) {
+  const Instant deadline = queue_.now() + action.timeout;
+  queue_.after(message_, [this, life = life_, call, deadline] {
+    VotersAnswered answered{call, engine_.ask(machine_.index())};
+    if (life != life_ || !alive()) return;
+    if (answered.answers.size() < engine_.voter_count()) return at_deadline(deadline, answered);
+    later(message_, [this, answered = std::move(answered)] { tell(answered); });
+  });
+}
+
 void Havend::set_trouble(EngineTrouble trouble) {
   trouble_ = trouble;
   callbacks_.health_changed();

@@ -68,6 +68,7 @@ void Machine::new_life() {
   clock_ahead_ = std::chrono::milliseconds(random_.between(1'000, 1'000'000));
   incarnation_ = Incarnation{random_.hex32()};
   notes.clear();
+  promise_note.reset();
 }
 
 Now Machine::clock() const {
@@ -115,6 +116,8 @@ void Machine::lose_power() {
   armed_ = kNever;
   if (below_ != nullptr) below_->drop(*this);
   autostart_.clear();
+  watchdog_ = {};
+  bite_watched_ = kNever;
   libvirt_.power_off_host(queue_.now());
   for (const ProcessChange& change : libvirt_.advance(queue_.now()).changes) take(change);
   if (!was_on) return;
@@ -173,6 +176,11 @@ void Machine::stand_still(bool& reason, bool value) {
   const bool before = hung();
   reason = value;
   if (hung() == before) return;
+  if (hung()) {
+    watchdog_alone();
+  } else {
+    watchdog_.regain_petter(queue_.now());
+  }
   callbacks_.changed();
   for (Machine* guest : std::vector(carried_)) guest->stand_still(guest->paused_, hung());
   if (hung()) return;
@@ -262,6 +270,46 @@ void Machine::switch_outlet(const std::string& outlet, bool on) {
 
 bool Machine::device_says_off(std::size_t device) const {
   return (power_ == Power::off && left_behind_.empty()) || !outlets_.at(plugs_.at(device)).on;
+}
+
+// ---- the watchdog ----
+
+void Machine::set_watchdog_broken(bool broken) {
+  watchdog_broken_ = broken;
+  if (!broken || !watchdog_.armed()) return;
+  watchdog_.disarm();
+  callbacks_.watchdog_broke();
+}
+
+bool Machine::arm_watchdog(Duration bites_after) {
+  if (watchdog_broken_) return false;
+  watchdog_.arm(bites_after, queue_.now());
+  watch_bite();
+  return true;
+}
+
+void Machine::pet_watchdog(Instant until_here) {
+  watchdog_.pet_until(to_world(until_here), queue_.now());
+  watch_bite();
+}
+
+void Machine::watchdog_alone() {
+  watchdog_.lose_petter(queue_.now());
+  watch_bite();
+}
+
+// One look at the moment at which it would bite as things stand; a later one is found out then.
+void Machine::watch_bite() {
+  const Instant bite = watchdog_.bites_at();
+  if (bite >= bite_watched_) return;
+  bite_watched_ = bite;
+  queue_.at(std::max(bite, queue_.now()), [this, boot = boot_, bite] {
+    if (boot != boot_ || bite != bite_watched_) return;
+    bite_watched_ = kNever;
+    if (queue_.now() < watchdog_.bites_at()) return watch_bite();
+    timeline_.host(EventKind::self_fence, name_);
+    lose_power();
+  });
 }
 
 // ---- VMs ----

@@ -24,6 +24,7 @@
 #include "sim/random.hpp"
 #include "sim/scenario.hpp"
 #include "sim/timeline.hpp"
+#include "sim/watchdog.hpp"
 
 namespace haven::sim {
 
@@ -40,7 +41,8 @@ class Machine {
     std::function<void(const port::HypervisorEvent&)> libvirt_tells;
     std::function<bool(const ResourceName&)> hook;
     std::function<bool(HypervisorState::Deed, const ResourceName&)> deed_fails;
-    std::function<bool()> may_boot;  // a virtual host: the machine below lets its domain start (F3)
+    std::function<bool()> may_boot;        // a virtual host: the machine below lets its domain start (F3)
+    std::function<void()> watchdog_broke;  // while it was armed
   };
   // `host`: nullptr for a witness.
   Machine(Queue& queue, Random& random, Timeline& timeline, MachineIndex index, HostName name, const Host* host,
@@ -61,6 +63,7 @@ class Machine {
   [[nodiscard]] Instant to_world(Instant here) const;  // kNever stays kNever
   std::vector<NoteRelease> notes;                      // under /run: they die with the boot
   std::vector<std::string> kept_out;                   // domains on the list that the hook reads without a havend
+  std::optional<NotePromise> promise_note;             // likewise
 
   // Something that this boot does: it waits while the machine is hung and never happens once the boot has ended.
   void after(Duration delay, Task task);
@@ -95,9 +98,17 @@ class Machine {
   // An outlet that somebody else's device switches; no device of this host does.
   void add_outlet(const std::string& outlet);
   void switch_outlet(const std::string& outlet, bool on);
-  bool watchdog_broken = false;  // recorded; nothing wears a watchdog yet
   [[nodiscard]] bool device_says_off(std::size_t device) const;
   [[nodiscard]] std::size_t devices() const { return plugs_.size(); }
+
+  // ---- the watchdog, petted by the havend of this machine ----
+  void set_watchdog_broken(bool broken);
+  // False: it is broken.
+  [[nodiscard]] bool arm_watchdog(Duration bites_after);
+  void pet_watchdog(Instant until_here);
+  void disarm_watchdog() { watchdog_.disarm(); }
+  [[nodiscard]] bool watchdog_armed() const { return watchdog_.armed(); }
+  void watchdog_alone();
 
   // ---- VMs; a VM's uuid is its resource's name ----
   void set_storage(bool reached);
@@ -126,6 +137,7 @@ class Machine {
   void new_life();
   void fetch();
   void arm();
+  void watch_bite();
   void take(const ProcessChange& change);
 
   Queue& queue_;
@@ -155,6 +167,9 @@ class Machine {
   std::vector<Machine*> carried_;
   std::vector<Machine*> autostart_;  // ran when the power was lost
   std::set<ResourceName> left_behind_;
+  Watchdog watchdog_;
+  bool watchdog_broken_ = false;
+  Instant bite_watched_ = kNever;
   bool storage_ = true;
   HypervisorState libvirt_;
   Instant armed_ = kNever;

@@ -111,6 +111,7 @@ void World::wire(Machine& machine) {
     const Machine& below = *booting.below();
     return !below.hung() && havends_[below.index()]->hook_domain(booting.domain(), false);
   };
+  callbacks.watchdog_broke = [] {};
   callbacks.deed_fails = [this, m](HypervisorState::Deed deed, const ResourceName& resource) {
     return deed_fails(deed, resource, machines_[m]->name());
   };
@@ -118,6 +119,7 @@ void World::wire(Machine& machine) {
     Havend* havend = havends_[m].get();
     callbacks.booted = [havend] { havend->start(); };
     callbacks.went_down = [havend] { havend->end(); };
+    callbacks.watchdog_broke = [havend] { havend->tell(WatchdogBroke{"its watchdog takes no pet"}); };
     callbacks.libvirt_tells = [havend](const port::HypervisorEvent& event) { havend->libvirt_tells(event); };
     callbacks.hook = [havend](const ResourceName& resource) { return havend->hook(resource); };
   }

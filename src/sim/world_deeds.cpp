@@ -65,7 +65,7 @@ void World::act(const SetStorage& deed) {
 
 void World::act(const SetFenceDevice& deed) { machine(deed.host).set_device_mode(deed.device, deed.mode); }
 void World::act(const Reinstall& deed) { machine(deed.host).reinstall(); }
-void World::act(const SetWatchdog& deed) { machine(deed.host).watchdog_broken = deed.broken; }
+void World::act(const SetWatchdog& deed) { machine(deed.host).set_watchdog_broken(deed.broken); }
 
 void World::act(const HurtGuest& deed) {
   for (const HostName& host : hosts_of(deed.resource)) {
@@ -154,6 +154,7 @@ void World::heal() {
   failing_.clear();
   for (const auto& machine : machines_) {
     machine->set_device_mode(std::nullopt, DeviceMode::working);
+    machine->set_watchdog_broken(false);
     machine->set_hung(false);
     if (machine->is_host()) {
       if (!machine->storage()) machine->set_storage(true);

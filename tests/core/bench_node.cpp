@@ -46,6 +46,7 @@ void Bench::boot() {
 void Bench::restart_havend() {
   config.released.clear();
   for (const auto& [resource, generation] : notes) config.released.push_back({resource, generation});
+  config.promise = promise_note;
   node = std::make_unique<Node>(config);
   events_.clear();
   timeouts_.clear();
@@ -60,6 +61,7 @@ void Bench::reboot(const Incarnation& next) {
   domains.clear();
   processes.clear();
   notes.clear();
+  promise_note.reset();
   rebooted = false;
   restart_havend();
 }
@@ -173,6 +175,9 @@ Event Bench::unknown(const Issued& issued) const {
   if (std::holds_alternative<Commit>(issued.action)) return CommitDone{issued.call, CommitOutcome::unknown, {}, ""};
   if (std::holds_alternative<GrantLease>(issued.action)) return LeaseGranted{issued.call, {}};
   if (const auto* a = std::get_if<KeepAlive>(&issued.action)) return LeaseAnswer{issued.call, a->lease, false, false};
+  if (std::holds_alternative<ReadMember>(issued.action)) return MemberRead{issued.call, false, std::nullopt, {}, 0};
+  if (std::holds_alternative<AskVoters>(issued.action)) return VotersAnswered{issued.call, {}};
+  if (std::holds_alternative<ArmWatchdog>(issued.action)) return WatchdogArmed{issued.call, false, "no answer"};
   if (std::holds_alternative<Inspect>(issued.action)) return Inspected{issued.call, false, {}, {}, {}, {}};
   if (std::holds_alternative<RunAgent>(issued.action)) return AgentDone{issued.call, AgentResult::timed_out, ""};
   if (std::holds_alternative<ProbeDevice>(issued.action))
@@ -201,6 +206,18 @@ Event Bench::effect(const Issued& issued) {
     return LeaseGranted{issued.call, engine.grant(a->ttl, now.mono)};
   if (const auto* a = std::get_if<KeepAlive>(&issued.action))
     return LeaseAnswer{issued.call, a->lease, true, engine.keep_alive(a->lease, now.mono)};
+  if (const auto* a = std::get_if<ReadMember>(&issued.action)) {
+    MemberRead read{issued.call, true, std::nullopt, mod(path::member(a->host)), term};
+    if (const auto* member = get<MemberRecord>(path::member(a->host))) read.found = member->incarnation;
+    return read;
+  }
+  if (std::holds_alternative<AskVoters>(issued.action)) {
+    VotersAnswered answered{issued.call, {}};
+    for (const auto& voter : voters) answered.answers.push_back({voter, voters_say, voters, term});
+    return answered;
+  }
+  if (std::holds_alternative<ArmWatchdog>(issued.action))
+    return WatchdogArmed{issued.call, watchdog, watchdog ? "" : "it is broken"};
   if (std::holds_alternative<Inspect>(issued.action)) {
     Inspected seen{issued.call,
                    libvirt,
@@ -245,6 +262,7 @@ void Bench::domain_effect(const Action& action) {
   if (const auto* a = std::get_if<KillDomain>(&action)) end(a->resource);
   if (const auto* a = std::get_if<EndVirtualHost>(&action); a != nullptr && !immortal) others.erase(a->uuid);
   if (const auto* a = std::get_if<NoteRelease>(&action)) notes[a->resource] = a->generation;
+  if (const auto* a = std::get_if<NotePromise>(&action)) promise_note = *a;
   if (const auto* a = std::get_if<PublishProtected>(&action)) published = a->resources;
   if (const auto* a = std::get_if<AnswerHook>(&action)) hook_answers[a->question] = *a;
   if (const auto* a = std::get_if<AnswerOperator>(&action)) operator_answers.push_back(*a);

@@ -159,6 +159,11 @@ class Bench {
   std::vector<ResourceName> published;
   std::map<CallId, AnswerHook> hook_answers;
   std::vector<AnswerOperator> operator_answers;
+  std::uint64_t term = 7;  // the engine's
+  VoterList voters{"v1", "v2", "v3"};
+  VoterWord voters_say = VoterWord::led;
+  bool watchdog = true;  // it can be armed
+  std::optional<NotePromise> promise_note;
   bool mute_watch = false;  // changes wait, and the node is told nothing
   bool exited = false, rebooted = false;
   int turns = 0;

@@ -36,6 +36,20 @@ TEST(Boot, ARunFolderThatOutlivesTheBootIsNoOldIncarnation) {
   EXPECT_TRUE(noted_releases(run.path())->empty());
 }
 
+TEST(Boot, TheNoteOfAPromiseDiesWithItsBoot) {
+  const TemporaryFolder run;
+  const auto before = *incarnation(run.path());
+  EXPECT_EQ(*noted_promise(run.path()), std::nullopt);
+  const NotePromise note{30s, Instant{987654321ns}};
+  ASSERT_TRUE(note_promise(run.path(), note).has_value());
+  EXPECT_EQ(*noted_promise(run.path()), note);
+  write_text(run / "incarnation", before.str() + "\nanother-boot\n");
+  (void)incarnation(run.path());
+  EXPECT_EQ(*noted_promise(run.path()), std::nullopt);
+  write_text(run / "promise", "thirty seconds\n");
+  EXPECT_FALSE(noted_promise(run.path()).has_value()) << "what cannot be read may bind";
+}
+
 TEST(Boot, ADamagedIncarnationIsRefusedNotReplaced) {
   const TemporaryFolder run;
   write_text(run / "incarnation", "nonsense\n");

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/boot.hpp"
 #include "daemon/codec.hpp"
 #include "daemon/fakes.hpp"
 
@@ -22,6 +23,9 @@ class WatchfulEngine final : public port::Engine {
   void grant_lease(CallId call, Duration, Duration) override { leases.push_back(call); }
   void keep_alive(CallId call, LeaseId, Duration) override { leases.push_back(call); }
   void revoke_lease(CallId call, LeaseId, Duration) override { leases.push_back(call); }
+  void read(CallId, const std::string& key, Duration) override { reads.push_back(key); }
+  void ask_voters(CallId, Duration) override {}
+  std::vector<std::string> reads;
   std::function<void()> on_commit;
   std::vector<std::pair<CallId, port::Transaction>> commits;
   std::vector<CallId> leases;
@@ -190,6 +194,41 @@ TEST_F(HandsTest, RunsTheFenceDeviceOfThatPlaceInTheSpec) {
 TEST_F(HandsTest, PublishesTheUuidsOfWhatIsProtected) {
   perform(PublishProtected{{ResourceName("web1"), ResourceName("box"), ResourceName("gone")}});
   EXPECT_EQ(published_, (std::vector<std::string>{uuid_of(1), uuid_of(2)}));
+}
+
+TEST_F(HandsTest, ANoteOfAPromiseLiesThereBeforeThePromiseIsSent) {
+  std::optional<NotePromise> note_then;
+  engine_.on_commit = [&] { note_then = *noted_promise(folder_.path()); };
+  const NotePromise note{30s, Instant{1234567ns}};
+  perform(note);
+  perform(Commit{"promise", {}, {{"promise/h1", std::nullopt, {}}}, 1s}, 1);
+  EXPECT_EQ(note_then, note);
+}
+
+TEST_F(HandsTest, AMemberIsReadByItsWholeKeyAndTheAnswerSaysWhichBoot) {
+  perform(ReadMember{HostName("h1"), 1s}, 5);
+  EXPECT_EQ(engine_.reads, std::vector<std::string>{"/haven/prod/member/h1"});
+  const auto told = [&](const port::ReadDone& done) {
+    return std::get<MemberRead>(*hands_.translate(port::EngineEvent(done)));
+  };
+  MemberRecord member;
+  member.incarnation = Incarnation(std::string(32, 'a'));
+  const auto found = told({CallId{5}, true, port::KeyValue{"k", codec::encode(member), {7}, {6}, {}}, 3});
+  EXPECT_EQ(found.found, member.incarnation);
+  EXPECT_EQ(found.mod, Revision{7});
+  EXPECT_EQ(found.term, 3u);
+  EXPECT_EQ(told({CallId{5}, true, std::nullopt, 3}).found, std::nullopt);
+  EXPECT_TRUE(told({CallId{5}, true, std::nullopt, 3}).reached);
+  EXPECT_FALSE(told({CallId{5}, false, std::nullopt, 0}).reached);
+  EXPECT_FALSE(told({CallId{5}, true, port::KeyValue{"k", "nonsense", {7}, {6}, {}}, 3}).reached)
+      << "neither here nor gone";
+}
+
+TEST_F(HandsTest, WithoutAWatchdogNoneIsArmed) {
+  perform(ArmWatchdog{5s, false, 5s}, 6);
+  ASSERT_EQ(answers_.size(), 1u);
+  EXPECT_EQ(std::get<WatchdogArmed>(answers_[0]).call, CallId{6});
+  EXPECT_FALSE(std::get<WatchdogArmed>(answers_[0]).armed);
 }
 
 TEST_F(HandsTest, AnOperatorIsAnsweredOnce) {

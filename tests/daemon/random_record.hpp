@@ -55,7 +55,7 @@ class Draw {
   MachineIdentity machine() { return {text(), text(), text()}; }
 
   // `kind` counts the kinds; all but the spec and the unreadable.
-  static constexpr int kKinds = 14;
+  static constexpr int kKinds = 16;
   static std::string path_of(int kind) {
     const HostName h("h1");
     const ResourceName r("web1#2");
@@ -73,7 +73,9 @@ class Draw {
                                             path::run(r),
                                             path::device(h),
                                             path::journal({5}, h, 7),
-                                            path::kEpoch};
+                                            path::kEpoch,
+                                            path::promise(h),
+                                            path::kVoters};
     return paths[static_cast<std::size_t>(kind)];
   }
   Record record(int kind) {
@@ -114,7 +116,7 @@ class Draw {
                            word({FenceReason::lost_lease, FenceReason::silent, FenceReason::stop_failed,
                                  FenceReason::storage_lost, FenceReason::test}),
                            word({ProofKind::none, ProofKind::level, ProofKind::operator_word, ProofKind::returned,
-                                 ProofKind::clean_leave}),
+                                 ProofKind::clean_leave, ProofKind::promise}),
                            static_cast<int>(number(0, 9)),
                            static_cast<int>(number(0, 999)),
                            text(),
@@ -150,8 +152,13 @@ class Draw {
                              })};
       case 12:
         return journal();
-      default:
+      case 13:
         return EpochRecord{epoch()};
+      case 14:
+        return PromiseRecord{incarnation(), Duration(number(0, 1LL << 50)), Duration(number(0, 1LL << 50)),
+                             list([&] { return list([&] { return text(); }); })};
+      default:
+        return VotersRecord{list([&] { return text(); })};
     }
   }
   JournalRecord journal() {
@@ -206,7 +213,10 @@ class Draw {
            text(),
            text(),
            {},
-           text()};
+           text(),
+           flag(),
+           Duration(number(0, 1LL << 50)),
+           flag()};
     h.fence = list([&] {
       return FenceDevice{"fence_" + name(),
                          {{text(), text()}, {"ip", text()}},

@@ -321,6 +321,18 @@ INSTANTIATE_TEST_SUITE_P(
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
+    Promises, Refusal,
+    testing::Values(Case{"SelfFenceIsAFlag", second_host("self_fence = \"yes\"\n"), "13:14", "self_fence", "true"},
+                    Case{"ShorterThanItsWatchdogCanKeep", second_host("promise = \"14s\"\n"), "13:11", "is 14s",
+                         "from \"15s\" to \"10m\""},
+                    Case{"LongerThanAnybodyWaits", second_host("promise = \"11m\"\n"), "13:11", "is 11m", "30s"},
+                    Case{"VirtualHostsPromiseNothing", second_host("runs_on = \"h1\"\nself_fence = true\n"), "14:1",
+                         "self_fence in a virtual host", "physical machine"},
+                    Case{"SoftWatchdogIsAFlag", second_host("watchdog_accept_soft = 1\n"), "13:24",
+                         "watchdog_accept_soft", "true"}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
     NotYet, Refusal,
     testing::Values(
         Case{"Balance", cluster("balance = \"advise\"\n") + host("1"), "3:1", "not yet", "without balance"},
@@ -328,9 +340,6 @@ INSTANTIATE_TEST_SUITE_P(
              "\"migrate\" or \"failover\""},
         Case{"ShutdownFreeze", cluster("shutdown_policy = \"freeze\"\n") + host("1"), "3:19", "not yet", ""},
         Case{"ShutdownConditional", cluster("shutdown_policy = \"conditional\"\n") + host("1"), "3:19", "not yet", ""},
-        Case{"SelfFence", second_host("self_fence = true\n"), "13:1", "not yet", ""},
-        Case{"Promise", second_host("promise = \"30s\"\n"), "13:1", "not yet", ""},
-        Case{"SoftWatchdog", second_host("watchdog_accept_soft = true\n"), "13:1", "not yet", ""},
         Case{"Preempt", vm("preempt = true\n"), "17:11", "preempt in [[vm]]: not yet", "preempt = false"},
         Case{"TolerateSite", vm("tolerate = \"site\"\n"), "17:12", "not yet", "\"guest\" or \"host\""},
         Case{"Rto", vm("rto = \"30s\"\n"), "17:1", "not yet", ""},

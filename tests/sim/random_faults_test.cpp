@@ -46,6 +46,24 @@ TEST_P(RandomFaults, BreakNoPromiseAndLeaveNothingDown) {
   EXPECT_GT(tally.intents, tally.fences);  // some were answered
 }
 
+// Every host promises; half of them have no fence device, so that nothing but their promise proves them dead.
+TEST_P(RandomFaults, BreakNoPromiseOfAHostEither) {
+  Tally tally;
+  for (std::uint64_t seed = GetParam(); seed < GetParam() + kPortion; ++seed) {
+    Spec spec = small_cluster(seed % 3 == 0 ? 5 : 4, 6);
+    for (std::size_t i = 0; i < spec.hosts.size(); ++i) {
+      spec.hosts[i].self_fence = true;
+      if (i % 2 == 0) spec.hosts[i].fence.clear();
+      if (i == 1) spec.hosts[i].promise = 15s;
+    }
+    const RandomRun run = random_run(spec, seed, kHours);
+    EXPECT_TRUE(run.good()) << story(run);
+    tally += run.tally;
+  }
+  EXPECT_GT(tally.fences, 0);
+  EXPECT_GT(tally.failovers, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomFaults, testing::Range<std::uint64_t>(1, 201, kPortion));
 
 }  // namespace

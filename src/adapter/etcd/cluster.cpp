@@ -59,6 +59,12 @@ void Cluster::move_from(const Endpoint& endpoint) {
   }
 }
 
+std::vector<std::shared_ptr<Link>> Cluster::links() const {
+  std::vector<std::shared_ptr<Link>> links;
+  for (const auto& endpoint : endpoints_) links.push_back(endpoint->link());
+  return links;
+}
+
 Endpoint* Cluster::pick() {
   for (std::size_t i = 0; i < endpoints_.size(); ++i) {
     const auto candidate = (current_ + i) % endpoints_.size();

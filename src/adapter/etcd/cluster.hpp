@@ -36,6 +36,8 @@ class Cluster {
   // These endpoints from now on. What is under way at another one is moved if it may be repeated, else awaited.
   void use(const std::vector<std::string>& addresses);
   [[nodiscard]] bool uses(const Endpoint& endpoint) const;
+  // All endpoints' connections, as they are now.
+  [[nodiscard]] std::vector<std::shared_ptr<Link>> links() const;
   // The endpoint to ask now; nullptr: none can be asked.
   [[nodiscard]] Endpoint* pick();
   // Each endpoint's trouble, in a line.

@@ -42,7 +42,8 @@ Link::Link(const std::shared_ptr<grpc::Channel>& c)
       kv(etcdserverpb::KV::NewStub(c)),
       watch(etcdserverpb::Watch::NewStub(c)),
       lease(etcdserverpb::Lease::NewStub(c)),
-      maintenance(etcdserverpb::Maintenance::NewStub(c)) {}
+      maintenance(etcdserverpb::Maintenance::NewStub(c)),
+      cluster(etcdserverpb::Cluster::NewStub(c)) {}
 
 void require_leader(grpc::ClientContext& context) { context.AddMetadata("hasleader", "true"); }
 

@@ -10,6 +10,7 @@
 #include "adapter/etcd/connect.hpp"
 #include "adapter/etcd/loop.hpp"
 #include "adapter/etcd/transaction.hpp"
+#include "adapter/etcd/voters.hpp"
 #include "adapter/etcd/watch.hpp"
 #include "port/transaction_rules.hpp"
 
@@ -117,6 +118,34 @@ class EtcdEngine final : public EtcdHandle {
           const bool gone = why.ends_with("etcdserver: requested lease not found");
           sink_(port::LeaseAnswer{call, lease, gone, false});
         });
+  }
+
+  void read(CallId call, const std::string& key, Duration timeout) override {
+    etcdserverpb::RangeRequest request;  // linearizable unless it asks for less
+    request.set_key(key);
+    submit(timeout, true,
+           sender<etcdserverpb::RangeResponse>(
+               &etcdserverpb::KV::Stub::AsyncRange, &Link::kv, request,
+               [this, call](const etcdserverpb::RangeResponse& response) {
+                 port::ReadDone done{call, true, std::nullopt, response.header().raft_term()};
+                 if (response.kvs_size() > 0) {
+                   const auto& kv = response.kvs(0);
+                   done.found =
+                       port::KeyValue{kv.key(), kv.value(), {kv.mod_revision()}, {kv.create_revision()}, {kv.lease()}};
+                 }
+                 sink_(std::move(done));
+               }),
+           [this, call](Verdict, const std::string&) {
+             sink_(port::ReadDone{call, false, std::nullopt, 0});
+           });
+  }
+
+  void ask_voters(CallId call, Duration timeout) override {
+    loop_.post([this, call, timeout] {
+      etcd::ask_voters(loop_, cluster_.links(), timeout, [this, call](std::vector<port::Voter> voters) {
+        sink_(port::VotersDone{call, std::move(voters)});
+      });
+    });
   }
 
  private:

@@ -293,4 +293,12 @@ tl::expected<port::Listed, std::string> Database::list(const std::string& prefix
   }
 }
 
+tl::expected<std::optional<port::KeyValue>, std::string> Database::get(const std::string& key) {
+  auto listed = list(key);
+  if (!listed) return tl::unexpected(listed.error());
+  // In bytewise order, the key itself stands before all that begin with it.
+  if (listed->entries.empty() || listed->entries.front().key != key) return std::optional<port::KeyValue>();
+  return std::optional(std::move(listed->entries.front()));
+}
+
 }  // namespace haven::adapter

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -29,6 +30,8 @@ class Database {
   // Deletes the keys of this lease (0: of every lease), all at one revision; none: nothing happens.
   Applied delete_keys_of(port::LeaseId lease);
   [[nodiscard]] tl::expected<port::Listed, std::string> list(const std::string& prefix);
+  // nullopt: no such key.
+  [[nodiscard]] tl::expected<std::optional<port::KeyValue>, std::string> get(const std::string& key);
   // How often the file was opened before; tells this process' leases from earlier ones'.
   [[nodiscard]] std::int64_t run() const { return run_; }
 

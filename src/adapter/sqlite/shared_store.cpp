@@ -24,6 +24,7 @@ using port::TransactionDone;
 
 // How soon the keys of an expired lease are tried again when the disk refused to delete them.
 constexpr Duration kExpiryRetry = 1s;
+constexpr const char* kOnlyVoter = "embedded";
 constexpr const char* kTooMany = "too many calls wait for an answer";
 
 Instant boot_time() {
@@ -201,6 +202,23 @@ void SharedStore::revoke(const std::shared_ptr<Client>& client, CallId id, port:
   call(client, timeout, late, late, [this, id, lease] {
     const bool gone = !leases_.contains(lease) || end_lease(lease);
     return LeaseAnswer{id, lease, gone, false};
+  });
+}
+
+// It has no terms: who opens the file leads it until he closes it, so the count of openings is one.
+void SharedStore::read(const std::shared_ptr<Client>& client, CallId id, const std::string& key, Duration timeout) {
+  const port::ReadDone late{id, false, std::nullopt, 0};
+  call(client, timeout, late, late, [this, id, key, late]() -> port::EngineEvent {
+    auto found = database_.get(key);
+    if (!found) return late;
+    return port::ReadDone{id, true, std::move(*found), static_cast<std::uint64_t>(database_.run())};
+  });
+}
+
+void SharedStore::ask_voters(const std::shared_ptr<Client>& client, CallId id, Duration timeout) {
+  const port::VotersDone late{id, {}};
+  call(client, timeout, late, late, [this, id] {
+    return port::VotersDone{id, {{kOnlyVoter, true, static_cast<std::uint64_t>(database_.run()), {kOnlyVoter}}}};
   });
 }
 

@@ -51,6 +51,8 @@ class SharedStore {
   void grant(const std::shared_ptr<Client>& client, CallId call, Duration ttl, Duration timeout);
   void keep_alive(const std::shared_ptr<Client>& client, CallId call, port::LeaseId lease, Duration timeout);
   void revoke(const std::shared_ptr<Client>& client, CallId call, port::LeaseId lease, Duration timeout);
+  void read(const std::shared_ptr<Client>& client, CallId call, const std::string& key, Duration timeout);
+  void ask_voters(const std::shared_ptr<Client>& client, CallId call, Duration timeout);
 
  private:
   using Ticket = std::uint64_t;

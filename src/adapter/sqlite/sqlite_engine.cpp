@@ -48,6 +48,10 @@ class SqliteEngine final : public port::Engine {
   void revoke_lease(CallId call, port::LeaseId lease, Duration timeout) override {
     store_->revoke(client_, call, lease, timeout);
   }
+  void read(CallId call, const std::string& key, Duration timeout) override {
+    store_->read(client_, call, key, timeout);
+  }
+  void ask_voters(CallId call, Duration timeout) override { store_->ask_voters(client_, call, timeout); }
 
  private:
   std::shared_ptr<SharedStore> store_;

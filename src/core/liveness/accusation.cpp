@@ -9,6 +9,7 @@
 #include "core/liveness/device_test.hpp"
 #include "core/liveness/fence_writes.hpp"
 #include "core/liveness/hypervisors.hpp"
+#include "core/liveness/promise_proof.hpp"
 #include "core/liveness/proof.hpp"
 #include "core/liveness/storage_loss.hpp"
 #include "core/mutation.hpp"
@@ -307,6 +308,7 @@ void decide_fences(const ControllerState& state, const View& view, const SelfVie
     const MemberRecord* member = member_of(view, boot.first);
     const bool another = member != nullptr && member->incarnation != boot.second;
     // With a new boot there, shooting would hit the living: it is proved by its return, or by the operator's word.
+    if (pursue_promise(state, view, self, boot, fence.value, pass)) continue;
     if (another && fence.value.state != FenceState::proved) continue;
     pursue(state, view, self, boot, fence.value, pass);
   }

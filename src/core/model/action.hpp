@@ -44,6 +44,30 @@ struct KeepAlive {
   Duration timeout{};
 };
 
+// A linearizable read of member/<host>; answered by MemberRead. Asks every voter by itself whom it follows; answered by
+// VotersAnswered.
+struct ReadMember {
+  HostName host;
+  Duration timeout{};
+};
+struct AskVoters {
+  Duration timeout{};
+};
+
+// ---- this host's watchdog (P1, P3) ----
+// Answered by WatchdogArmed. Armed already: it goes on, with this time.
+struct ArmWatchdog {
+  Duration bites_after{};
+  bool accept_soft = false;
+  Duration timeout{};
+};
+// It is petted again and again before this moment, and not from then on; whatever was said before is void. No answer;
+// a pet that fails is told by WatchdogBroke.
+struct PetWatchdog {
+  Instant until;
+};
+struct DisarmWatchdog {};
+
 // ---- this host's hypervisor; all but Inspect are answered by CallDone ----
 struct StartDomain {
   ResourceName resource;
@@ -104,6 +128,12 @@ struct NoteRelease {
   ResourceName resource;
   Generation generation;
 };
+// Under /run: what this boot is bound to, so that a restarted havend inherits it (P2). deadline 0: nothing.
+struct NotePromise {
+  Duration deadline{};
+  Instant last_good;
+  friend bool operator==(const NotePromise&, const NotePromise&) = default;
+};
 // The list of protected domains that the hook reads while havend is down (C5): all of the spec's, here or elsewhere.
 struct PublishProtected {
   std::vector<ResourceName> resources;
@@ -133,8 +163,9 @@ struct Say {
   std::string text;
 };
 
-using Action = std::variant<Commit, GrantLease, KeepAlive, StartDomain, ShutdownDomain, DestroyDomain, KillDomain,
-                            ResumeDomain, Inspect, EndVirtualHost, RunAgent, ProbeDevice, KillAgent, NoteRelease,
+using Action = std::variant<Commit, GrantLease, KeepAlive, ReadMember, AskVoters, ArmWatchdog, PetWatchdog,
+                            DisarmWatchdog, StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain,
+                            Inspect, EndVirtualHost, RunAgent, ProbeDevice, KillAgent, NoteRelease, NotePromise,
                             PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
 using Actions = std::vector<Action>;
 

@@ -56,6 +56,32 @@ struct LeaseAnswer {
   bool alive = false;
 };
 
+// What a linearizable read of a host's member key found.
+struct MemberRead {
+  CallId call;
+  bool reached = false;  // false: the rest means nothing; so it is where the value cannot be read
+  std::optional<Incarnation> found;
+  Revision mod;            // of the key; 0: absent
+  std::uint64_t term = 0;  // the engine's raft term, as of the answer
+};
+enum class VoterWord {
+  silent,       // no answer
+  led,          // it names a leader
+  leaderless,   // it runs and names none
+  not_running,  // its host says so
+};
+struct VoterAnswer {
+  std::string voter;
+  VoterWord word = VoterWord::silent;
+  VoterList voters;        // all that it knows of; empty where it does not run
+  std::uint64_t term = 0;  // of its leader
+  friend bool operator==(const VoterAnswer&, const VoterAnswer&) = default;
+};
+struct VotersAnswered {
+  CallId call;
+  std::vector<VoterAnswer> answers;
+};
+
 // ---- hypervisor ----
 enum class DomainCondition { running, paused, paused_io_error, crashed };
 struct DomainSeen {
@@ -104,6 +130,17 @@ struct DeviceProbed {
   AgentResult result = AgentResult::failed;
   std::string guid;
   std::string message;
+};
+
+// ---- watchdog ----
+struct WatchdogArmed {
+  CallId call;
+  bool armed = false;
+  std::string message;  // why not
+};
+// It cannot be petted any more.
+struct WatchdogBroke {
+  std::string why;
 };
 
 // What else hurts on this host, found out by havend itself: sentences for its status. Each takes the place of the last.
@@ -166,7 +203,8 @@ struct PeersHeard {
 struct Tick {};
 
 using Event = std::variant<Tick, EngineListed, EngineChanged, EngineLost, EngineBack, CommitDone, LeaseGranted,
-                           LeaseAnswer, Inspected, CallDone, DomainHint, HypervisorLost, HypervisorBack, AgentDone,
-                           DeviceProbed, HookAsked, HostProblems, OperatorAsked, ShutdownAsked, PeersHeard>;
+                           LeaseAnswer, MemberRead, VotersAnswered, WatchdogArmed, WatchdogBroke, Inspected, CallDone,
+                           DomainHint, HypervisorLost, HypervisorBack, AgentDone, DeviceProbed, HookAsked, HostProblems,
+                           OperatorAsked, ShutdownAsked, PeersHeard>;
 
 }  // namespace haven

@@ -18,6 +18,7 @@ std::string status(const HostName& h) { return "status/" + h.str(); }
 std::string answer(const HostName& h, const Incarnation& i) { return "answer/" + h.str() + "/" + i.str(); }
 std::string device(const HostName& h) { return "device/" + h.str(); }
 std::string fence(const HostName& h, const Incarnation& i) { return "fence/" + h.str() + "/" + i.str(); }
+std::string promise(const HostName& h) { return "promise/" + h.str(); }
 std::string claim(const ResourceName& r) { return "claim/" + r.str(); }
 std::string run(const ResourceName& r) { return "run/" + r.str(); }
 

@@ -143,7 +143,7 @@ enum class FenceReason {
 [[nodiscard]] constexpr bool answerable(FenceReason reason) {
   return reason == FenceReason::lost_lease || reason == FenceReason::silent;
 }
-enum class ProofKind { none, level, operator_word, returned, clean_leave };
+enum class ProofKind { none, level, operator_word, returned, clean_leave, promise };
 
 // fence/<host>/<incarnation> (F1).
 struct FenceRecord {
@@ -183,6 +183,26 @@ struct DevicesRecord {
   std::vector<ProbedDevice> devices;
   std::vector<DeviceTest> tests;  // the last one of each level
   friend bool operator==(const DevicesRecord&, const DevicesRecord&) = default;
+};
+
+// Voters of the engine, by its own ids (etcd: 16 hex digits), in bytewise order.
+using VoterList = std::vector<std::string>;
+
+// promise/<host>: durable (P1). While it stands, nothing protected of this boot runs later than `deadline` after its
+// last good. The host writes it; its successor waits until the controller has buried that of a dead boot.
+struct PromiseRecord {
+  Incarnation incarnation;
+  Duration deadline{};
+  Duration watchdog{};            // bites this long after a pet, at the latest
+  std::vector<VoterList> voters;  // a waiver needs a majority of each (P4)
+  friend bool operator==(const PromiseRecord&, const PromiseRecord&) = default;
+};
+
+// voters: there while the engine's voters change. Whoever changes them writes it first, waits until every promise names
+// `next` as well, and deletes it afterwards (P4).
+struct VotersRecord {
+  VoterList next;
+  friend bool operator==(const VotersRecord&, const VotersRecord&) = default;
 };
 
 // What the owner of a claim is to do.
@@ -268,7 +288,7 @@ struct JournalRecord {
   ResourceName resource;               // empty: not about one
   HostName host;                       // where it goes, or whom it is about
   HostName from;                       // recover, relocate: where it ran before
-  std::string level;                   // fenced: "1", "operator"
+  std::string level;                   // fenced: "1", "promise", "operator"
   std::string why;                     // a sentence
   std::vector<JournalReason> reasons;  // place_failed
   friend bool operator==(const JournalRecord&, const JournalRecord&) = default;
@@ -282,13 +302,14 @@ struct UnreadableRecord {
 
 using Record = std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord,
                             MachineRecord, AwayRecord, StatusRecord, AnswerRecord, FenceRecord, DevicesRecord,
-                            ClaimRecord, RunRecord, JournalRecord, EpochRecord>;
+                            PromiseRecord, VotersRecord, ClaimRecord, RunRecord, JournalRecord, EpochRecord>;
 
 namespace path {
 inline const std::string kSpec = "spec/current";
 inline const std::string kFreeze = "spec/freeze";
 inline const std::string kLeader = "leader";
 inline const std::string kEpoch = "epoch";
+inline const std::string kVoters = "voters";
 [[nodiscard]] std::string order(const ResourceName& r);
 [[nodiscard]] std::string member(const HostName& h);
 [[nodiscard]] std::string machine(const HostName& h);
@@ -297,6 +318,7 @@ inline const std::string kEpoch = "epoch";
 [[nodiscard]] std::string answer(const HostName& h, const Incarnation& i);
 [[nodiscard]] std::string fence(const HostName& h, const Incarnation& i);
 [[nodiscard]] std::string device(const HostName& h);
+[[nodiscard]] std::string promise(const HostName& h);
 [[nodiscard]] std::string claim(const ResourceName& r);
 [[nodiscard]] std::string run(const ResourceName& r);
 // Where a journal record is to go: the node that issues the commit puts journal() in its place.

@@ -42,6 +42,9 @@ struct Host {
   std::string site, room, rack;    // empty: none
   std::vector<FenceDevice> fence;  // empty: no power fencing
   std::string runs_on{};           // of a virtual host: its physical machine, a host of the file or not; else empty
+  bool self_fence = false;         // it makes a promise, kept by its watchdog (PROTOCOL P)
+  Duration promise = 30s;          // the promise's deadline
+  bool watchdog_accept_soft = false;
   friend bool operator==(const Host&, const Host&) = default;
 };
 

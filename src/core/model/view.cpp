@@ -91,6 +91,10 @@ void View::forget(const std::string& path) {
     fences.erase({host, Incarnation{second}});
   else if (kind == "device")
     devices.erase(host);
+  else if (kind == "promise")
+    promises.erase(host);
+  else if (path == path::kVoters)
+    voters.reset();
   else if (kind == "journal")
     journal.erase(path);
 }
@@ -135,6 +139,12 @@ void View::store(const std::string& path, const Record& value, Revision mod) {
                  },
                  [&](const DevicesRecord& r) {
                    devices[host] = {r, mod};
+                 },
+                 [&](const PromiseRecord& r) {
+                   promises[host] = {r, mod};
+                 },
+                 [&](const VotersRecord& r) {
+                   voters = {r, mod};
                  },
                  [&](const ClaimRecord& r) {
                    claims[resource] = {r, mod};

@@ -65,6 +65,8 @@ class View {
   std::map<HostBoot, Stored<AnswerRecord>> answers;
   std::map<HostBoot, Stored<FenceRecord>> fences;
   std::map<HostName, Stored<DevicesRecord>> devices;
+  std::map<HostName, Stored<PromiseRecord>> promises;
+  std::optional<Stored<VotersRecord>> voters;    // there while they change
   std::map<std::string, JournalRecord> journal;  // by path, so by time
 
   // Not the engine's: whom this host hears now. Nothing before the first word, and where heartbeats are off.

@@ -112,16 +112,19 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
     // It runs by its record, or was started for it before: a restart in place while the engine is out of reach.
     const bool again =
         run != view.runs.end() && (run->second.value.state == RunState::running || local.start_for == run->second.mod);
-    if (again) {
+    if (again && !local.yielded) {
       ++local.unrecorded;
       local.restarted = now.mono;
     }
+    local.yielded = false;
     local.start_in_flight = true;
     local.start_for = view.mod_of(path::run(*name));
     local.start_result.reset();
     local.hint.reset();
     forget_course(local);
   }
+  const bool ends_it = std::holds_alternative<ShutdownDomain>(action) || std::holds_alternative<KillDomain>(action);
+  if (ends_it && strain_of(host.keeping, now.mono) != Strain::none) local.yielded = true;
   if (std::holds_alternative<ShutdownDomain>(action)) local.shutdown_sent = now.mono;
   if (std::holds_alternative<DestroyDomain>(action)) local.destroy_sent = now.mono;
   if (std::holds_alternative<KillDomain>(action)) local.kill_sent = now.mono;
@@ -171,6 +174,7 @@ StatusRecord report_of_host(const HostState& host, const View& view, const SelfV
   report.spec = report_basis(view);
   report.hypervisor = host.hypervisor;
   if (!host.hypervisor) report.problems.push_back("libvirt does not answer");
+  if (!host.keeping.trouble.empty()) report.problems.push_back("it makes no promise: " + host.keeping.trouble);
   for (const auto& [name, local] : host.locals) {
     if (view.spec()->resource(name) == nullptr) continue;
     if (local.storage_lost) report.storage_lost.push_back(name);
@@ -196,6 +200,14 @@ bool runs_nothing(const HostState& host, const View& view, const SelfView& self)
     const Local& local = entry.second;
     return !claimed_here(view, entry.first, self) ||
            (!local.domain && !local.process && !local.start_in_flight && host.inspected >= local.touched);
+  });
+}
+
+bool idle(const HostState& host) {
+  if (!host.looked || !host.hypervisor || host.inspected < host.touched) return false;
+  return std::all_of(host.locals.begin(), host.locals.end(), [&](const auto& entry) {
+    const Local& local = entry.second;
+    return !local.domain && !local.process && !local.start_in_flight && host.inspected >= local.touched;
   });
 }
 

@@ -406,9 +406,42 @@ TEST_P(EngineContract, ALeaseOfOneHandleServesAnother) {
   EXPECT_EQ(other.watch("").entries.size(), 1u);
 }
 
+TEST_P(EngineContract, AReadFindsTheKeyItselfOrNothing) {
+  session.put("key/longer", "other");
+  const auto none = session.read("key");
+  EXPECT_TRUE(none.reached);
+  EXPECT_FALSE(none.found);
+  EXPECT_GT(none.term, 0u);
+  const auto lease = session.grant(60s);
+  const auto mod = session.put("key", "1", lease);
+  const auto found = session.read("key");
+  EXPECT_EQ(found.found, (port::KeyValue{"key", "1", mod, mod, lease}));
+  EXPECT_EQ(found.term, none.term);
+  session.revoke(lease);
+  EXPECT_FALSE(session.read("key").found);
+}
+
+TEST_P(EngineContract, AReadSeesWhatAnotherHandleWasToldIsCommitted) {
+  Session other(open);
+  for (int i = 0; i < 20; ++i) {
+    const auto mod = other.put("a", std::to_string(i));
+    EXPECT_EQ(session.read("a").found->mod, mod);
+  }
+}
+
+TEST_P(EngineContract, TheVotersSayWhomTheyFollowAndWhoVotes) {
+  session.put("a", "1");
+  const auto voters = session.voters();
+  ASSERT_EQ(voters.size(), 1u);
+  EXPECT_TRUE(voters.front().led);
+  EXPECT_EQ(voters.front().voters, std::vector<std::string>{voters.front().id});
+  EXPECT_EQ(voters.front().term, session.read("a").term);
+}
+
 TEST_P(EngineContract, AHandleAnswersWhatItOwesBeforeItEnds) {
   for (int i = 0; i < 20; ++i) session.send({{}, {Put{"a", std::to_string(i), {}}}});
   session.send_grant(60s, 10s);
+  session.send_read("a", 10s);
   session.close();
 }
 

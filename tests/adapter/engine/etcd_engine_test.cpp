@@ -259,6 +259,45 @@ TEST_F(ThreeEtcdMembers, AMinorityAnswersNoReadAndEndsItsWatches) {
   EXPECT_EQ(alone.view().changes.size(), 1u) << "it happened once";
 }
 
+TEST_F(ThreeEtcdMembers, EachVoterSpeaksForItselfWhetherOrNotItIsLed) {
+  session.put("a", "1");
+  auto voters = session.voters();
+  ASSERT_EQ(voters.size(), 3u);
+  for (const auto& voter : voters) {
+    EXPECT_TRUE(voter.led);
+    EXPECT_EQ(voter.voters.size(), 3u);
+    EXPECT_EQ(voter.term, voters.front().term);
+  }
+  etcd.freeze(1);
+  etcd.freeze(2);
+  const auto alone = [&] {
+    voters = session.voters(200ms);
+    return voters.size() == 1 && !voters.front().led;
+  };
+  const auto begun = std::chrono::steady_clock::now();
+  while (!alone() && std::chrono::steady_clock::now() - begun < 20s) continue;
+  ASSERT_TRUE(alone()) << "it has no majority to be led by, and says so";
+  EXPECT_EQ(voters.front().voters.size(), 3u);
+  EXPECT_FALSE(session.answer<port::ReadDone>(session.send_read("a", 300ms)).reached);
+  etcd.thaw(1);
+  etcd.thaw(2);
+  EXPECT_TRUE(session.read("a").reached);
+}
+
+TEST_F(ThreeEtcdMembers, AnotherLeaderHasAnotherTerm) {
+  session.put("a", "1");
+  const auto before = session.read("a").term;
+  // Whoever leads, two of three deaths one after the other meet it.
+  for (std::size_t victim = 0; victim < 3; ++victim) {
+    etcd.kill(victim);
+    EXPECT_TRUE(session.read("a").reached);
+    etcd.start(victim);
+    Session there(at({etcd.endpoints()[victim]}));
+    ASSERT_EQ(there.commit({}, 20s).outcome, Outcome::committed);
+  }
+  EXPECT_GT(session.read("a").term, before);
+}
+
 void openssl(std::vector<std::string> words) {
   words.insert(words.begin(), "openssl");
   std::vector<char*> argv;

@@ -43,8 +43,11 @@ TEST_P(OutageContract, WhileDownEveryCallIsAnsweredUnknownByItsDeadline) {
   const auto keep = session.send_keep_alive(lease, 400ms);
   const auto revoke = session.send_revoke(lease, 400ms);
   const auto grant = session.send_grant(60s, 400ms);
+  const auto key = session.send_read("a", 400ms);
   EXPECT_EQ(session.answer<port::TransactionDone>(write).outcome, Outcome::unknown);
   EXPECT_EQ(session.answer<port::TransactionDone>(read).outcome, Outcome::unknown);
+  EXPECT_FALSE(session.answer<port::ReadDone>(key).reached);
+  EXPECT_TRUE(session.voters(400ms).empty());
   EXPECT_FALSE(session.answer<port::LeaseAnswer>(keep).reached);
   EXPECT_FALSE(session.answer<port::LeaseAnswer>(revoke).reached);
   const auto refused = session.answer<port::LeaseGranted>(grant);

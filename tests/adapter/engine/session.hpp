@@ -55,6 +55,8 @@ inline std::optional<CallId> call_of(const port::EngineEvent& event) {
   if (const auto* e = std::get_if<port::TransactionDone>(&event)) return e->call;
   if (const auto* e = std::get_if<port::LeaseGranted>(&event)) return e->call;
   if (const auto* e = std::get_if<port::LeaseAnswer>(&event)) return e->call;
+  if (const auto* e = std::get_if<port::ReadDone>(&event)) return e->call;
+  if (const auto* e = std::get_if<port::VotersDone>(&event)) return e->call;
   return std::nullopt;
 }
 
@@ -165,6 +167,15 @@ class Session {
   CallId send_revoke(port::LeaseId lease, Duration timeout) {
     engine_->revoke_lease(CallId{++last_call_}, lease, timeout);
     return CallId{last_call_};
+  }
+  CallId send_read(const std::string& key, Duration timeout) {
+    engine_->read(CallId{++last_call_}, key, timeout);
+    return CallId{last_call_};
+  }
+  port::ReadDone read(const std::string& key) { return answer<port::ReadDone>(send_read(key, 10s)); }
+  std::vector<port::Voter> voters(Duration timeout = 10s) {
+    engine_->ask_voters(CallId{++last_call_}, timeout);
+    return answer<port::VotersDone>(CallId{last_call_}).voters;
   }
   port::LeaseAnswer keep_alive(port::LeaseId lease) { return answer<port::LeaseAnswer>(send_keep_alive(lease, 10s)); }
   port::LeaseAnswer revoke(port::LeaseId lease) { return answer<port::LeaseAnswer>(send_revoke(lease, 10s)); }
