@@ -67,7 +67,7 @@ struct ControllerState {
   std::map<HostBoot, FenceRun> fences;      // agents of this reign
   std::map<HostName, int> agents;           // that this node called against a host and that have not ended; not 0
   PromiseCounts promise_counts;             // of this reign (P5)
-  std::map<HostName, Instant> member_read;  // when a host's member key was last read
+  std::map<HostName, Instant> member_read;  // when a read of a host's member key last ended
   std::map<ResourceName, Instant> failed_since;
   std::map<ResourceName, Instant> running_since;
   std::map<HostName, Instant> up_since;

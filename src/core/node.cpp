@@ -239,12 +239,11 @@ bool Node::Inside::fold_member_read(const MemberRead& read, Now now) {
   Flight flight;
   if (!take_flight(read.call, flight)) return false;
   const HostName& of = std::get<ReadMember>(flight.action).host;
-  if (of == config.host) {
-    promise_wake = now.mono;
-    return observe_own_read(host.keeping, self(), read, flight.sent, now.mono);
-  }
-  observe_member_read(controller, view, of, flight.sent, read, now.mono);
-  return true;
+  // A controller may read its own key for both: an older boot of its host may wait for its proof.
+  const bool counts = observe_member_read(controller, view, of, flight.sent, read, now.mono);
+  if (of != config.host) return counts;
+  promise_wake = now.mono;
+  return observe_own_read(host.keeping, self(), read, flight.sent, now.mono) || counts;
 }
 
 // True: something may be decided differently now.
@@ -394,7 +393,7 @@ void Node::Inside::issue_one(Action action, Now now) {
   observe_issued(host, view, action, now);
   if (const auto* probe = std::get_if<ProbeDevice>(&action)) observe_probe_issued(probes, view, *probe, now.mono);
   if (const auto* agent = std::get_if<RunAgent>(&action)) ++controller.agents[agent->host];
-  observe_keeping_issued(host.keeping, view, self(), action, now);
+  observe_keeping_issued(host.keeping, self(), action, now);
   if (const auto* commit = std::get_if<Commit>(&action); commit != nullptr && commit->lane == "leader") {
     next_reign = Reign{hex128(random)};
   }

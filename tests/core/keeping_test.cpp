@@ -378,5 +378,55 @@ TEST(Promises, NameTheNewVotersBeforeTheyVoteAndTheOldOnesUntilTheyDoNot) {
   EXPECT_EQ(b.promise()->voters, (std::vector<VoterList>{four}));
 }
 
+TEST(Promises, RestOnTheVotersThatAreDeclared) {
+  Bench b(with_a_promise());
+  b.lead("h2");
+  b.hold(lane("promise"));
+  b.boot();
+  b.run_for(3s);
+  const auto sent = b.take_held<Commit>();
+  b.put(path::kVoters, VotersRecord{{"v1", "v2", "v3", "v4"}});
+  b.release_holds();
+  b.answer(sent);
+  EXPECT_EQ(b.get<PromiseRecord>(path::promise(kSelf)), nullptr) << "it did not name them";
+  b.run_for(5s);
+  const auto* promise = b.get<PromiseRecord>(path::promise(kSelf));
+  ASSERT_NE(promise, nullptr);
+  EXPECT_EQ(promise->voters.size(), 2U);
+}
+
+// It may stand by now, and whoever waits for it may have changed the voters.
+TEST(Promises, AWaiverAsksTheVotersOfAPromiseOfUnknownFateToo) {
+  Promiser b;
+  b.started();
+  b.silence(lane("promise"));
+  b.put(path::kVoters, VotersRecord{{"v1", "v4", "v5"}});
+  b.run_for(3s);
+  b.lose_engine(VoterWord::leaderless);
+  b.run_for(1min);
+  EXPECT_TRUE(b.domains.empty());
+}
+
+TEST(Promises, WhatAnEarlierPromiseMayHaveDoneIsNotForgottenByAConflict) {
+  const SelfView self{};
+  Keeping keeping;
+  const auto sent = [&](std::int64_t mod) {
+    Commit commit{"promise", {{path::promise(kSelf), {mod}}}, {{path::promise(kSelf), PromiseRecord{}, {}}}, 1s};
+    observe_keeping_issued(keeping, self, commit, {});
+    return commit;
+  };
+  const auto ends = [&](const Commit& commit, CommitOutcome outcome) {
+    observe_keeping_commit(keeping, self, {commit, {}, outcome, {}});
+  };
+  const Commit first = sent(1);
+  ends(first, CommitOutcome::unknown);
+  ends(sent(2), CommitOutcome::conflict);
+  EXPECT_EQ(keeping.unsure, first.checks);
+  ends(sent(3), CommitOutcome::committed);
+  EXPECT_TRUE(keeping.unsure.empty() && keeping.earlier.empty());
+  ends(sent(4), CommitOutcome::conflict);
+  EXPECT_TRUE(keeping.unsure.empty());
+}
+
 }  // namespace
 }  // namespace haven

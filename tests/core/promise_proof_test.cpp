@@ -105,6 +105,33 @@ TEST(ProofByPromise, AReadThatDoesNotSucceedProvesNothing) {
   EXPECT_EQ(b.state(), FenceState::proved);
 }
 
+// The controller's reads of its own key serve its own promise, and the count against its host's older boot.
+TEST(ProofByPromise, AnOlderBootOfTheControllersOwnHostIsProvedAsWell) {
+  Court b;
+  const Incarnation older("an-older-boot");
+  b.put(path::promise(h("h1")), PromiseRecord{older, 30s, 5s, {{"v1", "v2", "v3"}}});
+  b.put(path::fence(h("h1"), older), intent_of("another-reign", FenceState::failed));
+  b.run_for(31s);
+  EXPECT_EQ(b.get<FenceRecord>(path::fence(h("h1"), older))->state, FenceState::failed);
+  b.run_for(5s);
+  const auto* fence = b.get<FenceRecord>(path::fence(h("h1"), older));
+  ASSERT_EQ(fence->state, FenceState::proved);
+  EXPECT_EQ(fence->proof, ProofKind::promise);
+}
+
+// Reads that fail at once are not sent again at once.
+TEST(ProofByPromise, AReadThatFailsIsTriedAgainAfterAPause) {
+  Promised b;
+  b.hold(every<ReadMember>());
+  b.die("h2");
+  b.run_for(5s);
+  const auto before = b.did<ReadMember>().size();
+  b.tell(MemberRead{b.held_of<ReadMember>().back().call, false, std::nullopt, {}, 0});
+  EXPECT_EQ(b.did<ReadMember>().size(), before);
+  b.run_for(1s);
+  EXPECT_EQ(b.did<ReadMember>().size(), before + 1);
+}
+
 TEST(ProofByPromise, PowerIsFasterWhereItAnswers) {
   Promised b;
   b.agent = nullptr;

@@ -80,6 +80,14 @@ TEST_F(Waiver, LongRoundsAndLongPausesProveNothing) {
   for (int i = 0; i < 30; ++i) EXPECT_FALSE(round(all(VoterWord::leaderless), 100ms, 260ms));
 }
 
+// Answers early in one round and late in the next leave room for a whole term between them, though each round and the
+// pause are short.
+TEST_F(Waiver, TwoRoundsLeaveNoRoomForAnElectionBetweenThem) {
+  for (int i = 0; i < 30; ++i) EXPECT_FALSE(round(all(VoterWord::leaderless), 200ms, 100ms));
+  for (int i = 0; i < 30; ++i) (void)round(all(VoterWord::leaderless), 200ms, 99ms);
+  EXPECT_TRUE(round(all(VoterWord::leaderless), 200ms, 99ms));
+}
+
 TEST_F(Waiver, AVoterOfAListThatThePromiseDoesNotNameIsNotHeard) {
   auto answers = all(VoterWord::leaderless);
   for (auto& answer : answers) answer.voters = {"v1", "v2", "v3", "v4", "v5"};

@@ -1,12 +1,16 @@
 /* Promises: a host that cuts itself off in time, and a controller that counts (P1 to P5, F1, C2).
  *
- * One promising host, one controller, one engine whose leader may be lost. The code that this models stands in
- * src/core/liveness (the promise's clock, its keeping, the waiver, the count) and src/core/executor.cpp (starts):
+ * One promising host, one controller, one engine whose leader may be lost. The code that this models:
+ *   src/core/liveness/promise.cpp       the clock
+ *   src/core/liveness/keeping.cpp       permit, reads, waivers, room, withdrawal
+ *   src/core/liveness/promise_count.cpp the count, and src/core/liveness/promise_proof.cpp its proof
+ *   src/core/executor.cpp               starts
+ * Its rules:
  *   P1 the promise is withdrawn by a committed transaction, and kept until then
  *   P2 last good is the send time of a linearizable read that found the member key; kept over a restart of havend
  *   P3 petted only while now + 2W < last good + D; a start needs room (C2)
  *      A start needs room by a read, not by a waiver: that says nothing of the member key, and a mark from before the
- *      proof would start what runs elsewhere by now. The code asks for more: executor.cpp starts `in_touch` only.
+ *      proof would start what runs elsewhere by now (may_start). executor.cpp asks for more: it starts `in_touch` only.
  *   P4 a waiver only while the engine has no leader
  *   P5 the count: from the later of intent committed and member key seen absent, D + margin, under one term, read
  *      after the count ended; the proof compares that the key is still absent, and the promise

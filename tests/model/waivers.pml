@@ -4,7 +4,7 @@
  * What etcd does (raft with pre-vote and quorum check): a follower that heard its leader names it for an election
  * timeout at least, and forgets it after two at most; a leader that reached no majority in a whole election timeout
  * steps down at the end of it, which is late; one that is out of reach for a shorter time goes on in its old term. The
- * code that is modelled stands in src/core/liveness (the waiver's rounds): a round that takes too long, or begins too
+ * code that is modelled is fold_round and waived in src/core/liveness/waiver.cpp: a round that takes too long, or begins too
  * long after the one before, begins the row anew; a voter counts that named no leader in every round of the row; a
  * majority of them over two election timeouts is the waiver, and the start of the latest round is a last good.
  *

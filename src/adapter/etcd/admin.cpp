@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cinttypes>
+#include <cstdio>
 #include <map>
 #include <mutex>
 #include <string_view>
@@ -235,6 +237,12 @@ class Admin final : public EtcdAdmin {
 };
 
 }  // namespace
+
+std::string etcd_voter_id(std::uint64_t member) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016" PRIx64, member);
+  return text;
+}
 
 tl::expected<std::unique_ptr<EtcdAdmin>, std::string> EtcdAdmin::open(const std::optional<EtcdTls>& tls) {
   auto credentials = etcd::credentials_of(tls);

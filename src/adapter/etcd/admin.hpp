@@ -58,6 +58,9 @@ struct EtcdRefusal {
 template <class T>
 using EtcdAnswer = tl::expected<T, EtcdRefusal>;
 
+// As the engine calls this member among its voters (port::Voter).
+[[nodiscard]] std::string etcd_voter_id(std::uint64_t member);
+
 class EtcdAdmin {
  public:
   // The error is about the PEM files.

@@ -1,18 +1,12 @@
 #include "adapter/etcd/voters.hpp"
 
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
 #include <utility>
+
+#include "adapter/etcd/admin.hpp"
 
 namespace haven::adapter::etcd {
 namespace {
-
-std::string id_of(std::uint64_t member) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016" PRIx64, member);
-  return text;
-}
 
 // What all that are asked report to; the last one answers.
 struct Round {
@@ -49,9 +43,9 @@ class Asked final : public Tag {
 
  private:
   void take() {
-    port::Voter voter{id_of(status_.header().member_id()), status_.leader() != 0, status_.raftterm(), {}};
+    port::Voter voter{etcd_voter_id(status_.header().member_id()), status_.leader() != 0, status_.raftterm(), {}};
     for (const auto& member : members_.members()) {
-      if (!member.islearner()) voter.voters.push_back(id_of(member.id()));
+      if (!member.islearner()) voter.voters.push_back(etcd_voter_id(member.id()));
     }
     std::sort(voter.voters.begin(), voter.voters.end());
     round_->voters.push_back(std::move(voter));

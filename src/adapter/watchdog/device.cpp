@@ -123,8 +123,9 @@ tl::expected<Device, std::string> Device::find(const Places& places, bool accept
     }
     const int fd = kernel.open(device);
     if (fd < 0) {
-      const std::string who = errno == EBUSY ? holder_of(device, places) : "";
-      object(device, who.empty() ? std::strerror(errno) : "held by " + who);
+      const int fault = errno;
+      const std::string who = fault == EBUSY ? holder_of(device, places) : "";
+      object(device, who.empty() ? std::strerror(fault) : "held by " + who);
       continue;
     }
     std::uint32_t options = 0;

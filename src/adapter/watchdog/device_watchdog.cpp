@@ -55,8 +55,9 @@ void DeviceWatchdog::disarm() {
 }
 
 std::string DeviceWatchdog::carry_out(const Order& order) {
-  if (auto trouble = sleep_trouble(options_.places); !trouble.empty()) return trouble;
+  // One that is armed goes on: refused, it would be petted by nobody.
   if (!device_) {
+    if (auto trouble = sleep_trouble(options_.places); !trouble.empty()) return trouble;
     auto found = Device::find(options_.places, order.accept_soft, kernel_);
     if (!found) return found.error();
     device_ = std::move(*found);

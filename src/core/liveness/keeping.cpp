@@ -27,6 +27,10 @@ Wish wish_of(const View& view, const SelfView& self, bool leaving) {
   return wish;
 }
 
+bool contains(const std::vector<VoterList>& lists, const VoterList& list) {
+  return std::find(lists.begin(), lists.end(), list) != lists.end();
+}
+
 bool wanted(const Wish& wish) { return wish.deadline > Duration::zero(); }
 
 void arm(const Keeping& k, const Wish& wish, bool idle, Pass& pass) {
@@ -88,9 +92,7 @@ std::vector<VoterList> lists_of(const Keeping& k, const View& view, const Promis
   std::vector<VoterList> wished{k.voters};
   if (view.voters && view.voters->value.next != k.voters) wished.push_back(view.voters->value.next);
   if (standing == nullptr) return wished;
-  const auto names = [&](const VoterList& list) {
-    return std::find(standing->voters.begin(), standing->voters.end(), list) != standing->voters.end();
-  };
+  const auto names = [&](const VoterList& list) { return contains(standing->voters, list); };
   if (std::all_of(wished.begin(), wished.end(), names)) return wished;
   std::vector<VoterList> both = standing->voters;
   std::copy_if(wished.begin(), wished.end(), std::back_inserter(both), [&](const auto& list) { return !names(list); });
@@ -101,7 +103,8 @@ Commit promise_commit(const View& view, const SelfView& self) {
   Commit commit;
   commit.lane = "promise";
   commit.timeout = kCommitTimeout;
-  for (const auto& path : {path::promise(self.host), path::member(self.host), path::kSpec})
+  // The voters' as well: whoever changes them counts on it that no promise comes that has not seen what he wrote (P4).
+  for (const auto& path : {path::promise(self.host), path::member(self.host), path::kSpec, path::kVoters})
     commit.checks.push_back({path, view.mod_of(path)});
   return commit;
 }
@@ -112,6 +115,7 @@ void make_promise(const Keeping& k, const Wish& wish, const View& view, const Se
   const PromiseClock clock{wish.deadline, *k.last_good};
   if (!room_for_start(clock, pass.now().mono)) return;
   const PromiseRecord* standing = own_promise(view, self);
+  if (view.unreadable(path::kVoters)) return;
   // That of an older boot is its controller's to bury (P1).
   if (standing == nullptr && view.mod_of(path::promise(self.host)) != Revision{}) return;
   const PromiseRecord promise{self.incarnation, wish.deadline, watchdog_time(wish.deadline),
@@ -134,6 +138,11 @@ void withdraw(const View& view, const SelfView& self, Pass& pass) {
   pass.act(std::move(commit));
 }
 
+bool may_hold(const std::vector<Check>& checks, const View& view) {
+  return !checks.empty() &&
+         std::all_of(checks.begin(), checks.end(), [&](const Check& c) { return view.mod_of(c.path) == c.mod; });
+}
+
 // The record follows the wish, and what binds follows the record.
 void settle_record(const Keeping& k, const Wish& wish, const View& view, const SelfView& self, bool leaving,
                    Pass& pass) {
@@ -146,7 +155,7 @@ void settle_record(const Keeping& k, const Wish& wish, const View& view, const S
   if (able) return;
   // A host that leaves withdraws it with its last word (P6).
   if (standing != nullptr && !leaving && self.registered) return withdraw(view, self, pass);
-  const bool may_yet_arrive = k.unsure != Revision{} && k.unsure == view.mod_of(path::member(self.host));
+  const bool may_yet_arrive = may_hold(k.unsure, view) || may_hold(k.earlier, view);
   if (standing == nullptr && k.bound > Duration::zero() && !may_yet_arrive &&
       !view.unreadable(path::promise(self.host)))
     pass.act(NotePromise{});
@@ -170,7 +179,7 @@ Strain strain_of(const Keeping& keeping, Instant now) {
   return now < kill_from(*clock) ? Strain::stop : Strain::kill;
 }
 
-void observe_keeping_issued(Keeping& k, const View& view, const SelfView& self, const Action& action, Now now) {
+void observe_keeping_issued(Keeping& k, const SelfView& self, const Action& action, Now now) {
   if (const auto* read = std::get_if<ReadMember>(&action); read != nullptr && read->host == self.host)
     k.read_asked = now.mono;
   if (std::holds_alternative<AskVoters>(action)) k.voters_asked = now.mono;
@@ -186,15 +195,26 @@ void observe_keeping_issued(Keeping& k, const View& view, const SelfView& self, 
     k.noted = *note;
   }
   const auto* commit = std::get_if<Commit>(&action);
-  if (commit != nullptr && commit->lane == "promise" && commit->writes.front().value)
-    k.unsure = view.mod_of(path::member(self.host));
+  if (commit == nullptr || commit->lane != "promise" || !commit->writes.front().value) return;
+  if (!k.unsure.empty()) k.earlier = k.unsure;
+  k.unsure = commit->checks;
+  const auto& named = std::get<PromiseRecord>(*commit->writes.front().value).voters;
+  std::copy_if(named.begin(), named.end(), std::back_inserter(k.sent_voters),
+               [&](const VoterList& list) { return !contains(k.sent_voters, list); });
 }
 
 void observe_keeping_commit(Keeping& k, const SelfView& self, const CommitEnded& ended) {
   if (ended.commit.lane != "promise" || ended.outcome == CommitOutcome::unknown) return;
-  k.unsure = {};
-  if (ended.outcome != CommitOutcome::committed || !ended.commit.writes.front().value) return;
-  const auto* promise = std::get_if<PromiseRecord>(&*ended.commit.writes.front().value);
+  const auto& value = ended.commit.writes.front().value;
+  if (ended.outcome != CommitOutcome::committed) {
+    // It may be an earlier one that it met.
+    if (value) k.unsure = std::exchange(k.earlier, {});
+    return;
+  }
+  k.unsure = k.earlier = {};
+  k.sent_voters.clear();
+  if (!value) return;
+  const auto* promise = std::get_if<PromiseRecord>(&*value);
   if (promise == nullptr || promise->incarnation != self.incarnation) return;
   k.bound = promise->deadline;  // it stands, and nothing else does
 }
@@ -213,8 +233,11 @@ bool observe_voters(Keeping& k, const View& view, const SelfView& self, const Vo
   if (const VoterList agreed = voters_agreed(answered.answers); !agreed.empty()) k.voters = agreed;
   const PromiseRecord* standing = own_promise(view, self);
   if (standing == nullptr) return false;
-  fold_round(k.rounds, standing->voters, sent, now, answered.answers);
-  const auto good = waived(k.rounds, standing->voters);
+  std::vector<VoterList> lists = standing->voters;
+  std::copy_if(k.sent_voters.begin(), k.sent_voters.end(), std::back_inserter(lists),
+               [&](const VoterList& list) { return !contains(standing->voters, list); });
+  fold_round(k.rounds, lists, sent, now, answered.answers);
+  const auto good = waived(k.rounds, lists);
   if (!good) return false;
   const bool strained = strain_of(k, now) != Strain::none;
   k.last_good = std::max(k.last_good.value_or(*good), *good);
@@ -248,8 +271,7 @@ void add_withdrawal(Commit& commit, const View& view, const SelfView& self) {
 std::vector<HostName> hosts_not_naming(const View& view, const VoterList& voters) {
   std::vector<HostName> hosts;
   for (const auto& [host, promise] : view.promises) {
-    const auto& named = promise.value.voters;
-    if (std::find(named.begin(), named.end(), voters) == named.end()) hosts.push_back(host);
+    if (!contains(promise.value.voters, voters)) hosts.push_back(host);
   }
   return hosts;
 }

@@ -33,10 +33,12 @@ struct Keeping {
   std::optional<Instant> last_good;  // P2
   std::optional<Instant> last_read;  // the same by a read of this havend's own, no waiver counted
   std::optional<NotePromise> noted;  // under /run
-  Revision unsure;                   // the member key that a promise of unknown fate compared: it may yet arrive
-  Duration armed{};                  // the watchdog bites this long after a pet; 0: not armed
-  std::string trouble;               // why no promise is made, for a person
-  Instant permit;                    // the watchdog was told to be petted until then
+  // What promises of unknown fate compared, the latest and an earlier one: while all of it holds they may yet arrive.
+  std::vector<Check> unsure, earlier;
+  std::vector<VoterList> sent_voters;  // that promises sent since the last committed one named: they may stand
+  Duration armed{};                    // the watchdog bites this long after a pet; 0: not armed
+  std::string trouble;                 // why no promise is made, for a person
+  Instant permit;                      // the watchdog was told to be petted until then
   std::optional<Instant> arm_asked, read_asked, voters_asked, round_ended;
   VoterRounds rounds;
   VoterList voters;  // as last agreed; empty: never
@@ -52,7 +54,7 @@ enum class Strain { none, stop, kill };
 [[nodiscard]] Strain strain_of(const Keeping& keeping, Instant now);
 
 // An action left for its adapter.
-void observe_keeping_issued(Keeping& keeping, const View& view, const SelfView& self, const Action& action, Now now);
+void observe_keeping_issued(Keeping& keeping, const SelfView& self, const Action& action, Now now);
 void observe_keeping_commit(Keeping& keeping, const SelfView& self, const CommitEnded& ended);
 // True: starts have become possible again.
 bool observe_own_read(Keeping& keeping, const SelfView& self, const MemberRead& read, Instant sent, Instant now);

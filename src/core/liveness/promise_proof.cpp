@@ -74,17 +74,18 @@ bool pursue_promise(const ControllerState& state, const View& view, const SelfVi
   return true;
 }
 
-void observe_member_read(ControllerState& state, const View& view, const HostName& host, Instant sent,
+bool observe_member_read(ControllerState& state, const View& view, const HostName& host, Instant sent,
                          const MemberRead& read, Instant now) {
-  if (!state.reign || !read.reached) return;
-  state.member_read[host] = now;
   const auto promise = view.promises.find(host);
-  if (promise == view.promises.end()) return;
+  if (!state.reign || promise == view.promises.end()) return false;
   const HostBoot boot{host, promise->second.value.incarnation};
   const auto fence = view.fences.find(boot);
-  if (fence == view.fences.end() || fence->second.value.state == FenceState::proved) return;
+  if (fence == view.fences.end() || fence->second.value.state == FenceState::proved) return false;
+  state.member_read[host] = now;
+  if (!read.reached) return true;
   fold_reading(state.promise_counts, boot, promise->second.mod, promise->second.value.deadline,
                {sent, now, read.found != boot.second, read.mod, read.term});
+  return true;
 }
 
 void forget_counts(ControllerState& state, const View& view) {

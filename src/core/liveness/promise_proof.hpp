@@ -14,7 +14,8 @@ inline constexpr Duration kMemberReadPause = 500ms;
 bool pursue_promise(const ControllerState& state, const View& view, const SelfView& self, const HostBoot& boot,
                     const FenceRecord& fence, Pass& pass);
 
-void observe_member_read(ControllerState& state, const View& view, const HostName& host, Instant sent,
+// True: it is about a count, and something may be decided differently now.
+bool observe_member_read(ControllerState& state, const View& view, const HostName& host, Instant sent,
                          const MemberRead& read, Instant now);
 // Counts of fences that are gone or proved end.
 void forget_counts(ControllerState& state, const View& view);

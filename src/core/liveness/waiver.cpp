@@ -32,8 +32,8 @@ bool majority(std::size_t part, std::size_t whole) { return 2 * part > whole; }
 void fold_round(VoterRounds& rounds, const std::vector<VoterList>& lists, Instant sent, Instant ended,
                 const std::vector<VoterAnswer>& answers) {
   const bool too_long = ended - sent > kRoundAtMost;
-  const bool gap = rounds.ended && sent - *rounds.ended > kRoundAtMost;
-  if (too_long || gap) rounds = {};
+  const bool far = rounds.sent && (sent - *rounds.ended > kRoundAtMost || ended - *rounds.sent >= kElectionAtLeast);
+  if (too_long || far) rounds = {};
   if (too_long) return;
   std::map<std::string, Instant> without;
   for (const auto& answer : answers) {

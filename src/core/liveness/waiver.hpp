@@ -5,7 +5,8 @@
 // One moment proves nothing: a leader that lost its followers for a moment may find them again in its old term. But a
 // leader hears a majority within every election timeout or steps down, and a follower that heard it names it for at
 // least as long. So a majority that names no leader in round after round over two timeouts, with no gap in which it
-// could have heard one, has none. Slow but led does not qualify.
+// could have heard one, has none. A voter may answer early in one round and late in the next: it is from the start of
+// the one to the end of the other that less than a timeout must pass. Slow but led does not qualify.
 #pragma once
 
 #include <map>
@@ -24,7 +25,8 @@ inline constexpr Duration kElectionAtLeast = 500ms;
 inline constexpr Duration kElectionAtMost = 1s;
 // A round that takes longer, or begins longer after the last one, begins the row anew.
 inline constexpr Duration kRoundAtMost = kElectionAtLeast / 2;
-inline constexpr Duration kRoundTimeout = 200ms;
+// Two rounds in which somebody is silent, and the pause between them: 150 ms are left for a busy host.
+inline constexpr Duration kRoundTimeout = 150ms;
 inline constexpr Duration kRoundPause = 50ms;
 
 // One row of rounds without a gap.

@@ -198,8 +198,8 @@ struct PromiseRecord {
   friend bool operator==(const PromiseRecord&, const PromiseRecord&) = default;
 };
 
-// voters: there while the engine's voters change. Whoever changes them writes it first, waits until every promise names
-// `next` as well, and deletes it afterwards (P4).
+// voters: those of the engine, or those that are about to vote. Whoever changes them writes it first, then waits until
+// every promise names `next` as well (P4). It stays, so that each promise can rest on its revision.
 struct VotersRecord {
   VoterList next;
   friend bool operator==(const VotersRecord&, const VotersRecord&) = default;

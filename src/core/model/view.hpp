@@ -66,7 +66,7 @@ class View {
   std::map<HostBoot, Stored<FenceRecord>> fences;
   std::map<HostName, Stored<DevicesRecord>> devices;
   std::map<HostName, Stored<PromiseRecord>> promises;
-  std::optional<Stored<VotersRecord>> voters;    // there while they change
+  std::optional<Stored<VotersRecord>> voters;    // or those about to vote (P4)
   std::map<std::string, JournalRecord> journal;  // by path, so by time
 
   // Not the engine's: whom this host hears now. Nothing before the first word, and where heartbeats are off.

@@ -107,6 +107,9 @@ class MemberKeeper {
   // nullopt: somebody else changes the members, or this host does not control the cluster any more.
   [[nodiscard]] std::optional<Revision> begin_change(const EngineSight& sight, const Survey& survey,
                                                      const std::string& what);
+  // Tells all promises who votes after this step. Why it must wait; empty: every promise names them.
+  [[nodiscard]] std::string declare_voters(const EngineSight& sight, const Survey& survey, Revision mark,
+                                           const MembershipStep& step);
   void end_change(const Survey& survey, Revision mod);
   void defragment(const EngineSight& sight, const Survey& survey, const Membership& membership);
   void set_doing(const std::string& text);

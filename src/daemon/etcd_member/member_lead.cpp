@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/model/overloaded.hpp"
+#include "daemon/codec.hpp"
 #include "daemon/etcd_member/member_keeper.hpp"
 
 namespace haven::daemon {
@@ -29,6 +30,36 @@ Duration since(std::map<Key, Time>& first, const Key& key, bool holds) {
   }
   const auto now = Time::clock::now();
   return now - first.try_emplace(key, now).first->second;
+}
+
+VoterList voters_of(const Survey& survey) {
+  VoterList voters;
+  for (const auto& m : survey.members)
+    if (!m.member.learner) voters.push_back(adapter::etcd_voter_id(m.member.id));
+  std::sort(voters.begin(), voters.end());
+  return voters;
+}
+
+VoterList voters_after(const Survey& survey, const MembershipStep& step) {
+  VoterList voters = voters_of(survey);
+  if (const auto* promote = std::get_if<Promote>(&step)) voters.push_back(adapter::etcd_voter_id(promote->id));
+  if (const auto* remove = std::get_if<RemoveMember>(&step)) std::erase(voters, adapter::etcd_voter_id(remove->id));
+  std::sort(voters.begin(), voters.end());
+  return voters;
+}
+
+// Hosts whose promise does not name these voters, in a row; empty: none.
+std::string not_naming(const port::Listed& promises, const std::string& folder, const VoterList& voters) {
+  std::string hosts;
+  for (const auto& entry : promises.entries) {
+    const std::string host = entry.key.substr(folder.size());
+    const auto record = codec::decode(path::promise(HostName(host)), entry.value);
+    const auto* promise = record ? std::get_if<PromiseRecord>(&*record) : nullptr;
+    const bool named = promise != nullptr &&
+                       std::find(promise->voters.begin(), promise->voters.end(), voters) != promise->voters.end();
+    if (!named) hosts += (hosts.empty() ? "" : ", ") + host;
+  }
+  return hosts;
 }
 
 }  // namespace
@@ -122,11 +153,43 @@ void MemberKeeper::end_change(const Survey& survey, Revision mod) {
   (void)admin_->commit(survey.endpoint, {{{key, mod}}, {port::Delete{key}}}, kAdminTimeout);
 }
 
+// Promises rest on the record of the voters: what stands once it is written either names them or is seen here (P4).
+std::string MemberKeeper::declare_voters(const EngineSight& sight, const Survey& survey, Revision mark,
+                                         const MembershipStep& step) {
+  const std::string cluster = file().cluster;
+  const std::string key = engine_key::of(cluster, path::kVoters);
+  const VoterList next = voters_after(survey, step);
+  const auto stands = admin_->read(survey.endpoint, key, kAdminTimeout);
+  if (!stands) return stands.error().why;
+  const bool there = !stands->entries.empty() && stands->entries.front().key == key;
+  const std::string declared = codec::encode(VotersRecord{next});
+  if (!there || stands->entries.front().value != declared) {
+    const port::Compare before{key, there ? stands->entries.front().mod : Revision{}};
+    const auto done = admin_->commit(
+        survey.endpoint,
+        {{before, {engine_key::change(cluster), mark}, {engine_key::of(cluster, path::kLeader), sight.leader}},
+         {port::Put{key, declared, {}}}},
+        kAdminTimeout);
+    if (done.outcome != port::Outcome::committed) return "the engine's next voters could not be recorded";
+  }
+  if (next == voters_of(survey)) return "";
+  const std::string folder = engine_key::of(cluster, path::promise(HostName()));
+  const auto promises = admin_->read(survey.endpoint, folder, kAdminTimeout);
+  if (!promises) return promises.error().why;
+  const std::string hosts = not_naming(*promises, folder, next);
+  return hosts.empty() ? "" : "the promise of " + hosts + " does not name these voters yet";
+}
+
 bool MemberKeeper::perform(const EngineSight& sight, const Survey& survey, const MembershipStep& step) {
   if (Clock::now() < retry_at_) return true;
   const std::string text = wording(step);
   const auto mark = begin_change(sight, survey, text);
   if (!mark) return true;
+  if (const std::string why = declare_voters(sight, survey, *mark, step); !why.empty()) {
+    set_doing(text + ": not yet, " + why);
+    end_change(survey, *mark);
+    return true;
+  }
   const auto done = change_members(survey, step);
   if (done) {
     edges_.say(false, text);

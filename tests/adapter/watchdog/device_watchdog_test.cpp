@@ -199,5 +199,11 @@ TEST_F(WatchdogTest, AHostThatMayFallAsleepPromisesNothing) {
   EXPECT_TRUE(armed(*dog, 2).armed);
 }
 
+TEST_F(WatchdogTest, OneThatIsArmedAlreadyIsPettedOnWhereTheHostMayFallAsleep) {
+  const auto dog = open(kernel.open(path));
+  FakePlaces::write(fakes.root + "/sys/power/state", "freeze mem disk\n");
+  EXPECT_TRUE(armed(*dog, 1).armed) << "refused, it would bite";
+}
+
 }  // namespace
 }  // namespace haven::test
