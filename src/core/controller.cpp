@@ -63,7 +63,8 @@ void fold_resources(ControllerState& state, const View& view, Instant now) {
   }
 }
 
-// A new boot ends all agents before it is admitted (F8); so does a change of the devices that they were called for.
+// A new boot ends all agents before it is admitted (F8); so does a change of the devices that they were called for, and
+// the operator's word that the host is frozen.
 bool run_goes_on(const FenceRun& run, const View& view, const HostBoot& boot) {
   const auto fence = view.fences.find(boot);
   const Host* host = view.spec()->host(boot.first);
@@ -74,7 +75,7 @@ bool run_goes_on(const FenceRun& run, const View& view, const HostBoot& boot) {
   switch (fence->second.value.state) {
     case FenceState::intent:
     case FenceState::shooting:
-      return true;
+      return !frozen_host(view, boot.first);
     case FenceState::failed:
     case FenceState::proved:
       break;
@@ -155,7 +156,8 @@ void take_office(const ControllerState& state, const View& view, const SelfView&
 class ClaimBatch {
  public:
   ClaimBatch(const View& view) : view_(view) {
-    for (const auto& path : {path::kLeader, path::kSpec}) commit_.checks.push_back({path, view_.mod_of(path)});
+    for (const auto& path : {path::kLeader, path::kSpec, path::kFreeze})
+      commit_.checks.push_back({path, view_.mod_of(path)});
     commit_.lane = "claims";
     commit_.timeout = kCommitTimeout;
   }
@@ -252,7 +254,17 @@ JournalRecord journal_of(const Alarm& alarm, const SelfView& self, Now now) {
   return record;
 }
 
-// What could not be placed, and new alarms: said once. The lane's commit is remembered as said when it is committed.
+// Its end, which names what has ended.
+JournalRecord journal_of_end(const JournalRecord& said, const SelfView& self, Now now) {
+  JournalRecord record = said;
+  record.at = now.wall;
+  record.by = self.host;
+  record.kind = JournalKind::cleared;
+  return record;
+}
+
+// What could not be placed, new alarms and the ends of old ones: said once. The lane's commit is remembered as said
+// when it is committed.
 void decide_journal(const ControllerState& state, const View& view, const SelfView& self, const Waiting& waiting,
                     Pass& pass) {
   Commit commit;
@@ -268,6 +280,10 @@ void decide_journal(const ControllerState& state, const View& view, const SelfVi
   for (const auto& alarm : alarms) {
     if (state.said_alarms.contains(alarm.key) || commit.writes.size() >= kMaxWrites) continue;
     commit.writes.push_back({path::kNewJournal, journal_of(alarm, self, pass.now()), {}});
+  }
+  for (const auto& [key, said] : state.said_alarms) {
+    if (!said.gone_since || !pass.due(*said.gone_since + kAlarmEnded) || commit.writes.size() >= kMaxWrites) continue;
+    commit.writes.push_back({path::kNewJournal, journal_of_end(said.entry, self, pass.now()), {}});
   }
   if (!commit.writes.empty()) pass.act(std::move(commit));
 }
@@ -340,11 +356,32 @@ void keep_house(const View& view, Pass& pass) {
 }
 
 void remember_said(ControllerState& state, const JournalRecord& record) {
-  if (record.kind == JournalKind::alarm) state.said_alarms.insert(record.level);
+  if (record.kind == JournalKind::alarm) state.said_alarms[record.level] = {record, std::nullopt};
+  if (record.kind == JournalKind::cleared) state.said_alarms.erase(record.level);
   if (record.kind != JournalKind::place_failed) return;
   Unplaced said{record.resource, {}, record.why};
   for (const auto& reason : record.reasons) said.refusals.push_back({reason.host, reason.reason});
   state.said_waiting[record.resource] = wording(said);
+}
+
+void fold_alarms(ControllerState& state, const View& view, Instant now) {
+  if (state.said_alarms.empty()) return;
+  std::set<std::string> standing;
+  for (const auto& alarm : alarms_of(view)) standing.insert(alarm.key);
+  for (const auto& alarm : state.hearing_alarms) standing.insert(alarm.key);
+  for (auto& [key, said] : state.said_alarms) {
+    if (standing.contains(key))
+      said.gone_since.reset();
+    else if (!said.gone_since)
+      said.gone_since = now;
+  }
+}
+
+// What earlier reigns said stands until somebody says that it has ended.
+void begin_reign(ControllerState& state, const View& view, const Reign& reign) {
+  state.reign = reign;
+  state.said_alarms.clear();
+  for (auto& [key, record] : alarms_said(view)) state.said_alarms[key] = {record, std::nullopt};
 }
 
 }  // namespace
@@ -358,18 +395,14 @@ void observe_view(ControllerState& state, const View& view, const SelfView& self
   fold_fences(state, view, now.mono);
   for (auto it = state.said_waiting.begin(); it != state.said_waiting.end();)
     it = claim_closed(view, it->first) ? std::next(it) : state.said_waiting.erase(it);
-  if (state.said_alarms.empty()) return;
-  std::set<std::string> standing;
-  for (const auto& alarm : alarms_of(view)) standing.insert(alarm.key);
-  for (const auto& alarm : state.hearing_alarms) standing.insert(alarm.key);
-  std::erase_if(state.said_alarms, [&](const std::string& key) { return !standing.contains(key); });
+  fold_alarms(state, view, now.mono);
 }
 
 void observe_commit(ControllerState& state, const View& view, const SelfView& self, const CommitEnded& ended, Now now) {
   if (ended.outcome != CommitOutcome::committed) return;
   for (const auto& write : ended.commit.writes) {
     if (!write.value) continue;
-    if (const auto* leader = std::get_if<LeaderRecord>(&*write.value)) state.reign = leader->reign;
+    if (const auto* leader = std::get_if<LeaderRecord>(&*write.value)) begin_reign(state, view, leader->reign);
     if (const auto* journal = std::get_if<JournalRecord>(&*write.value)) remember_said(state, *journal);
   }
   observe_fence_commit(state, view, self, ended, now);
@@ -391,7 +424,7 @@ void decide(const ControllerState& state, const View& view, const SelfView& self
   // What cannot be read may forbid anything: nothing is decided until it can.
   if (view.spec() == nullptr || view.unreadable(path::kSpec) || view.unreadable(path::kLeader)) return;
   if (!holds_office(state, view, self)) return take_office(state, view, self, new_reign, pass);
-  if (view.freeze || view.unreadable(path::kFreeze)) return;
+  if (frozen(view)) return;
   decide_fences(state, view, self, pass);
   const Waiting waiting = decide_claims(state, view, self, pass);
   decide_journal(state, view, self, waiting, pass);

@@ -39,6 +39,8 @@ inline constexpr Duration kStartRetry = 10s;
 inline constexpr Duration kStartRetryLimit = 10min;
 // A better-preferred host must have been well for this long before a resource goes back to it.
 inline constexpr Duration kFailbackWell = 60s;
+// An alarm that is gone for less has not ended: a havend that restarts says nothing for a moment.
+inline constexpr Duration kAlarmEnded = 10s;
 // The journal keeps this many entries; pruned in steps, so that not every decision deletes one.
 inline constexpr std::size_t kJournalKept = 1000;
 inline constexpr std::size_t kJournalStep = 100;
@@ -53,6 +55,12 @@ struct SelfView {
   bool watching = false;    // the watch stands: the view is as new as the network allows
   Revision own_last;        // of this host's last transaction: an older view judges nobody (C6)
   bool outdated = false;    // a higher epoch is known than the engine's own: what it says is not acted on (E3)
+};
+
+// An alarm that stands in the journal without its end.
+struct SaidAlarm {
+  JournalRecord entry;
+  std::optional<Instant> gone_since;  // it does not stand any more
 };
 
 // What a controller remembers between two passes; all of it can be lost without harm.
@@ -73,9 +81,9 @@ struct ControllerState {
   std::map<HostName, Instant> up_since;
   std::map<HostName, Instant> storage_charged_since;
   std::map<ResourceName, std::string> said_waiting;  // the place-failed last journaled
-  std::set<std::string> said_alarms;
-  std::optional<Instant> vacant_since;  // `leader` absent
-  std::vector<Instant> deposed;         // within the window
+  std::map<std::string, SaidAlarm> said_alarms;      // by key; taken over from the journal with the office
+  std::optional<Instant> vacant_since;               // `leader` absent
+  std::vector<Instant> deposed;                      // within the window
 };
 
 // The view changed: bring the memory up to date.

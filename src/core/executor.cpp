@@ -298,8 +298,8 @@ void act_on(const Case& c) {
       destroy_at_once(c);
     return;
   }
-  const bool frozen = c.view.freeze || c.view.unreadable(path::kFreeze);
-  if (frozen && c.claim->order == ClaimOrder::run && !c.host.leaving) return;
+  const bool is_frozen = frozen_host(c.view, c.self.host) || left_alone(c.view, name);
+  if (is_frozen && c.claim->order == ClaimOrder::run && !c.host.leaving) return;
   const bool recorded = c.run != nullptr && c.run->state == RunState::released;
   if (c.host.leaving || c.claim->order == ClaimOrder::stop) {
     if (recorded && !present(c.local)) return;

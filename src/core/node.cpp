@@ -554,6 +554,7 @@ Instant Node::wake_at() const { return std::min({inside_->wake, inside_->session
 const View& Node::view() const { return inside_->view; }
 Report Node::report() const {
   Report report = report_of(inside_->view);
+  report.engine = report.engine && inside_->session.watching;
   const auto& heard = inside_->controller.hearing_alarms;
   report.alarms.insert(report.alarms.end(), heard.begin(), heard.end());
   return report;

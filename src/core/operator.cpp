@@ -66,16 +66,43 @@ Result order_resource(const View& view, const OperatorAsked& asked) {
   return order_commit(view, asked.resource, order);
 }
 
+// What is frozen with this word obeyed. Unreadable counts as nothing: whoever says something about it mends it.
+FreezeRecord freeze_with(const FreezeRecord& before, const OperatorAsked& asked, bool on) {
+  FreezeRecord next = before;
+  if (asked.name.empty()) {
+    next.cluster = on;
+    next.by = on ? asked.by : "";
+  } else if (on) {
+    next.names.emplace(asked.name, asked.by);
+  } else {
+    next.names.erase(asked.name);
+  }
+  return next;
+}
+
 Result freeze(const View& view, const OperatorAsked& asked, const SelfView& self, Now now) {
   const bool on = asked.verb == OperatorVerb::freeze;
-  if (on == view.freeze.has_value()) return Commit{};
+  const HostName host(asked.name);
+  const ResourceName resource(asked.name);
+  const bool is_host = view.spec()->host(host) != nullptr;
+  const bool is_resource = view.spec()->resource(resource) != nullptr;
+  const FreezeRecord before = view.freeze ? view.freeze->value : FreezeRecord{{}, false, {}};
+  // What left the file while it was frozen can still be let go.
+  const bool known = asked.name.empty() || is_host || is_resource || (!on && before.names.contains(asked.name));
+  if (!known) return tl::unexpected("there is no host or resource " + asked.name);
+  const FreezeRecord next = freeze_with(before, asked, on);
+  const bool so_already = next.cluster == before.cluster && next.names == before.names;
+  if (so_already && !view.unreadable(path::kFreeze)) return Commit{};
+  const bool nothing = !next.cluster && next.names.empty();
   Commit commit;
   commit.checks.push_back({path::kFreeze, view.mod_of(path::kFreeze)});
-  commit.writes.push_back({path::kFreeze, on ? std::optional<Record>(FreezeRecord{asked.by}) : std::nullopt, {}});
+  commit.writes.push_back({path::kFreeze, nothing ? std::nullopt : std::optional<Record>(next), {}});
   JournalRecord journal;
   journal.at = now.wall;
   journal.by = self.host;
   journal.kind = JournalKind::freeze;
+  if (is_host) journal.host = host;
+  if (is_resource) journal.resource = resource;
   journal.why = (on ? "on, by " : "off, by ") + asked.by;
   commit.writes.push_back({path::kNewJournal, journal, {}});
   return commit;

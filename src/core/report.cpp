@@ -56,6 +56,7 @@ HostReport report_host(const View& view, const Host& host) {
     const auto status = view.status.find(host.name);
     if (status != view.status.end() && !status->second.value.hypervisor) report.condition = HostCondition::up;
   }
+  if (frozen_host(view, host.name)) report.why += report.why.empty() ? "frozen" : "; frozen";
   for (const auto& [name, claim] : view.claims) {
     const Resource* resource = view.spec()->resource(name);
     if (claim.value.host != host.name || claim_closed(view, name) || resource == nullptr) continue;
@@ -115,6 +116,20 @@ std::string reason_to_wait(const View& view, const Placement& placement, const R
   return why;
 }
 
+// Left as it is, whatever that is.
+ResourceReport report_frozen(const View& view, const Resource& resource, ResourceReport report) {
+  const auto claim = view.claims.find(resource.name);
+  if (!claim_closed(view, resource.name))
+    report = report_open(view, std::move(report), claim->second.value);
+  else if (desired_state(view, resource) == DesiredState::stopped)
+    report.condition = ResourceCondition::stopped;
+  const bool its_host =
+      claim != view.claims.end() && !frozen(view) && !view.freeze->value.names.contains(resource.name.str());
+  const std::string why = its_host ? "its host " + claim->second.value.host.str() + " is frozen" : "frozen";
+  report.why += report.why.empty() ? why : "; " + why;
+  return report;
+}
+
 ResourceReport report_resource(const View& view, const Placement& placement, const Resource& resource) {
   ResourceReport report;
   report.name = resource.name;
@@ -131,6 +146,7 @@ ResourceReport report_resource(const View& view, const Placement& placement, con
     return report;
   }
   const auto claim = view.claims.find(resource.name);
+  if (left_alone(view, resource.name)) return report_frozen(view, resource, std::move(report));
   if (!claim_closed(view, resource.name)) return report_open(view, report, claim->second.value);
   const auto run = view.runs.find(resource.name);
   const bool off_by_itself = claim != view.claims.end() && run != view.runs.end() &&
@@ -201,6 +217,43 @@ void add_resource_alarms(const View& view, std::vector<Alarm>& alarms) {
   }
 }
 
+bool runs(const View& view, const ResourceName& name) {
+  const auto claim = view.claims.find(name);
+  if (claim_closed(view, name)) return false;
+  const MemberRecord* member = member_of(view, claim->second.value.host);
+  return member != nullptr && member->incarnation == claim->second.value.incarnation;
+}
+
+// What stays down for no other reason than that somebody froze it.
+void add_frozen_alarms(const View& view, std::vector<Alarm>& alarms) {
+  const std::string thaw = "haven freeze off";
+  std::map<HostName, std::string> down;  // what died with a frozen host
+  for (const auto& resource : view.spec()->resources) {
+    const auto claim = view.claims.find(resource.name);
+    const bool wanted = desired_state(view, resource) == DesiredState::started;
+    if (!wanted || claim == view.claims.end() || !left_alone(view, resource.name) || runs(view, resource.name))
+      continue;
+    const HostName& host = claim->second.value.host;
+    if (frozen_host(view, host)) {
+      down[host] += (down[host].empty() ? "" : ", ") + resource.name.str();
+      continue;
+    }
+    const std::string& name = resource.name.str();
+    alarms.push_back({"frozen/" + name, name + " is down and frozen: when it may start, say: " + thaw + " " + name,
+                      host, resource.name});
+  }
+  for (const auto& [host, resources] : down) {
+    const std::string& name = host.str();
+    const bool dead = member_of(view, host) == nullptr;
+    alarms.push_back({"frozen/" + name,
+                      name + (dead ? " is gone and frozen: it is not fenced, and " : " was restarted and is frozen: ") +
+                          resources + " stay down; when they may start elsewhere, say: " + thaw +
+                          (frozen(view) ? "" : " " + name),
+                      host,
+                      {}});
+  }
+}
+
 }  // namespace
 
 std::vector<Alarm> alarms_of(const View& view) {
@@ -212,15 +265,26 @@ std::vector<Alarm> alarms_of(const View& view) {
                       {}});
   if (view.spec() == nullptr) return alarms;
   add_fence_alarms(view, alarms);
+  add_frozen_alarms(view, alarms);
   add_resource_alarms(view, alarms);
   add_host_alarms(view, alarms);
   return alarms;
 }
 
+std::map<std::string, JournalRecord> alarms_said(const View& view) {
+  std::map<std::string, JournalRecord> said;
+  for (const auto& [path, record] : view.journal) {
+    if (record.kind == JournalKind::alarm) said[record.level] = record;
+    if (record.kind == JournalKind::cleared) said.erase(record.level);
+  }
+  return said;
+}
+
 Report report_of(const View& view) {
   Report report;
   report.engine = view.listed();
-  report.frozen = view.freeze.has_value();
+  report.frozen = frozen(view);
+  if (view.freeze) report.some_frozen.assign(view.freeze->value.names.begin(), view.freeze->value.names.end());
   if (view.leader) report.controller = view.leader->value.host;
   report.alarms = alarms_of(view);
   if (view.spec() == nullptr) return report;

@@ -2,8 +2,10 @@
 // every havend gives the same answer.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/model/ids.hpp"
@@ -35,7 +37,7 @@ struct HostReport {
   int running = 0;                // resources that run here, by their own records
   MiB memory_used;                // booked by claims
   MiB memory;                     // for resources
-  std::string why;                // one clause; empty when up
+  std::string why;                // one clause; empty when up and not frozen
   std::vector<FenceLevel> fence;  // lowest first
 };
 
@@ -58,8 +60,9 @@ struct Alarm {
 
 struct Report {
   std::string cluster;
-  bool engine = false;  // within reach, and the view is whole
-  bool frozen = false;
+  bool engine = false;                                           // within reach, and the view is whole
+  bool frozen = false;                                           // the whole cluster
+  std::vector<std::pair<std::string, std::string>> some_frozen;  // else hosts and resources, with who froze them
   std::optional<HostName> controller;
   std::vector<Alarm> alarms;      // worst first
   std::vector<HostReport> hosts;  // the file's order
@@ -68,6 +71,9 @@ struct Report {
 
 // What is wrong in the cluster, worst first; the same for everybody who has the same view.
 [[nodiscard]] std::vector<Alarm> alarms_of(const View& view);
+
+// Alarms that the journal tells of without their end, by key.
+[[nodiscard]] std::map<std::string, JournalRecord> alarms_said(const View& view);
 
 [[nodiscard]] Report report_of(const View& view);
 

@@ -256,10 +256,13 @@ void FaultSource::operators() {
       deed(Order{OperatorVerb::relocate, resource, host}, "relocate " + resource.str() + " " + host.str());
       return;
     }
-    case 2:
-      deed(Order{OperatorVerb::freeze, {}, {}}, "freeze on");
-      later(span(100ms, 60s), [this] { deed(Order{OperatorVerb::thaw, {}, {}}, "freeze off"); });
+    case 2: {
+      const std::vector<std::string> scopes{"", some_host().str(), resource.str()};
+      const std::string& name = scopes[random_.below(scopes.size())];
+      deed(Order{OperatorVerb::freeze, {}, {}, name}, "freeze on " + name);
+      later(span(100ms, 60s), [this, name] { deed(Order{OperatorVerb::thaw, {}, {}, name}, "freeze off " + name); });
       return;
+    }
     case 3:
       deed(Order{OperatorVerb::clear, resource, {}}, "clear " + resource.str());
       return;
@@ -366,6 +369,9 @@ void FaultSource::take_back_orders() {
   for (const HostName& host : hosts_) world_.machine(host).end_left_behind();
   confirm_the_dead();
   deed(Order{OperatorVerb::thaw, {}, {}}, "freeze off");
+  for (const HostName& host : hosts_) deed(Order{OperatorVerb::thaw, {}, {}, host.str()}, "freeze off " + host.str());
+  for (const ResourceName& resource : resources_)
+    deed(Order{OperatorVerb::thaw, {}, {}, resource.str()}, "freeze off " + resource.str());
   for (const ResourceName& resource : resources_) {
     deed(Order{OperatorVerb::start, resource, {}}, "start " + resource.str());
   }

@@ -26,6 +26,7 @@ void OperatorDesk::ask(Asked asked) {
   question.verb = asked.order.verb;
   question.resource = asked.order.resource;
   question.host = asked.order.host;
+  question.name = asked.order.name;
   question.by = "operator";
   open_[question.question] = std::move(asked);
   queue_.after(kOperatorPatience, [this, id = question.question] { answered(id, false, "no answer"); });

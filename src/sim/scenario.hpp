@@ -101,6 +101,7 @@ struct Order {
   OperatorVerb verb = OperatorVerb::start;
   ResourceName resource;
   HostName host;
+  std::string name = {};  // freeze, thaw: a host or a resource; empty: the whole cluster
 };
 struct Remove {
   ResourceName resource;

@@ -50,6 +50,7 @@ class Vocabulary {
   std::optional<std::optional<HostName>> host_or(Line& line, std::string_view everywhere);
   // `at`: the statement's moment, for what is added later; nullopt: anything that ever is.
   std::optional<ResourceName> resource(Line& line, std::optional<Duration> at);
+  std::optional<std::string> host_or_resource(Line& line, std::optional<Duration> at);
   std::optional<ResourceName> listed_resource(Line& line);  // of the file, not of an `add`
   std::optional<ResourceName> new_resource(Line& line, Duration at);
   std::optional<Duration> duration(Line& line);

@@ -165,7 +165,10 @@ Answer order(Context& c, OperatorVerb verb) {
 Answer freeze(Context& c) {
   const auto on = on_or_off(c);
   if (!on) return std::nullopt;
-  return Order{*on ? OperatorVerb::freeze : OperatorVerb::thaw, {}, {}};
+  std::optional<std::string> name{""};
+  if (c.line.peek() != nullptr) name = c.words.host_or_resource(c.line, c.at);
+  if (!name) return std::nullopt;
+  return Order{*on ? OperatorVerb::freeze : OperatorVerb::thaw, {}, {}, *name};
 }
 
 Answer fence_confirm(Context& c) {

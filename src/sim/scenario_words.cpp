@@ -148,6 +148,14 @@ std::optional<std::optional<HostName>> Vocabulary::host_or(Line& line, std::stri
   return std::optional<HostName>{*name};
 }
 
+std::optional<std::string> Vocabulary::host_or_resource(Line& line, std::optional<Duration> at) {
+  const Word* word = line.peek();
+  if (word != nullptr && spec_.host(HostName{word->text}) != nullptr) return line.take()->text;
+  const auto name = resource(line, at);
+  if (!name) return std::nullopt;
+  return name->str();
+}
+
 std::optional<ResourceName> Vocabulary::listed_resource(Line& line) {
   const Word* word = line.take();
   if (word == nullptr) return missing(line, "a resource"), std::nullopt;

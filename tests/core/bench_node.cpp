@@ -133,6 +133,15 @@ void Bench::say(OperatorVerb verb, const std::string& resource, const std::strin
   tell(asked);
 }
 
+void Bench::freeze(const std::string& name, bool on) {
+  OperatorAsked asked;
+  asked.question = CallId{++questions_};
+  asked.verb = on ? OperatorVerb::freeze : OperatorVerb::thaw;
+  asked.by = "anna";
+  asked.name = name;
+  tell(asked);
+}
+
 bool Bench::hook(const std::string& resource, bool migration) {
   const CallId question{++questions_};
   tell(HookAsked{question, r(resource), migration});

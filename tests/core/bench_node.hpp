@@ -67,6 +67,7 @@ class Bench {
   void tell(const Event& event);         // and settle
   void tell_only(const Event& event);    // one step, nothing else happens
   void say(OperatorVerb verb, const std::string& resource, const std::string& host = "", bool force = false);
+  void freeze(const std::string& name, bool on = true);
   bool hook(const std::string& resource, bool migration = false);
 
   // ---- what is not answered ----

@@ -25,6 +25,14 @@ struct Desk {
     asked.force = force;
     return operator_commit(view, asked, heard, self, now);
   }
+  tl::expected<Commit, std::string> say_name(const View& view, OperatorVerb verb, const std::string& name) const {
+    OperatorAsked asked;
+    asked.question = CallId{5};
+    asked.verb = verb;
+    asked.by = "anna";
+    asked.name = name;
+    return operator_commit(view, asked, self, now);
+  }
 };
 
 Records calm() { return Records(three_hosts({vm("vm1", 1)})).member("h1").member("h2").member("h3"); }
@@ -88,6 +96,30 @@ TEST(Operator, FreezingWhatIsFrozenIsSoAlready) {
   const View frozen = calm().put(path::kFreeze, FreezeRecord{"bert"}).view();
   EXPECT_TRUE(Desk().ask(frozen, OperatorVerb::freeze, "")->writes.empty());
   EXPECT_FALSE(Desk().ask(frozen, OperatorVerb::thaw, "")->writes.empty());
+}
+
+TEST(Operator, AHostOrAResourceIsFrozenAloneAndBesideTheRest) {
+  const Desk desk;
+  const auto freeze_of = [](const tl::expected<Commit, std::string>& commit) {
+    return std::get<FreezeRecord>(commit->writes.at(0).value.value());
+  };
+  const auto one = desk.say_name(calm().view(), OperatorVerb::freeze, "h2");
+  ASSERT_TRUE(one) << one.error();
+  EXPECT_EQ(freeze_of(one), (FreezeRecord{"", false, {{"h2", "anna"}}}));
+  EXPECT_EQ(std::get<JournalRecord>(*one->writes.at(1).value).host, h("h2"));
+  const FreezeRecord both{"", false, {{"h2", "bert"}, {"vm1", "bert"}}};
+  const View some = calm().put(path::kFreeze, both).view();
+  EXPECT_TRUE(desk.say_name(some, OperatorVerb::freeze, "vm1")->writes.empty()) << "so already";
+  EXPECT_EQ(freeze_of(desk.say_name(some, OperatorVerb::thaw, "h2")), (FreezeRecord{"", false, {{"vm1", "bert"}}}));
+  EXPECT_EQ(freeze_of(desk.say_name(some, OperatorVerb::freeze, "")), (FreezeRecord{"anna", true, both.names}));
+  EXPECT_TRUE(desk.say_name(some, OperatorVerb::thaw, "")->writes.empty()) << "the cluster is not frozen";
+  const View last = calm().put(path::kFreeze, FreezeRecord{"", false, {{"h9", "bert"}}}).view();
+  const auto gone = desk.say_name(last, OperatorVerb::thaw, "h9");
+  ASSERT_TRUE(gone) << "it left the file, and can be let go all the same";
+  EXPECT_FALSE(gone->writes.at(0).value) << "nothing is frozen any more";
+  EXPECT_FALSE(desk.say_name(calm().view(), OperatorVerb::freeze, "h9"));
+  const View unread = calm().unread(path::kFreeze).view();
+  EXPECT_FALSE(desk.say_name(unread, OperatorVerb::thaw, "")->writes.at(0).value);
 }
 
 // ---- the word about a host (F8) ----

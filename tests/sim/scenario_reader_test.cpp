@@ -53,6 +53,13 @@ TEST(ScenarioReader, ACommentBeginsAtTheStartOrAfterABlank) {
   EXPECT_EQ(s->runs[0].resource, ResourceName{"web1#2"});
 }
 
+TEST(ScenarioReader, AHostOrAResourceOrEverythingIsFrozen) {
+  const Scenario s = read("at 1s freeze on\nat 2s freeze on h1\nat 3s freeze off vm1\n");
+  const std::vector<std::string> names{"", "h1", "vm1"};
+  for (std::size_t i = 0; i < names.size(); ++i) EXPECT_EQ(std::get<Order>(s.statements.at(i).deed).name, names[i]);
+  EXPECT_EQ(std::get<Order>(s.statements[2].deed).verb, OperatorVerb::thaw);
+}
+
 TEST(ScenarioReader, ReadsEveryVerbOfTheLanguage) {
   const Scenario s = read(
       "run vm1 on h1\n"

@@ -44,7 +44,7 @@ void accuse_the_lost(const ControllerState& state, const View& view, const SelfV
   for (const auto& [host, loss] : state.losses) {
     const HostBoot boot{host, loss.incarnation};
     if (view.fences.contains(boot) || view.unreadable(path::fence(host, loss.incarnation))) continue;
-    if (view.unreadable(path::member(host)) || view.unreadable(path::away(host))) continue;
+    if (view.unreadable(path::member(host)) || view.unreadable(path::away(host)) || frozen_host(view, host)) continue;
     if (!loss_counts(state, view, self, boot, pass)) continue;
     // Somebody lives on its devices (F4): judged again when that has ended.
     const Host& known = *view.spec()->host(host);
@@ -58,7 +58,7 @@ void accuse_the_silent(const ControllerState& state, const View& view, const Sel
   for (const auto& [host, silence] : state.silences) {
     const HostBoot boot{host, silence.incarnation};
     if (view.fences.contains(boot) || view.unreadable(path::fence(host, silence.incarnation))) continue;
-    if (view.unreadable(path::member(host)) || view.unreadable(path::away(host))) continue;
+    if (view.unreadable(path::member(host)) || view.unreadable(path::away(host)) || frozen_host(view, host)) continue;
     if (!silence_counts(state, view, boot, pass)) continue;
     const Host* known = view.spec()->host(host);
     if (known == nullptr || cannot_be_switched(view, *known)) continue;
@@ -76,7 +76,9 @@ void accuse_the_stuck(const ControllerState& state, const View& view, const Self
     const MemberRecord* member = member_of(view, boot.first);
     if (claim_closed(view, name) || member == nullptr || member->incarnation != boot.second) continue;
     const Host* host = view.spec()->host(boot.first);
-    if (view.fences.contains(boot) || host == nullptr || cannot_be_switched(view, *host)) continue;
+    if (view.fences.contains(boot) || frozen_host(view, boot.first) || host == nullptr ||
+        cannot_be_switched(view, *host))
+      continue;
     accuse(view, self, boot, FenceReason::stop_failed, name.str() + " cannot be stopped there", *state.reign, pass);
     return;  // one host at a time
   }
@@ -86,7 +88,7 @@ void accuse_the_stuck(const ControllerState& state, const View& view, const Self
 void accuse_the_cut_off(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
   for (const auto& [host, since] : state.storage_charged_since) {
     const MemberRecord* member = member_of(view, host);
-    if (member == nullptr || view.fences.contains({host, member->incarnation})) continue;
+    if (member == nullptr || view.fences.contains({host, member->incarnation}) || frozen_host(view, host)) continue;
     if (!pass.due(since + kStorageLostPatience)) continue;
     const std::string charge = storage_charge(view, host);
     const Host* known = view.spec()->host(host);
@@ -265,6 +267,12 @@ void pursue_shot(const ControllerState& state, const View& view, const SelfView&
 
 void pursue(const ControllerState& state, const View& view, const SelfView& self, const HostBoot& boot,
             const FenceRecord& fence, Pass& pass) {
+  if (frozen_host(view, boot.first)) {
+    // Not shot at, nor switched on; but an accused who has answered is let in again, as ever.
+    const bool open = fence.state != FenceState::proved && fence.reign == *state.reign;
+    if (open && is_cleared(view, self, boot, fence)) withdraw(view, self, boot, pass);
+    return;
+  }
   const bool over = fence.state == FenceState::proved || fence.power_on;
   if (over) return power_on(state, view, self, boot, fence, pass);
   if (fence.reign != *state.reign) return inherit(view, boot, fence, *state.reign, pass);

@@ -1,4 +1,5 @@
-// How a controller writes about fences: every such transaction rests on `leader`, the spec and the fence record itself.
+// How a controller writes about fences: every such transaction rests on `leader`, the spec, what is frozen and
+// the fence record itself.
 #pragma once
 
 #include <string>
@@ -13,7 +14,7 @@ inline Commit fence_commit(const View& view, const HostBoot& boot) {
   Commit commit;
   commit.lane = "fence/" + boot.first.str() + "/" + boot.second.str();
   commit.timeout = kUrgentTimeout;
-  for (const auto& path : {path::kLeader, path::kSpec, path::fence(boot.first, boot.second)})
+  for (const auto& path : {path::kLeader, path::kSpec, path::kFreeze, path::fence(boot.first, boot.second)})
     commit.checks.push_back({path, view.mod_of(path)});
   return commit;
 }

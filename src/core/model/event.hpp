@@ -166,6 +166,7 @@ struct OperatorAsked {
   std::string by;         // the user who said it
   bool force = false;
   int level = 0;  // fence_test: of its devices; 0: the first
+  std::string name = {};  // freeze, thaw: a host or a resource; empty: the whole cluster
 };
 enum class ShutdownKind {
   restart,  // havend stops or is upgraded; guests run on (S6)

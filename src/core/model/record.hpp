@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,9 +24,12 @@ struct SpecRecord {
   }
 };
 
-// spec/freeze: there while nothing may be decided.
+// spec/freeze: what is left as it is. One record for all of it, so that one compare covers every decision that rests
+// on it. No record: nothing is frozen.
 struct FreezeRecord {
-  std::string by;
+  std::string by;                                 // who froze the whole cluster
+  bool cluster = true;                            // nothing may be decided at all
+  std::map<std::string, std::string> names = {};  // hosts and resources, each with who froze it
   friend bool operator==(const FreezeRecord&, const FreezeRecord&) = default;
 };
 

@@ -233,6 +233,31 @@ Revision report_basis(const View& view) {
   return basis;
 }
 
+namespace {
+
+bool frozen_name(const View& view, const std::string& name) {
+  return frozen(view) || (view.freeze && view.freeze->value.names.contains(name));
+}
+
+}  // namespace
+
+bool frozen(const View& view) { return (view.freeze && view.freeze->value.cluster) || view.unreadable(path::kFreeze); }
+
+bool frozen_host(const View& view, const HostName& host) { return frozen_name(view, host.str()); }
+
+bool left_alone(const View& view, const ResourceName& resource) {
+  if (frozen_name(view, resource.str())) return true;
+  const auto claim = view.claims.find(resource);
+  if (claim == view.claims.end() || claim->second.value.order == ClaimOrder::let_go) return false;
+  const ClaimRecord& last = claim->second.value;
+  if (!frozen_host(view, last.host)) return false;
+  const auto run = view.runs.find(resource);
+  const bool released = run != view.runs.end() && run->second.value.state == RunState::released &&
+                        run->second.value.generation == last.generation;
+  // What its host stopped in order to shut down is to run there again, as what died with it is.
+  return !released || run->second.value.end == EndReason::host_leaving;
+}
+
 DesiredState desired_state(const View& view, const Resource& resource) {
   const auto order = view.orders.find(resource.name);
   if (order != view.orders.end() && order->second.value.state) return *order->second.value.state;

@@ -102,6 +102,13 @@ class View {
 [[nodiscard]] bool may_still_run(const View& view, const ResourceName& resource);
 // What a host's report must be about for a first claim to rest on it: this spec, and the last claim that was let go.
 [[nodiscard]] Revision report_basis(const View& view);
+// The whole cluster is frozen, or what is frozen cannot be read: nothing may be decided.
+[[nodiscard]] bool frozen(const View& view);
+// Nothing is started or stopped there, and it is not fenced.
+[[nodiscard]] bool frozen_host(const View& view, const HostName& host);
+// It stays where and as it is: frozen itself, or its last claim is on a frozen host and that host neither released it
+// for good nor is shutting down.
+[[nodiscard]] bool left_alone(const View& view, const ResourceName& resource);
 // What the operator wants of it: the order if there is one, else the file.
 [[nodiscard]] DesiredState desired_state(const View& view, const Resource& resource);
 

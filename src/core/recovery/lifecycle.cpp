@@ -340,6 +340,7 @@ Step next_step(const View& view, const ControllerState& state, const Resource& r
   const ResourceName& name = resource.name;
   for (const auto& path : {path::claim(name), path::run(name), path::order(name)})
     if (view.unreadable(path)) return {};
+  if (left_alone(view, name)) return {};
   const Case c = look_up(view, state, resource, placement, self, pass);
   const DesiredState desired = desired_state(view, resource);
   const bool unowned = c.claim == nullptr || c.claim->order == ClaimOrder::let_go;

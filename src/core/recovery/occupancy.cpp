@@ -58,7 +58,11 @@ Placement book_view(const View& view) {
   const Spec& spec = *view.spec();
   std::vector<HostView> hosts;
   hosts.reserve(spec.hosts.size());
-  for (const auto& host : spec.hosts) hosts.push_back({host.name, host_refusal(view, host)});
+  for (const auto& host : spec.hosts) {
+    std::string refusal = host_refusal(view, host);
+    if (refusal.empty() && frozen_host(view, host.name)) refusal = "is frozen";
+    hosts.push_back({host.name, std::move(refusal)});
+  }
   Placement placement(spec, hosts);
   for (const auto& [resource, claim] : view.claims) {
     if (claim_closed(view, resource) || spec.resource(resource) == nullptr) continue;
