@@ -29,8 +29,10 @@ std::string why_unreachable(const std::string& path) {
 
 tl::expected<Json, Trouble> read(const httplib::Result& result, const std::string& socket) {
   if (!result) {
-    return tl::unexpected(trouble(kNotAsWished, "havend does not answer: " + why_unreachable(socket), socket,
-                                  "a running havend, and the right to talk to it (root, or the group haven)"));
+    Trouble nobody = trouble(kNotAsWished, "havend does not answer: " + why_unreachable(socket), socket,
+                             "a running havend, and the right to talk to it (root, or the group haven)");
+    nobody.unreachable = true;
+    return tl::unexpected(std::move(nobody));
   }
   Json json = Json::parse(result->body, nullptr, false);
   if (json.is_object() && json.contains("data")) return json["data"];
@@ -39,7 +41,7 @@ tl::expected<Json, Trouble> read(const httplib::Result& result, const std::strin
         trouble(kNotAsWished, "havend's answer cannot be read", socket, "haven and havend of one version"));
   }
   const bool input = result->status == 400 || result->status == 422;
-  return tl::unexpected(Trouble{input ? kBadInput : kNotAsWished, std::move(json)});
+  return tl::unexpected(Trouble{input ? kBadInput : kNotAsWished, std::move(json), result->status == 503});
 }
 
 httplib::Client connect(const std::string& socket) {
@@ -53,7 +55,7 @@ httplib::Client connect(const std::string& socket) {
 }  // namespace
 
 Trouble trouble(int exit_code, const std::string& what, const std::string& where, const std::string& wanted) {
-  return {exit_code, Json{{"error", {{"what", what}, {"where", where}, {"wanted", wanted}}}}};
+  return {exit_code, Json{{"error", {{"what", what}, {"where", where}, {"wanted", wanted}}}}, false};
 }
 
 tl::expected<Json, Trouble> Client::get(const std::string& path,

@@ -20,6 +20,7 @@ inline constexpr int kBadInput = 2;
 struct Trouble {
   int exit_code = kNotAsWished;
   Json json;
+  bool unreachable = false;  // nobody answered, or nobody had the time to
 };
 [[nodiscard]] Trouble trouble(int exit_code, const std::string& what, const std::string& where,
                               const std::string& wanted);

@@ -46,6 +46,7 @@ struct Order {
   std::string host;
   bool force = false;
   int level = 0;  // fence_test: of its devices; 0: the first
+  std::string name = {};  // freeze, thaw: a host or a resource; empty: the whole cluster
 };
 int order(const Client& client, const Output& output, const Order& order);
 // For whom root acts (sudo); empty: for nobody else.
@@ -73,6 +74,12 @@ int cluster_status(const Client& client, const Output& output);
 int cluster_recover(const Client& client, const Output& output, const ClusterOptions& options);
 int cluster_backup(const Client& client, const Output& output, const ClusterOptions& options);
 int cluster_restore(const Client& client, const Output& output, const ClusterOptions& options);
+
+struct DisarmOptions {
+  bool restore = false;
+  bool yes = false;
+};
+int disarm(const Output& output, const DisarmOptions& options);
 
 // ---- what would be; no havend is needed ----
 int check(const Output& output, const std::string& file);

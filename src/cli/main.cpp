@@ -79,12 +79,19 @@ void add_orders(CLI::App& app, Line& line) {
   add_order(app, line, "ignore", "Leave it alone, as it is", "haven ignore web1");
   add_order(app, line, "clear", "Forget its failures and try again", "haven clear web1");
 
-  auto* freeze = command(app, "freeze", "Decide nothing, change nothing, until it is off again", "haven freeze on");
+  auto* freeze =
+      command(app, "freeze",
+              "Decide nothing, change nothing, until it is off again: for the whole cluster, for a host "
+              "(nothing is started or stopped there, and it is not fenced) or for a resource (it stays as it "
+              "is)",
+              "haven freeze on h1");
   auto state = std::make_shared<std::string>();
+  auto frozen = std::make_shared<std::string>();
   freeze->add_option("STATE", *state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
-  freeze->callback([&line, state] {
-    line.run = [state](const Client& c, const Output& o) {
-      return order(c, o, Order{*state == "on" ? "freeze" : "thaw", {}, {}, false});
+  freeze->add_option("HOST|RESOURCE", *frozen, "without it the whole cluster");
+  freeze->callback([&line, state, frozen] {
+    line.run = [state, frozen](const Client& c, const Output& o) {
+      return order(c, o, Order{*state == "on" ? "freeze" : "thaw", {}, {}, false, *frozen});
     };
   });
   add_fence(app, line);
@@ -111,6 +118,18 @@ void add_fence(CLI::App& app, Line& line) {
   test->add_flag("--force", tried->force, "even while resources run there: they start elsewhere");
   test->callback(
       [&line, tried] { line.run = [tried](const Client& c, const Output& o) { return order(c, o, *tried); }; });
+}
+
+void add_disarm(CLI::App& app, Line& line) {
+  auto* sub = command(app, "disarm",
+                      "Take Haven off this host: havend stops and stays so, libvirt starts what it likes again. Its "
+                      "guests run on; their claims stay with this host, so nobody else starts them",
+                      "haven disarm --restore");
+  auto options = std::make_shared<DisarmOptions>();
+  sub->add_flag("--restore", options->restore, "autostart, libvirt-guests and units as they were before Haven");
+  sub->add_flag("--yes", options->yes, "do not ask");
+  sub->callback(
+      [&line, options] { line.run = [options](const Client&, const Output& o) { return disarm(o, *options); }; });
 }
 
 void add_simulate(CLI::App& app, Line& line) {
@@ -166,6 +185,7 @@ int run(int argc, char** argv) {
   add_changes(app, line);
   add_orders(app, line);
   add_cluster(app, line);
+  add_disarm(app, line);
   add_offline(app, line);
   try {
     app.parse(argc, argv);

@@ -43,7 +43,8 @@ int order(const Client& client, const Output& output, const Order& order) {
                                                  {"host", order.host},
                                                  {"by", on_behalf_of()},
                                                  {"force", order.force},
-                                                 {"level", order.level}});
+                                                 {"level", order.level},
+                                                 {"name", order.name}});
   if (!done) return output.fail(done.error());
   output.line(done->at("text").get<std::string>());
   output.object({{"ok", true}, {"text", done->at("text")}});

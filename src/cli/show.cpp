@@ -1,8 +1,12 @@
 // status and journal.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <ctime>
 #include <iostream>
+#include <thread>
 
 #include "cli/commands.hpp"
 
@@ -69,6 +73,11 @@ void headline(const Terminal& terminal, const Json& status) {
             " running, " + "controller " + (text(status, "controller").empty() ? "none" : text(status, "controller"));
   }
   if (is_true(status, "frozen")) line += ", FROZEN";
+  if (status.contains("frozen_names") && !status["frozen_names"].empty()) {
+    std::string names;
+    for (const auto& [name, by] : status["frozen_names"].items()) names += (names.empty() ? "" : ", ") + name;
+    line += ", FROZEN: " + names;
+  }
   std::cout << cut_to(line, static_cast<std::size_t>(terminal.columns)) << "\n";
 }
 
@@ -190,17 +199,45 @@ int status(const Client& client, const Output& output, const StatusOptions& opti
   return list(*status, "alarms").empty() && is_true(*status, "engine") ? kDone : kNotAsWished;
 }
 
+namespace {
+
+// A havend that restarts is back within this, give or take.
+constexpr auto kAskAgain = std::chrono::milliseconds(250);
+
+extern "C" void end_well(int) { ::_exit(kDone); }
+
+// The reply; while following, one that is worth waiting for: a havend that is not there now may be restarting.
+tl::expected<Json, Trouble> next_entries(const Client& client, const std::map<std::string, std::string>& query,
+                                         bool following) {
+  bool said = false;
+  for (;;) {
+    auto reply = client.get("/v1/journal", query);
+    if (reply || !following || !reply.error().unreachable) return reply;
+    if (!said) std::cerr << "haven: havend does not answer; going on when it does" << std::endl;
+    said = true;
+    std::this_thread::sleep_for(kAskAgain);
+  }
+}
+
+}  // namespace
+
 int journal(const Client& client, const Output& output, const JournalOptions& options) {
   std::map<std::string, std::string> query;
   if (!options.resource.empty()) query["resource"] = options.resource;
+  // Who follows ends it so, and is well served by then: every line was written out.
+  if (options.follow)
+    for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, end_well);
+  bool answered = false;
   for (;;) {
-    const auto reply = client.get("/v1/journal", query);
+    const auto reply = next_entries(client, query, options.follow && answered);
     if (!reply) return output.fail(reply.error());
+    answered = true;
     for (const Json& entry : list(*reply, "entries")) {
       output.line(entry_line(entry));
       if (options.follow) output.object(entry);
     }
     std::cout << std::flush;
+    if (!std::cout) return kNotAsWished;  // nobody reads it any more
     if (!options.follow) {
       output.object({{"entries", list(*reply, "entries")}});
       return kDone;

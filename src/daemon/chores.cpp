@@ -14,14 +14,16 @@ bool is_our_hook(const fs::path& path) {
   return !error && real.filename() == "haven-hook";
 }
 
-bool hook_installed(const fs::path& hooks, const std::string& driver) {
-  if (is_our_hook(hooks / driver)) return true;
+std::vector<std::string> hooks_of(const fs::path& hooks, const std::string& driver) {
+  std::vector<std::string> found;
+  if (is_our_hook(hooks / driver)) found.push_back((hooks / driver).string());
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(hooks / (driver + ".d"), error)) {
-    if (is_our_hook(entry.path())) return true;
-  }
-  return false;
+  for (const auto& entry : fs::directory_iterator(hooks / (driver + ".d"), error))
+    if (is_our_hook(entry.path())) found.push_back(entry.path().string());
+  return found;
 }
+
+constexpr const char* kDrivers[] = {"qemu", "lxc"};
 
 }  // namespace
 
@@ -61,13 +63,20 @@ void Chores::serve() {
 
 std::vector<std::string> missing_hooks(const std::string& etc) {
   std::vector<std::string> found;
-  for (const char* driver : {"qemu", "lxc"}) {
-    if (hook_installed(fs::path(etc) / "libvirt/hooks", driver)) continue;
+  for (const char* driver : kDrivers) {
+    if (!hooks_of(fs::path(etc) / "libvirt/hooks", driver).empty()) continue;
     found.push_back(std::string("libvirt's ") + driver +
                     " hook is not Haven's, so that a protected domain may be started by others: link haven-hook as "
                     "/etc/libvirt/hooks/" +
                     driver + " and restart libvirtd");
   }
+  return found;
+}
+
+std::vector<std::string> installed_hooks(const std::string& etc) {
+  std::vector<std::string> found;
+  for (const char* driver : kDrivers)
+    for (auto& path : hooks_of(fs::path(etc) / "libvirt/hooks", driver)) found.push_back(std::move(path));
   return found;
 }
 

@@ -53,5 +53,7 @@ class Chores {
 
 // Of libvirt's two drivers, those whose hook is not Haven's; a sentence each, with its cure.
 [[nodiscard]] std::vector<std::string> missing_hooks(const std::string& etc);
+// Haven's own hooks there, by path.
+[[nodiscard]] std::vector<std::string> installed_hooks(const std::string& etc);
 
 }  // namespace haven::daemon

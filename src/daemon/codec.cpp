@@ -41,6 +41,8 @@ inline constexpr Range kSmall{0, 1'000'000};
 template <class Io>
 void describe(Io& io, typename Io::template Ref<FreezeRecord> r) {
   io.field("by", r.by);
+  io.field("cluster", r.cluster);
+  io.field("names", r.names);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<EpochRecord> r) {

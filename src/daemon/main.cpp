@@ -20,9 +20,11 @@
 #include "adapter/sqlite/sqlite_engine.hpp"
 #include "adapter/storage/local_paths.hpp"
 #include "adapter/watchdog/device_watchdog.hpp"
+#include "daemon/alarm_watch.hpp"
 #include "daemon/api.hpp"
 #include "daemon/boot.hpp"
 #include "daemon/chores.hpp"
+#include "daemon/disarm.hpp"
 #include "daemon/etcd_member/engine_member.hpp"
 #include "daemon/etcd_member/witness.hpp"
 #include "daemon/log.hpp"
@@ -228,6 +230,23 @@ std::unique_ptr<adapter::watchdog::DeviceWatchdog> open_watchdog(const NodeConfi
   return watchdog;
 }
 
+constexpr Duration kTellingDeadline = 10s;
+
+// The ways in which alarms leave this host. One that does not work is an alarm itself.
+std::vector<std::unique_ptr<AlarmCourier>> couriers(const file::LocalConfig& config, LocalAlarms& alarms) {
+  std::vector<std::unique_ptr<AlarmCourier>> all;
+  const auto add = [&](const std::string& way, AlarmCourier::Tell tell) {
+    const auto trouble = [&alarms, way](const std::string& why) {
+      alarms.set("telling by " + way, why.empty() ? "" : "alarms cannot be told by " + way + ": " + why);
+    };
+    all.push_back(std::make_unique<AlarmCourier>(std::move(tell), config.host.str(), config.alarms.repeat, trouble));
+  };
+  if (!config.alarms.exec.empty()) add("exec", tell_by_exec(config.alarms.exec, kTellingDeadline));
+  if (!config.alarms.webhook.empty())
+    add("webhook", tell_by_webhook(config.alarms.webhook, config.alarms.webhook_ca, kTellingDeadline));
+  return all;
+}
+
 std::vector<std::string> lists_of_before(const file::LocalConfig& config) {
   return hook::read_protected({config.run_dir + "/protected", config.state_dir + "/protected"}).uuids;
 }
@@ -317,6 +336,7 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
   if (!api) return tl::unexpected(api.error());
   // A host alone has nobody to hear.
   if (!embedded) heart.emplace(heart_config(config, node->incarnation), heart_callbacks(runtime, *mailbox, alarms));
+  const AlarmWatch watch(runtime, alarms, config.host, couriers(config, alarms));
   handle_signals(runtime);
   log(LogLevel::info, "havend serves " + config.host.str() + ", incarnation " + node->incarnation.str());
   runtime.run();
@@ -339,6 +359,22 @@ tl::unexpected<std::string> serve(file::LocalConfig config, const std::string& c
   go_on(*afterwards, *member, argv);
 }
 
+// Exit codes as those of `haven`.
+int disarm_here(const file::LocalConfig& config, bool restore) {
+  DisarmEdges edges;
+  edges.run_dir = config.run_dir;
+  edges.state_dir = config.state_dir;
+  edges.autostart_on = [](const auto& uuids) { return libvirt::turn_autostart_on({}, uuids, kAutostartTimeout); };
+  const auto disarmed = disarm(edges, restore);
+  if (!disarmed) {
+    std::cerr << "havend: nothing was disarmed: " << disarmed.error() << "\n";
+    return 1;
+  }
+  for (const auto& line : disarmed->done) std::cout << line << "\n";
+  for (const auto& line : disarmed->problems) std::cerr << "havend: " << line << "\n";
+  return disarmed->problems.empty() ? 0 : 1;
+}
+
 }  // namespace
 }  // namespace haven::daemon
 
@@ -347,8 +383,14 @@ int main(int argc, char** argv) {
   CLI::App app{"havend: keeps this host's share of a Haven cluster running"};
   std::string path = "/etc/haven/havend.toml";
   bool check = false;
+  bool disarm = false;
+  bool restore = false;
   app.add_option("--config", path, "the local configuration")->capture_default_str();
   app.add_flag("--check", check, "judge the configuration and end");
+  auto* take_away =
+      app.add_flag("--disarm", disarm,
+                   "stop havend for good and let libvirt start what it likes; guests run on (see `haven disarm`)");
+  app.add_flag("--restore", restore, "with --disarm: autostart and units as they were before Haven")->needs(take_away);
   app.set_version_flag("--version", "havend " HAVEN_VERSION);
   app.footer("Example:\n  havend --config /etc/haven/havend.toml --check");
   try {
@@ -361,6 +403,7 @@ int main(int argc, char** argv) {
     std::cerr << "havend: " << config.error() << "\n";
     return kBadInput;
   }
+  if (disarm) return disarm_here(*config, restore);
   if (check) {
     std::cout << path << ": good\n";
     return 0;

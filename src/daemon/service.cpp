@@ -72,9 +72,15 @@ Json status_json(const Report& report, const HostName& host, std::vector<Alarm> 
                          {"priority", resource.priority},
                          {"why", resource.why}});
   }
-  return {{"cluster", report.cluster}, {"engine", report.engine},
-          {"frozen", report.frozen},   {"controller", name_or_null(report.controller)},
-          {"alarms", alarms},          {"hosts", hosts},
+  Json some_frozen = Json::object();
+  for (const auto& [name, by] : report.some_frozen) some_frozen[name] = by;
+  return {{"cluster", report.cluster},
+          {"engine", report.engine},
+          {"frozen", report.frozen},
+          {"frozen_names", some_frozen},
+          {"controller", name_or_null(report.controller)},
+          {"alarms", alarms},
+          {"hosts", hosts},
           {"resources", resources}};
 }
 
@@ -292,12 +298,16 @@ Answer Service::operate(const std::string& body, const std::string& peer) {
     }
     asked.level = level->get<int>();
   }
+  asked.name = text_of(json, "name").value_or("");
   if (!asked.resource.empty() && !codec::well_formed(asked.resource)) {
     return error_answer(Code::bad_input, "\"" + asked.resource.str() + "\" is no name of a resource", "resource",
                         "web1");
   }
   if (!asked.host.empty() && !codec::well_formed(asked.host)) {
     return error_answer(Code::bad_input, "\"" + asked.host.str() + "\" is no name of a host", "host", "h1");
+  }
+  if (!asked.name.empty() && !codec::well_formed(ResourceName(asked.name))) {
+    return error_answer(Code::bad_input, "\"" + asked.name + "\" is no name of a host or resource", "name", "h1");
   }
   const auto answer = runtime_.operate(asked);
   if (!answer) {

@@ -70,6 +70,42 @@ void read_path(Table& table, const char* key, std::string& out) {
   out = v->value;
 }
 
+// http:// or https:// and a host, perhaps a port, perhaps a path.
+bool is_web_address(std::string_view text) {
+  const bool secure = text.starts_with("https://"), plain = text.starts_with("http://");
+  if (!secure && !plain) return false;
+  const std::string_view rest = text.substr(secure ? 8 : 7);
+  const std::string_view host = rest.substr(0, rest.find('/'));
+  const auto graphic = [](unsigned char c) { return c > ' ' && c < 0x7f; };
+  if (host.empty() || host.front() == ':' || !std::all_of(rest.begin(), rest.end(), graphic)) return false;
+  const bool bare_v6 = host.front() == '[' && host.back() == ']';
+  return bare_v6 || host.find(':') == std::string_view::npos || is_host_and_port(host);
+}
+
+void read_alarms(Table& table, LocalConfig& config) {
+  auto inner = table.table("alarms", "[alarms]", R"([alarms] with exec = "/usr/local/sbin/page")");
+  if (!inner) return;
+  AlarmConfig& alarms = config.alarms;
+  const auto path = [&](const char* key, const std::string& example, std::string& out) {
+    const auto v = inner->text(key, example);
+    if (!v) return;
+    if (!v->value.starts_with("/")) inner->wrong(v->at, inner->called(key) + " is relative", example);
+    out = v->value;
+  };
+  path("exec", "an absolute path, as \"/usr/local/sbin/page\"", alarms.exec);
+  const std::string address = "\"https://alarms.example.org/haven\"";
+  if (const auto v = inner->text("webhook", address)) {
+    if (!is_web_address(v->value)) inner->wrong(v->at, in_quotes(v->value) + " is no address", address);
+    alarms.webhook = v->value;
+  }
+  path("webhook_ca", "an absolute path, as \"/etc/haven/ca.pem\"", alarms.webhook_ca);
+  if (const auto v = inner->duration("repeat", Zero::refused)) {
+    if (v->value < 10s) inner->wrong(v->at, inner->called("repeat") + " is too short", "\"10s\" or more");
+    alarms.repeat = v->value;
+  }
+  inner->finish();
+}
+
 }  // namespace
 
 tl::expected<LocalConfig, std::vector<FileError>> parse_local_config(std::string_view text,
@@ -101,6 +137,7 @@ tl::expected<LocalConfig, std::vector<FileError>> parse_local_config(std::string
                                              {"warning", LogLevel::warning},
                                              {"error", LogLevel::error}})
                    .value_or(LogLevel::info);
+  read_alarms(table, config);
   table.finish();
   if (!problems.empty()) return tl::make_unexpected(problems.in_order());
   return config;

@@ -9,6 +9,7 @@
 #include <tl/expected.hpp>
 
 #include "core/model/ids.hpp"
+#include "core/model/units.hpp"
 #include "file/error.hpp"
 
 namespace haven::file {
@@ -20,6 +21,15 @@ enum class LogLevel { debug, info, warning, error };
 struct Tls {
   std::string ca, cert, key;
   friend bool operator==(const Tls&, const Tls&) = default;
+};
+
+// How alarms reach people; nothing set: they stand in `haven status` and the journal alone.
+struct AlarmConfig {
+  std::string exec;        // absolute path of a program; empty: none
+  std::string webhook;     // http or https address; empty: none
+  std::string webhook_ca;  // PEM file to verify an https address against; empty: the system's
+  Duration repeat = 10min;
+  friend bool operator==(const AlarmConfig&, const AlarmConfig&) = default;
 };
 
 struct LocalConfig {
@@ -34,6 +44,7 @@ struct LocalConfig {
   std::string run_dir = "/run/haven";
   std::string state_dir = "/var/lib/haven";
   LogLevel log = LogLevel::info;
+  AlarmConfig alarms;
   friend bool operator==(const LocalConfig&, const LocalConfig&) = default;
 };
 

@@ -70,5 +70,34 @@ TEST_F(KillTest, NothingAcknowledgedIsLost) {
   EXPECT_EQ(read_text(folder_ / "vms/starts"), uuid_of(1) + "\n") << "started once, then adopted each time";
 }
 
+TEST_F(KillTest, WhoFollowsTheJournalGoesOnWithTheNextHavendAndMissesNothing) {
+  for (int n = 1; n <= 3; ++n) write_text(folder_ / ("web" + std::to_string(n) + ".xml"), domain_xml(n));
+  auto havend = std::make_unique<Process>(std::vector<std::string>{HAVEN_VICTIM, folder_.path()});
+  ASSERT_TRUE(eventually([](const Json&) { return true; }));
+  Process follower({HAVEN_CLI, "--socket", folder_ / "run/api.sock", "journal", "--follow"});
+  const auto place = [&](int most) {
+    std::string text = kOneHost;
+    for (int n = 1; n <= most; ++n) text += vm(n);
+    write_text(folder_ / "cluster.toml", text);
+    EXPECT_EQ(haven({"apply", folder_ / "cluster.toml", "--yes"}).exit_code, 0);
+    EXPECT_TRUE(eventually([&](const Json& seen) {
+      return static_cast<int>(seen["resources"].size()) == most && seen["resources"].back()["state"] == "running";
+    }));
+  };
+  place(1);
+  ASSERT_TRUE(follower.says("web1 on h1"));
+  havend->kill();
+  havend = std::make_unique<Process>(std::vector<std::string>{HAVEN_VICTIM, folder_.path()});
+  ASSERT_TRUE(eventually(
+      [](const Json& seen) { return !seen["resources"].empty() && seen["resources"][0]["state"] == "running"; }));
+  place(2);
+  ASSERT_TRUE(follower.says("web2 on h1"));
+  follower.send(SIGINT);
+  const auto result = follower.finish();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out.find("web1 on h1"), result.out.rfind("web1 on h1")) << "nothing is told twice";
+  EXPECT_NE(result.err.find("going on when it does"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace haven::test

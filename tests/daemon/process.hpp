@@ -67,9 +67,25 @@ class Process {
       return text.substr(text.rfind('\n') + 1);
     }
   };
+  void send(int signal) const { ::kill(pid_, signal); }
+  // Waits until it has written this; what it wrote is still to be had from finish().
+  bool says(const std::string& text, std::chrono::seconds patience = std::chrono::seconds(30)) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    pollfd wait{out_, POLLIN, 0};
+    while (early_.find(text) == std::string::npos) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+      if (left.count() <= 0 || ::poll(&wait, 1, static_cast<int>(left.count())) <= 0) return false;
+      char buffer[4096];
+      const auto n = ::read(out_, buffer, sizeof buffer);
+      if (n <= 0) return false;
+      early_.append(buffer, static_cast<std::size_t>(n));
+    }
+    return true;
+  }
   // Waits for its end; one that takes longer is killed and has no exit code.
   Result finish(std::chrono::seconds patience = std::chrono::seconds(60)) {
     Result result;
+    result.out = std::move(early_);
     const auto deadline = std::chrono::steady_clock::now() + patience;
     pollfd wait[] = {{out_, POLLIN, 0}, {err_, POLLIN, 0}};
     while (wait[0].fd >= 0 || wait[1].fd >= 0) {
@@ -99,6 +115,7 @@ class Process {
  private:
   pid_t pid_ = 0;
   int out_ = -1, err_ = -1;
+  std::string early_;
 };
 
 }  // namespace haven::test

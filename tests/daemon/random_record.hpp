@@ -81,7 +81,7 @@ class Draw {
   Record record(int kind) {
     switch (kind) {
       case 0:
-        return FreezeRecord{text()};
+        return FreezeRecord{text(), flag(), {{"h1", text()}, {"web1", text()}}};
       case 1:
         return OrderRecord{perhaps([&] {
                              return word({DesiredState::started, DesiredState::stopped, DesiredState::ignored});

@@ -26,6 +26,11 @@ heartbeat_port = 7777
 run_dir = "/run/x"
 state_dir = "/var/lib/x"
 log = "debug"
+[alarms]
+exec = "/usr/local/sbin/page"
+webhook = "https://[fd00::1]:8443/haven?key=x"
+webhook_ca = "/etc/haven/ca.pem"
+repeat = "1h"
 )",
                                          "havend.toml");
   ASSERT_TRUE(config) << to_string(config.error().front());
@@ -39,7 +44,8 @@ log = "debug"
                              7777,
                              "/run/x",
                              "/var/lib/x",
-                             LogLevel::debug};
+                             LogLevel::debug,
+                             {"/usr/local/sbin/page", "https://[fd00::1]:8443/haven?key=x", "/etc/haven/ca.pem", 1h}};
   EXPECT_EQ(*config, expected);
 }
 
@@ -55,6 +61,8 @@ TEST(LocalConfig, OneHostNeedsItsNamesOnly) {
   EXPECT_EQ(config->heartbeat_port, 7421);
   EXPECT_EQ(config->state_dir, "/var/lib/haven");
   EXPECT_EQ(config->log, LogLevel::info);
+  EXPECT_EQ(config->alarms.repeat, 10min);
+  EXPECT_TRUE(config->alarms.exec.empty() && config->alarms.webhook.empty()) << "nobody is called";
 }
 
 TEST(LocalConfig, RefusesWithPlaceAndCure) {
@@ -87,6 +95,11 @@ TEST(LocalConfig, RefusesWithPlaceAndCure) {
   EXPECT_EQ(one("run_dir = \"run\"\n"), "havend.toml:3:11: run_dir in havend.toml is relative");
   EXPECT_EQ(one("listen = \"10.0.0.1\"\n"), "havend.toml:3:10: \"10.0.0.1\" is no place to listen");
   EXPECT_EQ(one("log = \"loud\"\n"), "havend.toml:3:7: log in havend.toml cannot be \"loud\"");
+  EXPECT_EQ(one("[alarms]\nexec = \"page\"\n"), "havend.toml:4:8: exec in [alarms] is relative");
+  for (const char* bad : {"example.org", "ftp://example.org", "https://", "https://:80", "http://a b", "http://a:x/"})
+    EXPECT_EQ(one("[alarms]\nwebhook = \"" + std::string(bad) + "\"\n"),
+              "havend.toml:4:11: \"" + std::string(bad) + "\" is no address");
+  EXPECT_EQ(one("[alarms]\nrepeat = \"5s\"\n"), "havend.toml:4:10: repeat in [alarms] is too short");
 }
 
 TEST(LocalConfig, ALetterOutsideAsciiIsNoBlank) {

@@ -181,7 +181,11 @@ Result<Autostart> turn_autostart_off(const LibvirtConfig& config, const std::vec
 Result<std::vector<std::string>> turn_autostart_on(const LibvirtConfig& config, const std::vector<std::string>& uuids,
                                                    Duration timeout) {
   return within<std::vector<std::string>>(timeout, [config, uuids] {
-    return for_defined(config, uuids, [](virDomainPtr domain, const std::string&) {
+    return for_defined(config, uuids, [](virDomainPtr domain, const std::string&) -> Result<bool> {
+      if (virDomainIsActive(domain) != 1)
+        return Failure(
+            std::string("it does not run here, and may run on another host; if it runs nowhere: virsh "
+                        "autostart"));
       return set_autostart(domain, 1, [] { return true; });
     });
   });

@@ -37,7 +37,8 @@ struct Autostart {
 [[nodiscard]] tl::expected<Autostart, std::string> turn_autostart_off(
     const LibvirtConfig& config, const std::vector<std::string>& uuids,
     const std::function<bool(const std::string& uuid)>& remember, Duration timeout);
-// Turns it on again where the domain is still defined. The failures, as above.
+// Turns it on again for what is defined and runs here; what does not may run on another host, and would run twice once
+// this one boots: that is a failure. The failures, as above.
 [[nodiscard]] tl::expected<std::vector<std::string>, std::string> turn_autostart_on(
     const LibvirtConfig& config, const std::vector<std::string>& uuids, Duration timeout);
 

@@ -19,6 +19,8 @@ template <class T>
 using OrWhy = tl::expected<T, std::string>;
 
 constexpr const char* kLibvirtGuests = "libvirt-guests.service";
+constexpr const char* kHavend = "havend.service";
+constexpr const char* kHavenShutdown = "haven-shutdown.service";
 constexpr const char* kNothing = "/usr/bin/true";
 constexpr const char* kDropIn = "50-haven.conf";
 constexpr const char* kDropInText =
@@ -317,10 +319,41 @@ std::vector<std::string> turn_units_on(const Config& config, const std::vector<s
     if (const auto read = systemctl.run({"daemon-reload"}); !read) problems.push_back(read.error());
   }
   for (const auto& name : units) {
+    if (name != kLibvirtGuests) {
+      problems.push_back(name + " stays disabled: once what it starts runs on no other host, systemctl enable " + name);
+      continue;
+    }
     const auto done = systemctl.run({"enable", "--", name});
     if (!done) problems.push_back(name + " is not enabled again: " + done.error());
   }
   return problems;
+}
+
+OrWhy<void> stop_havend(const Config& config) {
+  if (!runs_here(config)) return {};
+  const Systemctl systemctl(config);
+  const auto units = systemctl.show_all({kHavend, kHavenShutdown});
+  if (!units) return tl::unexpected(units.error());
+  for (const char* name : {kHavend, kHavenShutdown}) {
+    const auto unit = units->find(name);
+    if (unit == units->end() || unit->second.load_state != "loaded") continue;
+    if (const auto off = systemctl.run({"disable", "--", name}); !off) return tl::unexpected(off.error());
+    if (const auto stopped = systemctl.run({"stop", "--", name}); !stopped) return tl::unexpected(stopped.error());
+    const auto after = systemctl.show(std::string(name));
+    if (!after) return tl::unexpected(after.error());
+    // Never on to the second while the first runs.
+    if (after->active_state == "active" || after->active_state == "deactivating")
+      return tl::unexpected(std::string(name) + " is " + after->active_state + " after its stop");
+  }
+  return {};
+}
+
+std::string restart_libvirt(const Config& config) {
+  const std::string by_hand = "restart it by hand, its guests run on";
+  if (!runs_here(config)) return "there is no systemd here; " + by_hand;
+  const auto done =
+      Systemctl(config).run({"try-restart", "--", "libvirtd.service", "virtqemud.service", "virtlxcd.service"});
+  return done ? std::string() : done.error() + "; " + by_hand;
 }
 
 }  // namespace haven::systemd

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <string>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "core/model/units.hpp"
@@ -38,7 +39,16 @@ struct TurnedOff {
 // some calls of systemctl, each with its timeout.
 [[nodiscard]] TurnedOff turn_units_off(const Config& config, const Rules& rules);
 
-// Enables these again and takes the drop-in away. Starts and stops nothing. The problems, a sentence each.
+// Takes the drop-in away, and enables libvirt-guests again if it is among these. The others start a domain by its name,
+// which may run on another host by now: they stay off and are told. Starts and stops nothing. The problems, a sentence
+// each.
 [[nodiscard]] std::vector<std::string> turn_units_on(const Config& config, const std::vector<std::string>& units);
+
+// havend stops as planned and does not start again with the host; then the unit that tells it of the host's shutdown,
+// whose own stop would have every guest stopped while havend runs. Nothing to do without systemd or without the units.
+[[nodiscard]] tl::expected<void, std::string> stop_havend(const Config& config);
+
+// Restarts the libvirt daemons that run. Empty: done; else why not.
+[[nodiscard]] std::string restart_libvirt(const Config& config);
 
 }  // namespace haven::systemd

@@ -78,16 +78,22 @@ TEST_F(LibvirtHost, LeavesAutostartOnWhereItCannotBeRememberedAndGoesOn) {
   EXPECT_THAT(off->failures, ElementsAre(HasSubstr(kUuid)));
 }
 
-TEST_F(LibvirtHost, GivesAutostartBackToWhatIsStillDefined) {
+TEST_F(LibvirtHost, GivesAutostartBackToWhatRunsHereAndToNothingElse) {
   define("qemu:///system", qemu_domain(kUuid, "web1"), true);
+  define("lxc:///system", lxc_domain(kOtherUuid, "ct1"), true);
   const auto yes = [](const std::string&) { return true; };
-  ASSERT_TRUE(libvirt::turn_autostart_off(kConfig, {kUuid}, yes, 10s));
+  ASSERT_TRUE(libvirt::turn_autostart_off(kConfig, {kUuid, kOtherUuid}, yes, 10s));
+  // As Haven starts it: from its XML.
+  Heard heard;
+  libvirt::LibvirtHypervisor hypervisor(kConfig, heard.sink());
+  hypervisor.start(CallId{1}, qemu_domain(kUuid, "web1"), 20s);
+  ASSERT_TRUE(heard.first<port::CallDone>([](const auto& e) { return e.result == port::CallResult::done; }, 20s));
   const auto failures = libvirt::turn_autostart_on(kConfig, {kUuid, kOtherUuid}, 10s);
   ASSERT_TRUE(failures) << failures.error();
-  EXPECT_THAT(*failures, IsEmpty());
-  const auto off = libvirt::turn_autostart_off(kConfig, {kUuid}, yes, 10s);
+  EXPECT_THAT(*failures, ElementsAre(HasSubstr(kOtherUuid + ": it does not run here")));
+  const auto off = libvirt::turn_autostart_off(kConfig, {kUuid, kOtherUuid}, yes, 10s);
   ASSERT_TRUE(off) << off.error();
-  EXPECT_THAT(off->turned_off, ElementsAre(kUuid)) << "it was on again";
+  EXPECT_THAT(off->turned_off, ElementsAre(kUuid)) << "it alone was on again";
 }
 
 TEST_F(LibvirtHost, DescribesADomainSoThatItStartsAnywhereAndKeepsItsSecrets) {

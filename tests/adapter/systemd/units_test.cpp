@@ -161,11 +161,31 @@ TEST_F(UnitsTest, GivesBackWhatItTook) {
   systemd_.add("web1.service", {"/usr/bin/virsh start web1"}, true);
   ASSERT_THAT(turn_off().problems, IsEmpty());
   const std::vector<std::string> units(remembered_.begin(), remembered_.end());
-  EXPECT_THAT(systemd::turn_units_on(systemd_.config, units), IsEmpty());
+  EXPECT_THAT(systemd::turn_units_on(systemd_.config, units), ElementsAre(HasSubstr("systemctl enable web1.service")));
   EXPECT_TRUE(systemd_.enabled(kGuests));
-  EXPECT_TRUE(systemd_.enabled("web1.service"));
+  EXPECT_FALSE(systemd_.enabled("web1.service")) << "what it starts may run on another host";
   EXPECT_FALSE(drop_in());
   EXPECT_THAT(systemd_.calls(), Not(HasSubstr("stop")));
+}
+
+TEST_F(UnitsTest, StopsHavendBeforeWhatWouldHaveItsGuestsStopped) {
+  systemd_.add("havend.service", {"/usr/sbin/havend"}, true, true);
+  systemd_.add("haven-shutdown.service", {"/usr/bin/true"}, true, true);
+  EXPECT_TRUE(systemd::stop_havend(systemd_.config));
+  EXPECT_FALSE(systemd_.enabled("havend.service"));
+  const std::string calls = systemd_.calls();
+  EXPECT_LT(calls.find("stop -- havend.service"), calls.find("stop -- haven-shutdown.service"));
+}
+
+TEST_F(UnitsTest, LeavesTheShutdownUnitAloneWhileHavendRuns) {
+  systemd_.add("havend.service", {"/usr/sbin/havend"}, true, true);
+  systemd_.add("haven-shutdown.service", {"/usr/bin/true"}, true, true);
+  for (const std::string fault : {"/fail-stop", "/lie-stop"}) {
+    systemd_.write(fault, "");
+    EXPECT_FALSE(systemd::stop_havend(systemd_.config)) << fault;
+    EXPECT_EQ(systemd_.calls().find("stop -- haven-shutdown.service"), std::string::npos) << fault;
+    std::filesystem::remove(folder_ / fault);
+  }
 }
 
 }  // namespace
