@@ -91,7 +91,7 @@ void add_orders(CLI::App& app, Line& line) {
   freeze->add_option("HOST|RESOURCE", *frozen, "without it the whole cluster");
   freeze->callback([&line, state, frozen] {
     line.run = [state, frozen](const Client& c, const Output& o) {
-      return order(c, o, Order{*state == "on" ? "freeze" : "thaw", {}, {}, false, *frozen});
+      return order(c, o, Order{*state == "on" ? "freeze" : "thaw", {}, {}, false, 0, *frozen});
     };
   });
   add_fence(app, line);
