@@ -31,7 +31,7 @@ struct Desk {
     asked.verb = verb;
     asked.by = "anna";
     asked.name = name;
-    return operator_commit(view, asked, self, now);
+    return operator_commit(view, asked, heard, self, now);
   }
 };
 
