@@ -6,6 +6,7 @@
 
 #include "core/liveness/accusation.hpp"
 #include "core/liveness/blast.hpp"
+#include "core/liveness/hearing_alarms.hpp"
 #include "core/liveness/hypervisors.hpp"
 #include "core/liveness/promise_proof.hpp"
 #include "core/liveness/storage_loss.hpp"
@@ -395,6 +396,7 @@ void observe_view(ControllerState& state, const View& view, const SelfView& self
   fold_fences(state, view, now.mono);
   for (auto it = state.said_waiting.begin(); it != state.said_waiting.end();)
     it = claim_closed(view, it->first) ? std::next(it) : state.said_waiting.erase(it);
+  fold_links(state.lost_links, view, now.mono);
   fold_alarms(state, view, now.mono);
 }
 

@@ -4,10 +4,12 @@
 // derives again until the engine shows it done.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/decision.hpp"
@@ -63,12 +65,15 @@ struct SaidAlarm {
   std::optional<Instant> gone_since;  // it does not stand any more
 };
 
+using LostLinks = std::map<std::pair<HostName, std::size_t>, Instant>;  // of a peer, counted from 0
+
 // What a controller remembers between two passes; all of it can be lost without harm.
 struct ControllerState {
   std::optional<Reign> reign;  // ours, while `leader` names it
   Losses losses;
   Sightings seen;
   Silences silences;
+  LostLinks lost_links;
   std::vector<Alarm> hearing_alarms;        // as this host hears it, at the latest pass
   std::map<HostBoot, Instant> accused;      // when our intent was first seen committed
   std::map<HostBoot, Instant> exhausted;    // when our last round was recorded as failed

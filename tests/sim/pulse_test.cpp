@@ -132,5 +132,23 @@ TEST(Pulse, ALostLinkIsAnAlarmAndNothingElse) {
   EXPECT_GT(count(world, EventKind::alarm), 0);
 }
 
+TEST(Pulse, ALinkThatIsLostForAMomentIsNoAlarm) {
+  World world(small_cluster(3, 2), 1);
+  world.warm_up({});
+  world.perform(SetLink{h3, 2, true});
+  world.run_until(2s);
+  world.perform(SetLink{h3, 2, false});
+  world.run_until(60s);
+  EXPECT_EQ(count(world, EventKind::alarm), 0);
+}
+
+TEST(Pulse, AHostThatDiesIsNoLinkToBeMended) {
+  World world(small_cluster(3, 2), 1);
+  world.warm_up({});
+  world.perform(SetPower{h3, false});
+  world.run_until(60s);
+  EXPECT_EQ(count(world, EventKind::alarm), 0);
+}
+
 }  // namespace
 }  // namespace haven::sim

@@ -11,10 +11,12 @@ void add(std::vector<Alarm>& alarms, const char* kind, const HostName& host, std
   alarms.push_back({"heartbeat/" + std::string(kind) + "/" + host.str(), std::move(text), host, {}});
 }
 
-void add_links(const PeerHeard& peer, std::vector<Alarm>& alarms) {
-  if (peer.links == 0) return;
+// A link of several that has carried nothing for a lease: what dies or boots loses its links one after the other.
+void add_links(const ControllerState& state, const View& view, const PeerHeard& peer, Pass& pass,
+               std::vector<Alarm>& alarms) {
   for (std::size_t link = 0; link < peer.of; ++link) {
-    if ((peer.links >> link & 1U) != 0) continue;
+    const auto lost = state.lost_links.find({peer.host, link});
+    if (lost == state.lost_links.end() || !pass.due(lost->second + view.spec()->cluster.lease)) continue;
     const std::string number = std::to_string(link + 1);
     alarms.push_back({"heartbeat/link/" + peer.host.str() + "/" + number,
                       "link " + number + " carries no heartbeats to and from " + peer.host.str() +
@@ -44,11 +46,23 @@ void add_silent(const ControllerState& state, const View& view, const PeerHeard&
 
 }  // namespace
 
+void fold_links(LostLinks& lost, const View& view, Instant now) {
+  LostLinks still;
+  if (view.heard)
+    for (const auto& peer : view.heard->peers)
+      for (std::size_t link = 0; link < peer.of; ++link) {
+        if (peer.links == 0 || (peer.links >> link & 1U) != 0) continue;
+        const auto before = lost.find({peer.host, link});
+        still[{peer.host, link}] = before == lost.end() ? now : before->second;
+      }
+  lost = std::move(still);
+}
+
 std::vector<Alarm> hearing_alarms(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
   std::vector<Alarm> alarms;
   if (!view.heard || view.spec() == nullptr) return alarms;
   for (const auto& peer : view.heard->peers) {
-    add_links(peer, alarms);
+    add_links(state, view, peer, pass, alarms);
     add_silent(state, view, peer, pass, alarms);
   }
   for (const auto& [host, loss] : state.losses)

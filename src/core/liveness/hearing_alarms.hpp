@@ -9,6 +9,9 @@
 
 namespace haven {
 
+// Which links of a peer that is heard over another one carry nothing, and since when.
+void fold_links(LostLinks& lost, const View& view, Instant now);
+
 [[nodiscard]] std::vector<Alarm> hearing_alarms(const ControllerState& state, const View& view, const SelfView& self,
                                                 Pass& pass);
 
