@@ -40,7 +40,7 @@ TEST(Boot, TheNoteOfAPromiseDiesWithItsBoot) {
   const TemporaryFolder run;
   const auto before = *incarnation(run.path());
   EXPECT_EQ(*noted_promise(run.path()), std::nullopt);
-  const NotePromise note{30s, Instant{987654321ns}};
+  const NotePromise note{30s, Instant{Duration(987654321)}};
   ASSERT_TRUE(note_promise(run.path(), note).has_value());
   EXPECT_EQ(*noted_promise(run.path()), note);
   write_text(run / "incarnation", before.str() + "\nanother-boot\n");

@@ -104,7 +104,7 @@ TEST(Codec, SaysWhatIsWrong) {
 }
 
 TEST(Codec, LeavesKeysOfNoKnownKindAlone) {
-  EXPECT_EQ(decode("promise/h1", "{}"), std::nullopt);
+  EXPECT_EQ(decode("pledge/h1", "{}"), std::nullopt);
   EXPECT_EQ(decode("spec/0123/0", "x"), std::nullopt);
 }
 

@@ -199,7 +199,7 @@ TEST_F(HandsTest, PublishesTheUuidsOfWhatIsProtected) {
 TEST_F(HandsTest, ANoteOfAPromiseLiesThereBeforeThePromiseIsSent) {
   std::optional<NotePromise> note_then;
   engine_.on_commit = [&] { note_then = *noted_promise(folder_.path()); };
-  const NotePromise note{30s, Instant{1234567ns}};
+  const NotePromise note{30s, Instant{Duration(1234567)}};
   perform(note);
   perform(Commit{"promise", {}, {{"promise/h1", std::nullopt, {}}}, 1s}, 1);
   EXPECT_EQ(note_then, note);

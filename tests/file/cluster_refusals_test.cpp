@@ -326,7 +326,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"ShorterThanItsWatchdogCanKeep", second_host("promise = \"14s\"\n"), "13:11", "is 14s",
                          "from \"15s\" to \"10m\""},
                     Case{"LongerThanAnybodyWaits", second_host("promise = \"11m\"\n"), "13:11", "is 11m", "30s"},
-                    Case{"VirtualHostsPromiseNothing", second_host("runs_on = \"h1\"\nself_fence = true\n"), "14:1",
+                    Case{"VirtualHostsPromiseNothing", second_host("runs_on = \"h1\"\nself_fence = true\n"), "14:14",
                          "self_fence in a virtual host", "physical machine"},
                     Case{"SoftWatchdogIsAFlag", second_host("watchdog_accept_soft = 1\n"), "13:24",
                          "watchdog_accept_soft", "true"}),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/liveness/fence_writes.hpp"
 #include "core/liveness/promise.hpp"
 
 namespace haven {
@@ -27,26 +28,17 @@ void read_again(const ControllerState& state, const HostName& host, Pass& pass) 
 
 void prove(const View& view, const SelfView& self, const HostBoot& boot, FenceRecord fence, const PromiseCount& count,
            Pass& pass) {
-  Commit commit;
-  commit.lane = "fence/" + boot.first.str() + "/" + boot.second.str();
-  commit.timeout = kCommitTimeout;
-  for (const auto& path :
-       {path::kLeader, path::kSpec, path::fence(boot.first, boot.second), path::answer(boot.first, boot.second)})
-    commit.checks.push_back({path, view.mod_of(path)});
+  Commit commit = fence_commit(view, boot);
+  check_as_seen(commit, view, path::answer(boot.first, boot.second));
   commit.checks.push_back({path::promise(boot.first), count.promise});
   commit.checks.push_back({path::member(boot.first), count.member});
   fence.state = FenceState::proved;
   fence.proof = ProofKind::promise;
-  fence.at = pass.now().wall;
-  commit.writes.push_back({path::fence(boot.first, boot.second), fence, {}});
-  JournalRecord journal;
-  journal.at = pass.now().wall;
-  journal.by = self.host;
-  journal.kind = JournalKind::fenced;
-  journal.host = boot.first;
+  add_fence(commit, boot, fence, pass.now());
+  JournalRecord journal = fence_entry(self, pass.now(), JournalKind::fenced, boot.first,
+                                      "its own promise is over: what did not stop was ended by its watchdog");
   journal.level = "promise";
-  journal.why = "its own promise is over: what did not stop was ended by its watchdog";
-  commit.writes.push_back({path::kNewJournal, std::move(journal), {}});
+  add_journal(commit, std::move(journal));
   pass.act(std::move(commit));
 }
 
