@@ -295,6 +295,8 @@ bool named_anywhere(const View& view, const HostBoot& boot) {
     if (is_boot(claim.value.host, claim.value.incarnation)) return true;
   const MemberRecord* member = member_of(view, boot.first);
   if (member != nullptr && member->incarnation == boot.second) return true;
+  const auto promise = view.promises.find(boot.first);
+  if (promise != view.promises.end() && promise->second.value.incarnation == boot.second) return true;
   const auto status = view.status.find(boot.first);
   return status != view.status.end() && status->second.value.incarnation == boot.second;
 }

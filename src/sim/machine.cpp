@@ -237,15 +237,21 @@ void Machine::take_domain(Machine& guest, const ProcessChange& change) {
 
 void Machine::reinstall() {
   if (!on() || below_ != nullptr) return;
-  for (const auto& [resource, paused] : processes_) left_behind_.insert(resource);
+  std::set<ResourceName> left;
+  for (const auto& [resource, paused] : processes_) left.insert(resource);
+  left_behind_.insert(left.begin(), left.end());
+  // The machine that is left behind pets its own watchdog as long as its havend was allowed to, and no longer (P3).
+  if (watchdog_.armed()) queue_.at(watchdog_.bites_at(), [this, left = std::move(left)] { end_left_behind(left); });
   lose_power();
   identity_ = {random_.hex32(), random_.hex32(), {}};
   boot();
 }
 
-void Machine::end_left_behind() {
-  for (const ResourceName& resource : std::exchange(left_behind_, {}))
-    timeline_.process(EventKind::halt, resource, name_, "host-down");
+void Machine::end_left_behind() { end_left_behind(std::set(left_behind_)); }
+
+void Machine::end_left_behind(const std::set<ResourceName>& left) {
+  for (const ResourceName& resource : left)
+    if (left_behind_.erase(resource) != 0) timeline_.process(EventKind::halt, resource, name_, "host-down");
 }
 
 // ---- fence devices ----

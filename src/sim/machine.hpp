@@ -90,6 +90,7 @@ class Machine {
   // What still runs in a machine that bore this name before.
   [[nodiscard]] const std::set<ResourceName>& left_behind() const { return left_behind_; }
   void end_left_behind();
+  void end_left_behind(const std::set<ResourceName>& left);
 
   // ---- fence devices, on a network of their own; each by its place in the file ----
   void set_device_mode(std::optional<std::size_t> device, DeviceMode mode);  // nullopt: all of them
