@@ -365,9 +365,22 @@ void FaultSource::stale_leader() {
   world_.engine().set_stale_for(span(1s, 60s));
 }
 
+// What ended while its disk was lost is settled once its host was off; here nothing else switches it off.
+void FaultSource::settle_last_writes() {
+  const View& view = world_.checker().view();
+  std::set<HostName> hosts;
+  for (const auto& [resource, run] : view.runs)
+    if (run.value.unsettled && !claim_closed(view, resource)) hosts.insert(run.value.host);
+  for (const HostName& host : hosts) {
+    deed(SetPower{host, false}, "power " + host.str() + " off");
+    world_.queue().after(10s, [this, host] { deed(SetPower{host, true}, "power " + host.str() + " on"); });
+  }
+}
+
 void FaultSource::take_back_orders() {
   for (const HostName& host : hosts_) world_.machine(host).end_left_behind();
   confirm_the_dead();
+  settle_last_writes();
   deed(Order{OperatorVerb::thaw, {}, {}}, "freeze off");
   for (const HostName& host : hosts_) deed(Order{OperatorVerb::thaw, {}, {}, host.str()}, "freeze off " + host.str());
   for (const ResourceName& resource : resources_)

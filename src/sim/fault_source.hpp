@@ -23,6 +23,7 @@ class FaultSource {
   void take_back_orders();
   // Boots that truly are no more and that nothing but a person's word proves dead.
   void confirm_the_dead();
+  void settle_last_writes();
 
  private:
   void next();
