@@ -178,6 +178,7 @@ void FaultSource::move() {
 // Another machine comes up under a host's name; a person finds the old one, ends what runs there, and says so.
 void FaultSource::reinstall() {
   const HostName host = some_host();
+  if (unwatched_.contains(host)) return;  // as with a hang
   deed(Reinstall{host}, "reinstall " + host.str());
   later(span(100s, 300s), [this, host] {
     if (note_) note_("the old machine of " + host.str() + " is found and switched off");

@@ -61,7 +61,7 @@ class Promising {
   static std::string key(const std::string& path) { return daemon::engine_key::of(Machines::kCluster, path); }
   Machines& machines_;
   std::unique_ptr<adapter::EtcdAdmin> admin_ = std::move(*adapter::EtcdAdmin::open({}));
-  PromiseRecord promise_{Incarnation("a-boot"), 30s, 5s, {}};
+  PromiseRecord promise_{Incarnation(std::string(32, 'a')), 30s, 5s, {}};
 };
 
 TEST(Promised, NobodyVotesBeforeEveryPromiseNamesTheNewVoters) {
