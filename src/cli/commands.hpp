@@ -45,7 +45,7 @@ struct Order {
   std::string resource;
   std::string host;
   bool force = false;
-  int level = 0;  // fence_test: of its devices; 0: the first
+  int level = 0;          // fence_test: of its devices; 0: the first
   std::string name = {};  // freeze, thaw: a host or a resource; empty: the whole cluster
 };
 int order(const Client& client, const Output& output, const Order& order);

@@ -229,8 +229,7 @@ class Draw {
     Resource r;
     r.name = resource();
     r.uuid = text();
-    if (flag())
-      r.xml = "<domain/>" + text();
+    if (flag()) r.xml = "<domain/>" + text();
     r.container = flag();
     r.cpu = {number(0, 64)};
     r.memory = {number(0, 99999)};

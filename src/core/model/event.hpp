@@ -165,7 +165,7 @@ struct OperatorAsked {
   HostName host;          // relocate: where to; fence_confirm, fence_test: whom
   std::string by;         // the user who said it
   bool force = false;
-  int level = 0;  // fence_test: of its devices; 0: the first
+  int level = 0;          // fence_test: of its devices; 0: the first
   std::string name = {};  // freeze, thaw: a host or a resource; empty: the whole cluster
 };
 enum class ShutdownKind {
