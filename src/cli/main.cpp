@@ -77,7 +77,7 @@ void add_orders(CLI::App& app, Line& line) {
   add_order(app, line, "relocate", "Move it by stop and start", "haven relocate web1 h2");
   add_order(app, line, "disable", "It shall be stopped, whatever failed before", "haven disable web1");
   add_order(app, line, "ignore", "Leave it alone, as it is", "haven ignore web1");
-  add_order(app, line, "clear", "Forget its failures and try again", "haven clear web1");
+  add_order(app, line, "clear", "Forget its failures and try again; of a host, its losses", "haven clear web1");
 
   auto* freeze =
       command(app, "freeze",

@@ -13,6 +13,7 @@
 #include "core/recovery/importance.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/recovery/sets.hpp"
+#include "core/recovery/uplink.hpp"
 #include "core/report.hpp"
 
 namespace haven {
@@ -57,6 +58,7 @@ void fold_resources(ControllerState& state, const View& view, Instant now) {
     const bool runs = run != view.runs.end() && run->second.value.state == RunState::running &&
                       run->second.value.generation == claim.value.generation && !claim_closed(view, name);
     note_since(state.running_since, name, runs, now);
+    note_since(state.uplink_lost_since, name, runs && uplink_lost(view, claim.value.host, name), now);
   }
   for (const auto& host : view.spec()->hosts) {
     note_since(state.up_since, host.name, member_of(view, host.name) != nullptr, now);
@@ -358,6 +360,23 @@ void keep_house(const View& view, Pass& pass) {
   pass.act(std::move(commit));
 }
 
+// What standing records about hosts have lasted long enough.
+void keep_standings(const ControllerState& state, const View& view, Pass& pass) {
+  Commit commit;
+  commit.lane = "standings";
+  commit.timeout = kCommitTimeout;
+  end_quarantines(state.calms, view, commit, pass);
+  const Instant over = dawn_over_from(state.dawn, view);
+  if (over != kNever && pass.due(over)) {
+    commit.checks.push_back({path::kDawn, view.mod_of(path::kDawn)});
+    commit.writes.push_back({path::kDawn, std::nullopt, {}});
+  }
+  if (commit.writes.empty()) return;
+  for (const auto& path : {path::kLeader, path::kSpec, path::kFreeze})
+    commit.checks.push_back({path, view.mod_of(path)});
+  pass.act(std::move(commit));
+}
+
 void remember_said(ControllerState& state, const JournalRecord& record) {
   if (record.kind == JournalKind::alarm) state.said_alarms[record.level] = {record, std::nullopt};
   if (record.kind == JournalKind::cleared) state.said_alarms.erase(record.level);
@@ -394,6 +413,8 @@ void observe_view(ControllerState& state, const View& view, const SelfView& self
   if (view.spec() == nullptr) return;
   fold_losses(state.losses, state.seen, view, now.mono);
   fold_silences(state.silences, view, self.host, now.mono);
+  fold_dawn(state.dawn, view, now.mono);
+  fold_calms(state.calms, view, now.mono);
   fold_resources(state, view, now.mono);
   fold_fences(state, view, now.mono);
   for (auto it = state.said_waiting.begin(); it != state.said_waiting.end();)
@@ -432,6 +453,7 @@ void decide(const ControllerState& state, const View& view, const SelfView& self
   decide_fences(state, view, self, pass);
   const Waiting waiting = decide_claims(state, view, self, pass);
   decide_journal(state, view, self, waiting, pass);
+  keep_standings(state, view, pass);
   keep_house(view, pass);
   bury_promises(view, pass);
 }

@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "core/decision.hpp"
+#include "core/liveness/dawn.hpp"
 #include "core/liveness/fencing.hpp"
 #include "core/liveness/promise_count.hpp"
+#include "core/liveness/quarantine.hpp"
 #include "core/liveness/silence.hpp"
 #include "core/liveness/suspicion.hpp"
 #include "core/model/ids.hpp"
@@ -74,7 +76,9 @@ struct ControllerState {
   Sightings seen;
   Silences silences;
   LostLinks lost_links;
-  std::vector<Alarm> hearing_alarms;        // as this host hears it, at the latest pass
+  std::vector<Alarm> hearing_alarms;  // as this host hears it, at the latest pass
+  std::optional<DawnSeen> dawn;
+  Calms calms;
   std::map<HostBoot, Instant> accused;      // when our intent was first seen committed
   std::map<HostBoot, Instant> exhausted;    // when our last round was recorded as failed
   std::map<HostBoot, FenceRun> fences;      // agents of this reign
@@ -85,10 +89,11 @@ struct ControllerState {
   std::map<ResourceName, Instant> running_since;
   std::map<HostName, Instant> up_since;
   std::map<HostName, Instant> storage_charged_since;
-  std::map<ResourceName, std::string> said_waiting;  // the place-failed last journaled
-  std::map<std::string, SaidAlarm> said_alarms;      // by key; taken over from the journal with the office
-  std::optional<Instant> vacant_since;               // `leader` absent
-  std::vector<Instant> deposed;                      // within the window
+  std::map<ResourceName, Instant> uplink_lost_since;  // where it runs
+  std::map<ResourceName, std::string> said_waiting;   // the place-failed last journaled
+  std::map<std::string, SaidAlarm> said_alarms;       // by key; taken over from the journal with the office
+  std::optional<Instant> vacant_since;                // `leader` absent
+  std::vector<Instant> deposed;                       // within the window
 };
 
 // The view changed: bring the memory up to date.

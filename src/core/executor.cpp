@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/liveness/dawn.hpp"
+#include "core/recovery/home.hpp"
 #include "core/recovery/importance.hpp"
 
 namespace haven {
@@ -303,7 +305,10 @@ void act_on(const Case& c) {
   const bool recorded = c.run != nullptr && c.run->state == RunState::released;
   if (c.host.leaving || c.claim->order == ClaimOrder::stop) {
     if (recorded && !present(c.local)) return;
-    return stop(c, c.claim->order == ClaimOrder::stop ? EndReason::stopped : EndReason::host_leaving);
+    if (c.claim->order == ClaimOrder::stop) return stop(c, EndReason::stopped);
+    // What never began here has nothing that ties it to this host.
+    if (c.run == nullptr) return stop(c, EndReason::host_leaving);
+    return stop(c, end_by_shutdown(c.view.spec()->cluster.shutdown_policy, *c.host.leaving));
   }
   run(c);
 }
@@ -330,7 +335,8 @@ void report_status(const HostState& host, const View& view, const SelfView& self
   if (!settled) return;  // what was seen before the spec changed is not about this spec
   const StatusRecord report = report_of_host(host, view, self, pass.now().mono);
   const auto known = view.status.find(self.host);
-  if (known != view.status.end() && known->second.value == report) return;
+  const bool said = known != view.status.end() && known->second.value == report;
+  if (said && !report_overdue(view, self.host)) return;
   Commit commit;
   commit.lane = "status";
   commit.timeout = kCommitTimeout;
@@ -386,6 +392,7 @@ void act(const HostState& host, const View& view, const SelfView& self, Pass& pa
     const bool in_touch = self.registered && self.watching && pass.now().mono < self.lease_until;
     if (in_touch) keep_guard(host.guard, view, host.hypervisor ? host.inspected : 0, pass);
     report_status(host, view, self, pass);
+    if (!view.spec()->resources.empty() && !frozen_host(view, self.host)) tend_hypervisor(host.care, pass);
   }
   inspect(host, pass);
 }

@@ -17,6 +17,7 @@
 #include "core/liveness/keeping.hpp"
 #include "core/model/ids.hpp"
 #include "core/model/view.hpp"
+#include "core/recovery/hypervisor_care.hpp"
 
 namespace haven {
 
@@ -44,6 +45,8 @@ inline constexpr Duration kHintPatience = 300ms;
 struct Local {
   std::optional<DomainCondition> domain;  // as last inspected; nullopt: absent
   bool process = false;
+  bool uplink_lost = false;
+  bool vanished = false;         // libvirt does not answer, and the process that was there is gone
   Moment touched = 0;            // inspections begun before say nothing any more
   std::optional<HintKind> hint;  // since it was last seen running
   std::optional<Instant> gone_since;
@@ -63,8 +66,9 @@ struct Local {
 };
 
 struct HostState {
-  bool looked = false;           // an inspection was answered by libvirt at least once
-  bool hypervisor = true;        // libvirt answers
+  bool looked = false;     // an inspection was answered by libvirt at least once
+  bool hypervisor = true;  // libvirt answers
+  HypervisorCare care;
   Moment moment = 0;             // the latest
   Moment inspected = 0;          // when the last answered inspection began
   Moment inspecting = 0;         // when the one under way began
@@ -73,7 +77,7 @@ struct HostState {
   std::map<ResourceName, Local> locals;
   std::map<ResourceName, Generation> released;  // the notes under /run
   bool found_none = false;                      // at the first look of this boot (F8)
-  bool leaving = false;                         // the host shuts down: everything is to stop
+  std::optional<ShutdownKind> leaving;          // the host shuts down: everything is to stop
   bool rebooting = false;
   std::vector<std::string> problems;    // what havend found out beside the hypervisor
   std::uint64_t published_edition = 0;  // the spec of the last PublishProtected

@@ -50,6 +50,7 @@ std::string identity(const Action& action) {
           [](const KillDomain& a) { return "kill/" + a.resource.str(); },
           [](const ResumeDomain& a) { return "resume/" + a.resource.str(); },
           [](const Inspect&) { return std::string("inspect"); },
+          [](const RestartHypervisor&) { return std::string("restart-hypervisor"); },
           [](const EndVirtualHost& a) { return (a.by_pid ? "kill/" : "end/") + a.host.str() + "/" + a.uuid; },
           [](const ProbeDevice& a) { return "probe/" + a.host.str() + "/" + std::to_string(a.device); },
           [](const RunAgent& a) {
@@ -346,11 +347,12 @@ bool Node::Inside::fold(const Event& event, Now now) {
           [&](const ShutdownAsked& e) {
             session.leaving = e.kind;
             session.leaving_since = now.mono;
-            host.leaving = e.kind == ShutdownKind::host;
+            if (e.kind != ShutdownKind::restart) host.leaving = e.kind;
             return true;
           },
           [&](const PeersHeard& e) {
             view.heard = e;
+            if (!session.listening_since) session.listening_since = now.mono;
             for (const auto& peer : e.peers)
               session.known_epoch = std::max(session.known_epoch, Epoch{peer.brain.epoch});
             observe_view(controller, view, self(), now);

@@ -66,6 +66,16 @@ Result order_resource(const View& view, const OperatorAsked& asked) {
   return order_commit(view, asked.resource, order);
 }
 
+// A host whose losses are forgiven by a person who mended it.
+Result clear_host(const View& view, const HostName& host) {
+  const std::string path = path::quarantine(host);
+  if (view.mod_of(path) == Revision{}) return Commit{};
+  Commit commit;
+  commit.checks.push_back({path, view.mod_of(path)});
+  commit.writes.push_back({path, std::nullopt, {}});
+  return commit;
+}
+
 // What is frozen with this word obeyed. Unreadable counts as nothing: whoever says something about it mends it.
 FreezeRecord freeze_with(const FreezeRecord& before, const OperatorAsked& asked, bool on) {
   FreezeRecord next = before;
@@ -186,6 +196,9 @@ Result operator_commit(const View& view, const OperatorAsked& asked, const Heard
   if (!view.listed()) return tl::unexpected(std::string("the engine is not within reach"));
   if (view.spec() == nullptr) return tl::unexpected(std::string("nothing is applied yet: haven apply FILE"));
   Result result;
+  // Names are unique over hosts and resources.
+  const HostName host{asked.resource.empty() ? asked.host.str() : asked.resource.str()};
+  const bool clears_host = asked.verb == OperatorVerb::clear && view.spec()->host(host) != nullptr;
   switch (asked.verb) {
     case OperatorVerb::freeze:
     case OperatorVerb::thaw:
@@ -203,7 +216,7 @@ Result operator_commit(const View& view, const OperatorAsked& asked, const Heard
     case OperatorVerb::ignore:
     case OperatorVerb::clear:
     case OperatorVerb::relocate:
-      result = order_resource(view, asked);
+      result = clears_host ? clear_host(view, host) : order_resource(view, asked);
       break;
   }
   if (result) {

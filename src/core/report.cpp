@@ -4,7 +4,9 @@
 #include <string>
 
 #include "core/liveness/fence_alarms.hpp"
+#include "core/liveness/quarantine.hpp"
 #include "core/liveness/suspicion.hpp"
+#include "core/recovery/home.hpp"
 #include "core/recovery/lifecycle.hpp"
 
 namespace haven {
@@ -51,6 +53,7 @@ HostReport report_host(const View& view, const Host& host) {
   } else {
     report.why = host_refusal(view, host);
     report.condition = report.why.empty() ? HostCondition::up : HostCondition::joining;
+    if (report.why == quarantine_refusal(view, host.name)) report.condition = HostCondition::up;
     if (view.fences.contains({host.name, member->incarnation})) report.condition = HostCondition::fencing;
     if (view.away.contains(host.name)) report.condition = HostCondition::away;
     const auto status = view.status.find(host.name);
@@ -108,7 +111,7 @@ std::string reason_to_wait(const View& view, const Placement& placement, const R
   const auto claim = view.claims.find(resource.name);
   if (claim == view.claims.end() || claim->second.value.order == ClaimOrder::let_go)
     if (std::string missing = missing_report(view, resource.name); !missing.empty()) return missing;
-  const Choice choice = placement.choose(resource.name, storage_refusals(view, resource.name));
+  const Choice choice = placement.choose(resource.name, path_refusals(view, resource.name));
   if (choice.host) return "about to start on " + choice.host->str();
   std::string why;
   for (const auto& refusal : choice.refusals)
@@ -162,6 +165,12 @@ ResourceReport report_resource(const View& view, const Placement& placement, con
     report.why = run != view.runs.end() ? run->second.value.detail : "";
     return report;
   }
+  if (const auto home = home_of(view, resource.name); home && !home->back) {
+    report.condition = home->frozen ? ResourceCondition::waiting : ResourceCondition::stopped;
+    report.host = home->host;
+    report.why = sentence(*home, resource.name);
+    return report;
+  }
   report.why = reason_to_wait(view, placement, resource);
   return report;
 }
@@ -181,6 +190,12 @@ void add_host_alarms(const View& view, std::vector<Alarm>& alarms) {
     if (member == nullptr && away != view.away.end() && away->second.value.kind == AwayKind::restarting)
       alarms.push_back({"away/" + name,
                         "havend on " + name + " was stopped as planned and is not back: nobody watches its resources",
+                        host.name,
+                        {}});
+    if (member != nullptr && is_quarantined(view, host.name))
+      alarms.push_back({"quarantine/" + name,
+                        name + " " + quarantine_refusal(view, host.name) +
+                            "; nothing is placed there for some time; once it is mended, say: haven clear " + name,
                         host.name,
                         {}});
     const auto status = view.status.find(host.name);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/liveness/dawn.hpp"
+
 namespace haven {
 namespace {
 
@@ -49,6 +51,9 @@ void enlist(const Session& session, const HostState& host, const View& view, con
     commit.writes.push_back({path::status(self.host), report_of_host(host, view, self, pass.now().mono), {}});
   if (view.mod_of(path::away(self.host)) != Revision{})
     commit.writes.push_back({path::away(self.host), std::nullopt, {}});
+  const Duration patience = view.spec()->cluster.lease / 2;
+  const bool listened = session.listening_since && pass.now().mono >= *session.listening_since + patience;
+  add_dawn(commit, view, self, listened);
   pass.act(std::move(commit));
 }
 

@@ -16,12 +16,13 @@ inline constexpr Duration kRestartPatience = 2s;
 inline constexpr Duration kHostShutdownPatience = 100s;
 
 struct Session {
-  LeaseId lease;                   // 0: none
-  Duration ttl = 3s;               // that it was granted for
-  Instant lease_until;             // by the send time of what was last answered
-  std::optional<Instant> renewed;  // when it was last asked for or renewed
-  LeaseId registered_under;        // the lease of our last committed registration
-  Epoch known_epoch;               // the highest ever seen, by whatever boot (E3)
+  LeaseId lease;                           // 0: none
+  Duration ttl = 3s;                       // that it was granted for
+  Instant lease_until;                     // by the send time of what was last answered
+  std::optional<Instant> renewed;          // when it was last asked for or renewed
+  LeaseId registered_under;                // the lease of our last committed registration
+  Epoch known_epoch;                       // the highest ever seen, by whatever boot (E3)
+  std::optional<Instant> listening_since;  // the first word of heartbeats
   bool watching = false;
   bool answer_unseen = false;  // a registration met what this view does not show yet
   Revision own_last;

@@ -97,6 +97,8 @@ void Applier::judge(Spec& spec, const Present& present, Refusal& refusal, std::v
   fill_capacities(spec, present.capacities);
   take(judge_capacity(spec));
   if (!refusal.errors.empty()) return;
+  const auto rivals = judge_rivalries(spec);
+  warnings.insert(warnings.end(), rivals.begin(), rivals.end());
   const auto admission = judge_admission(spec);
   warnings.insert(warnings.end(), admission.begin(), admission.end());
 }

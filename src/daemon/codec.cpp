@@ -27,7 +27,8 @@ HAVEN_WORDS(ClaimOrder, {run, "run"}, {stop, "stop"}, {let_go, "let-go"})
 HAVEN_WORDS(RunState, {starting, "starting"}, {running, "running"}, {released, "released"})
 HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "host-leaving"},
             {start_failed, "start-failed"}, {crashed, "crashed"}, {powered_off, "powered-off"},
-            {storage_lost, "storage-lost"})
+            {storage_lost, "storage-lost"}, {stopped_with_host, "stopped-with-host"},
+            {frozen_with_host, "frozen-with-host"})
 HAVEN_WORDS(JournalKind, {intent, "intent"}, {fenced, "fenced"}, {proved, "proved"}, {withdrawn, "withdrawn"},
             {tested, "tested"}, {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"},
             {stop, "stop"}, {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"}, {alarm, "alarm"},
@@ -106,10 +107,21 @@ void describe(Io& io, typename Io::template Ref<StatusRecord> r) {
   io.field("problems", r.problems);
   io.field("holds", r.holds);
   io.field("kept_away", r.kept_away);
+  io.field("uplink_lost", r.uplink_lost);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<AnswerRecord> r) {
   io.field("intent", r.intent);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<QuarantineRecord> r) {
+  io.number("losses", r.losses, kSmall);
+  io.field("closed", r.closed);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<DawnRecord> r) {
+  io.field("by", r.by);
+  io.field("incarnation", r.incarnation);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<FenceRecord> r) {
@@ -225,11 +237,23 @@ using ReadRecord = Record (*)(const Json&);
 
 ReadRecord reader_for(const std::string& kind) {
   static const std::map<std::string, ReadRecord> kReaders = {
-      {"spec/order", read_as<OrderRecord>}, {"leader", read_as<LeaderRecord>},   {"member", read_as<MemberRecord>},
-      {"machine", read_as<MachineRecord>},  {"away", read_as<AwayRecord>},       {"status", read_as<StatusRecord>},
-      {"answer", read_as<AnswerRecord>},    {"fence", read_as<FenceRecord>},     {"device", read_as<DevicesRecord>},
-      {"claim", read_as<ClaimRecord>},      {"run", read_as<RunRecord>},         {"journal", read_as<JournalRecord>},
-      {"epoch", read_as<EpochRecord>},      {"promise", read_as<PromiseRecord>}, {"voters", read_as<VotersRecord>},
+      {"spec/order", read_as<OrderRecord>},
+      {"leader", read_as<LeaderRecord>},
+      {"member", read_as<MemberRecord>},
+      {"machine", read_as<MachineRecord>},
+      {"away", read_as<AwayRecord>},
+      {"status", read_as<StatusRecord>},
+      {"quarantine", read_as<QuarantineRecord>},
+      {"dawn", read_as<DawnRecord>},
+      {"answer", read_as<AnswerRecord>},
+      {"fence", read_as<FenceRecord>},
+      {"device", read_as<DevicesRecord>},
+      {"claim", read_as<ClaimRecord>},
+      {"run", read_as<RunRecord>},
+      {"journal", read_as<JournalRecord>},
+      {"epoch", read_as<EpochRecord>},
+      {"promise", read_as<PromiseRecord>},
+      {"voters", read_as<VotersRecord>},
   };
   const auto it = kReaders.find(kind);
   return it == kReaders.end() ? nullptr : it->second;
@@ -238,7 +262,7 @@ ReadRecord reader_for(const std::string& kind) {
 // What the path itself says must be well formed too: it names whom the record is about.
 bool names_are_well_formed(const path::Parts& parts) {
   if (parts.kind == "leader" || parts.kind == "journal" || parts.kind == "voters") return true;
-  if (parts.kind == "epoch") return parts.first.empty();
+  if (parts.kind == "epoch" || parts.kind == "dawn") return parts.first.empty();
   if (parts.kind == "claim" || parts.kind == "run" || parts.kind == "spec/order") {
     return well_formed(ResourceName(parts.first));
   }

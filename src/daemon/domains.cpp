@@ -53,6 +53,21 @@ const Resource* find(const auto& map, const auto& key) {
   return it == map.end() ? nullptr : it->second;
 }
 
+using Users = std::map<std::string, std::vector<ResourceName>>;
+
+std::vector<std::string> keys_of(const Users& users) {
+  std::vector<std::string> keys;
+  for (const auto& [key, resources] : users) keys.push_back(key);
+  return keys;
+}
+
+std::vector<ResourceName> resources_on(const Users& users, const std::vector<std::string>& keys) {
+  std::set<ResourceName> names;
+  for (const auto& key : keys)
+    if (const auto it = users.find(key); it != users.end()) names.insert(it->second.begin(), it->second.end());
+  return {names.begin(), names.end()};
+}
+
 }  // namespace
 
 Domains::Domains(std::shared_ptr<const Spec> spec) : spec_(std::move(spec)) {
@@ -61,8 +76,10 @@ Domains::Domains(std::shared_ptr<const Spec> spec) : spec_(std::move(spec)) {
     by_name_[resource.name] = &resource;
     if (!resource.uuid.empty()) by_uuid_[resource.uuid] = &resource;
     const auto facts = libvirt::parse_domain(resource.xml);
-    if (facts)
+    if (facts) {
       for (const auto& path : paths_of(*facts)) storage_[path].push_back(resource.name);
+      for (const auto& link : facts->links) links_[link].push_back(resource.name);
+    }
     // A QEMU process tells its uuid, a container's only its name.
     if (!resource.container) continue;
     const std::string name = facts ? facts->name : resource.name.str();
@@ -85,17 +102,14 @@ std::vector<std::string> Domains::uuids() const {
   return result;
 }
 
-std::vector<std::string> Domains::storage_paths() const {
-  std::vector<std::string> paths;
-  for (const auto& [path, resources] : storage_) paths.push_back(path);
-  return paths;
-}
+std::vector<std::string> Domains::storage_paths() const { return keys_of(storage_); }
+std::vector<std::string> Domains::links() const { return keys_of(links_); }
 
 std::vector<ResourceName> Domains::on_paths(const std::vector<std::string>& paths) const {
-  std::set<ResourceName> names;
-  for (const auto& path : paths)
-    if (const auto it = storage_.find(path); it != storage_.end()) names.insert(it->second.begin(), it->second.end());
-  return {names.begin(), names.end()};
+  return resources_on(storage_, paths);
+}
+std::vector<ResourceName> Domains::on_links(const std::vector<std::string>& links) const {
+  return resources_on(links_, links);
 }
 
 const Resource* Domains::of_process(const port::VmProcess& process) const {
@@ -104,8 +118,13 @@ const Resource* Domains::of_process(const port::VmProcess& process) const {
 
 Inspected Domains::translate(const port::Inspected& seen) const {
   std::set<std::string> others;
-  Inspected result{
-      .call = seen.call, .reached = seen.reached, .domains = {}, .processes = {}, .storage_lost = {}, .others = {}};
+  Inspected result{.call = seen.call,
+                   .reached = seen.reached,
+                   .domains = {},
+                   .processes = {},
+                   .storage_lost = {},
+                   .others = {},
+                   .uplink_lost = {}};
   for (const auto& domain : seen.domains) {
     if (domain.state == port::DomainState::absent) continue;
     if (const Resource* r = of_uuid(domain.uuid)) {

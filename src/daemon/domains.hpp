@@ -32,6 +32,10 @@ class Domains {
   // Whose disks these paths are.
   [[nodiscard]] std::vector<ResourceName> on_paths(const std::vector<std::string>& paths) const;
 
+  // The bridges and devices by which their networks leave this host, each once; and whose they are.
+  [[nodiscard]] std::vector<std::string> links() const;
+  [[nodiscard]] std::vector<ResourceName> on_links(const std::vector<std::string>& links) const;
+
   // What libvirt and /proc say, about the resources of the spec alone.
   [[nodiscard]] Inspected translate(const port::Inspected& seen) const;
   // nullopt: not about a resource of the spec.
@@ -46,6 +50,7 @@ class Domains {
   std::map<std::string, const Resource*> containers_;  // by the domain's name
   std::map<ResourceName, std::string> container_names_;
   std::map<std::string, std::vector<ResourceName>> storage_;  // by path
+  std::map<std::string, std::vector<ResourceName>> links_;    // by bridge or device
 };
 
 }  // namespace haven::daemon

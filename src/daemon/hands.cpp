@@ -204,6 +204,11 @@ struct Hands::Performing {
     hands.edges_.hypervisor.inspect(call, a.timeout);
   }
 
+  void operator()(const RestartHypervisor& a) {
+    hands.edges_.say(true, "libvirt does not answer: restarting its service");
+    hands.edges_.restart_hypervisor(call, a.timeout);
+  }
+
   void operator()(const RunAgent& a) {
     const Spec* spec = hands.domains_.spec();
     const Host* host = spec == nullptr ? nullptr : spec->host(a.host);
@@ -313,6 +318,7 @@ std::optional<Event> Hands::join(CallId call) {
   if (it == inspections_.end() || !it->second.seen || !it->second.storage_lost) return std::nullopt;
   Inspected whole = std::move(*it->second.seen);
   whole.storage_lost = std::move(*it->second.storage_lost);
+  whole.uplink_lost = domains_.on_links(edges_.without_uplink(domains_.links()));
   inspections_.erase(it);
   return whole;
 }

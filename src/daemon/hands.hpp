@@ -37,6 +37,10 @@ struct Edges {
   // All protected domains; an error is fatal. Must not wait for a disk.
   std::function<tl::expected<void, std::string>(const Protected&)> publish_protected;
   std::function<void(bool is_error, const std::string&)> say;
+  // Those of these bridges and devices that lead nowhere any more. Must not wait for anything.
+  std::function<std::vector<std::string>(const std::vector<std::string>& links)> without_uplink;
+  // Restarts libvirt's service; answered by a port::CallDone in the mailbox, at the timeout at the latest.
+  std::function<void(CallId call, Duration timeout)> restart_hypervisor;
   // Reboots this machine at once; does not return.
   std::function<void()> reboot;
   // Ends the process at once, for the reason given; does not return.

@@ -54,6 +54,17 @@ Findings judge_domains(const Spec& spec, const HostName& here) {
   return findings;
 }
 
+std::vector<std::string> judge_rivalries(const Spec& spec) {
+  std::vector<std::string> warnings;
+  for (const Resource& resource : spec.resources) {
+    const auto facts = libvirt::parse_domain(resource.xml);
+    if (!facts) continue;
+    for (const std::string& rivalry : libvirt::rivalries(*facts))
+      warnings.push_back(resource.name.str() + ": " + rivalry);
+  }
+  return warnings;
+}
+
 Findings judge_fencing(const Spec& spec, port::FenceDevice& fence, Duration timeout) {
   Findings findings;
   for (const Host& host : spec.hosts) {

@@ -15,6 +15,8 @@ using Findings = std::vector<file::FileError>;
 
 // Missing disks and boot files of what may run on `here`, and caches that a failover would lose (PROTOCOL C7).
 [[nodiscard]] Findings judge_domains(const Spec& spec, const HostName& here);
+// What libvirt would do of its own accord with a guest that ends (on_crash and the like): warnings.
+[[nodiscard]] std::vector<std::string> judge_rivalries(const Spec& spec);
 // By each agent's own metadata; equal devices once.
 [[nodiscard]] Findings judge_fencing(const Spec& spec, port::FenceDevice& fence, Duration timeout);
 // Capacities that the file leaves out, from what the hosts reported (`known`).

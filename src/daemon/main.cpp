@@ -1,3 +1,4 @@
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -17,8 +18,11 @@
 #include "adapter/heartbeat/heart.hpp"
 #include "adapter/libvirt/host.hpp"
 #include "adapter/libvirt/hypervisor.hpp"
+#include "adapter/libvirt/service.hpp"
+#include "adapter/network/uplinks.hpp"
 #include "adapter/sqlite/sqlite_engine.hpp"
 #include "adapter/storage/local_paths.hpp"
+#include "adapter/systemd/shutdown.hpp"
 #include "adapter/watchdog/device_watchdog.hpp"
 #include "daemon/alarm_watch.hpp"
 #include "daemon/api.hpp"
@@ -50,19 +54,36 @@ constexpr auto kLibvirtPoll = std::chrono::milliseconds(200);
 constexpr Duration kAutostartTimeout = 20s;
 constexpr Duration kDescribeTimeout = 5s;
 constexpr Duration kLoadInterval = 1s;
+constexpr Duration kShutdownKindTimeout = 2s;
 
 Runtime* the_runtime = nullptr;  // for the signals' handler
 
+sem_t host_goes_down;  // posted by the signals' handler
+
 extern "C" void on_signal(int signal) {
   const int saved = errno;
-  if (the_runtime != nullptr) {
-    the_runtime->ask_shutdown(signal == SIGPWR ? ShutdownKind::host : ShutdownKind::restart);
+  if (the_runtime != nullptr && signal == SIGPWR) {
+    the_runtime->expect_host_shutdown();
+    ::sem_post(&host_goes_down);
+  } else if (the_runtime != nullptr) {
+    the_runtime->ask_shutdown(ShutdownKind::restart);
   }
   errno = saved;
 }
 
+// shutdown_policy = "conditional" wants to know whether the host comes back at once; that takes a question to systemd.
+void await_host_shutdown(Runtime& runtime) {
+  std::thread([&runtime] {
+    while (::sem_wait(&host_goes_down) != 0) {
+    }
+    runtime.ask_shutdown(systemd::shutdown_under_way("/usr/bin/systemctl", kShutdownKindTimeout));
+  }).detach();
+}
+
 void handle_signals(Runtime& runtime) {
   the_runtime = &runtime;
+  ::sem_init(&host_goes_down, 0, 0);
+  await_host_shutdown(runtime);
   struct sigaction action {};
   action.sa_handler = on_signal;
   for (const int signal : {SIGTERM, SIGINT, SIGPWR}) ::sigaction(signal, &action, nullptr);
@@ -78,6 +99,16 @@ void handle_signals(Runtime& runtime) {
   flush_log();
   ::reboot(RB_AUTOBOOT);
   die("the reboot was refused; this host is proved dead and must not go on");
+}
+
+// The core has one restart under way at a time, so there is one such thread.
+void restart_libvirt(const std::shared_ptr<Mailbox>& mailbox, CallId call, Duration timeout) {
+  std::thread([mailbox, call, timeout] {
+    const auto done = libvirt::restart_service(libvirt::restart_command(), timeout);
+    const port::CallDone answer{call, done ? port::CallResult::done : port::CallResult::failed,
+                                done ? std::string() : done.error()};
+    mailbox->post(port::HypervisorEvent(answer));
+  }).detach();
 }
 
 LogLevel level_of(file::LogLevel level) {
@@ -310,6 +341,8 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
                 return hook::write_protected(config.run_dir + "/protected", all);
               },
               say,
+              [](const std::vector<std::string>& links) { return adapter::without_uplink(links); },
+              [mailbox](CallId call, Duration timeout) { restart_libvirt(mailbox, call, timeout); },
               reboot_now,
               die,
               [&](const std::shared_ptr<const Spec>& spec) {
@@ -330,7 +363,7 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
                 [&config](port::EngineSink sink) { return open_engine(config, std::move(sink)); }, HAVEN_VERSION,
                 [&](Afterwards what) {
                   afterwards = what;
-                  runtime.ask_shutdown(what == Afterwards::leave ? ShutdownKind::host : ShutdownKind::restart);
+                  runtime.ask_shutdown(what == Afterwards::leave ? ShutdownKind::leave : ShutdownKind::restart);
                 }});
   auto api = Api::listen(config.run_dir + "/api.sock", service, member.routes());
   if (!api) return tl::unexpected(api.error());

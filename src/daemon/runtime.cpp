@@ -57,7 +57,8 @@ Runtime::Runtime(NodeConfig node, std::shared_ptr<Mailbox> mailbox, std::shared_
       hands_(std::move(edges), *own_, std::move(cluster)),
       node_(std::move(node)),
       listed_(std::move(listed)) {
-  static_assert(std::atomic<int>::is_always_lock_free, "a signal's handler writes it");
+  static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free,
+                "a signal's handler writes it");
 }
 
 void Runtime::run() {
@@ -97,9 +98,10 @@ bool Runtime::holds_nothing(const HostName& host) const {
 void Runtime::begin_shutdown() {
   const int asked = shutdown_asked_.load();
   if (asked <= shutdown_begun_) return;
+  if (asked == 1 + static_cast<int>(ShutdownKind::restart) && host_goes_down_.load()) return;
   shutdown_begun_ = asked;
   const auto kind = static_cast<ShutdownKind>(asked - 1);
-  give_up_ = read_clocks().mono + (kind == ShutdownKind::host ? kHostShutdownWithin : kRestartWithin);
+  give_up_ = read_clocks().mono + (kind == ShutdownKind::restart ? kRestartWithin : kHostShutdownWithin);
   turn(ShutdownAsked{kind});
 }
 

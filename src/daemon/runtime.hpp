@@ -48,6 +48,8 @@ class Runtime {
   // ---- from any thread ----
   // From a signal's handler too.
   void ask_shutdown(ShutdownKind kind);
+  // The host goes down, and ask_shutdown will say how: a stop of havend alone that is asked for is part of that.
+  void expect_host_shutdown() { host_goes_down_.store(true); }
 
   // What heartbeats say of this host (S2). A brain that has stood still for half a lease is as good as dead.
   [[nodiscard]] Brain brain() const;
@@ -93,6 +95,7 @@ class Runtime {
   std::atomic<bool> reaches_engine_{false};
   std::atomic<std::int64_t> patience_ns_{std::chrono::nanoseconds(1500ms).count()};
   std::atomic<int> shutdown_asked_{0};  // 0, or 1 + the kind
+  std::atomic<bool> host_goes_down_{false};
   int shutdown_begun_ = 0;
   Instant give_up_ = kNever;
   std::mutex news_mutex_;

@@ -15,6 +15,8 @@ namespace haven::codec {
 
 HAVEN_WORDS(FailureDomain, {host, "host"}, {rack, "rack"}, {room, "room"}, {site, "site"})
 HAVEN_WORDS(AfterFence, {off, "off"}, {on, "on"})
+HAVEN_WORDS(ShutdownPolicy, {migrate, "migrate"}, {failover, "failover"}, {stop, "stop"}, {freeze, "freeze"},
+            {conditional, "conditional"})
 template <>
 std::span<const Word<DesiredState>> words_of<DesiredState>();
 HAVEN_WORDS(OnStopFail, {hold, "hold"}, {fence, "fence"})
@@ -53,6 +55,7 @@ void describe(Io& io, typename Io::template Ref<Cluster> c) {
   io.field("heartbeat_ns", c.heartbeat);
   io.field("suspect_ns", c.suspect);
   io.field("after_fence", c.after_fence);
+  io.field("shutdown_policy", c.shutdown_policy);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<FenceDevice> d) {

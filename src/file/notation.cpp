@@ -69,6 +69,22 @@ const char* word_of(Failback failback) {
   return "";
 }
 
+const char* word_of(ShutdownPolicy policy) {
+  switch (policy) {
+    case ShutdownPolicy::migrate:
+      return "migrate";
+    case ShutdownPolicy::failover:
+      return "failover";
+    case ShutdownPolicy::stop:
+      return "stop";
+    case ShutdownPolicy::freeze:
+      return "freeze";
+    case ShutdownPolicy::conditional:
+      return "conditional";
+  }
+  return "";
+}
+
 // FNV-1a: the same text has the same one in every release and on every host.
 std::string fingerprint(const std::string& xml) {
   if (xml.empty()) return "";
@@ -145,7 +161,8 @@ Keys keys_of(const Cluster& c) {
           {"overbook", ratio(c.overbook)},
           {"heartbeat", format_duration(c.heartbeat)},
           {"suspect", format_duration(c.suspect)},
-          {"after_fence", c.after_fence == AfterFence::on ? "on" : "off"}};
+          {"after_fence", c.after_fence == AfterFence::on ? "on" : "off"},
+          {"shutdown_policy", word_of(c.shutdown_policy)}};
 }
 
 Keys keys_of(const Host& h) {

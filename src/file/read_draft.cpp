@@ -68,7 +68,13 @@ ClusterDraft read_cluster(Table table, std::size_t hosts) {
   c.cpu_overcommit = table.ratio("cpu_overcommit").value_or(4.0);
   c.overbook = table.ratio("overbook").value_or(1.0);
   read_heartbeat(table, c, hosts);
-  table.choice<int>("shutdown_policy", {{"migrate", 0}, {"failover", 1}}, {"stop", "freeze", "conditional"});
+  c.shutdown_policy = table
+                          .choice<ShutdownPolicy>("shutdown_policy", {{"migrate", ShutdownPolicy::migrate},
+                                                                      {"failover", ShutdownPolicy::failover},
+                                                                      {"stop", ShutdownPolicy::stop},
+                                                                      {"freeze", ShutdownPolicy::freeze},
+                                                                      {"conditional", ShutdownPolicy::conditional}})
+                          .value_or(ShutdownPolicy::migrate);
   c.after_fence = table.choice<AfterFence>("after_fence", {{"off", AfterFence::off}, {"on", AfterFence::on}})
                       .value_or(AfterFence::off);
   table.not_yet("balance");

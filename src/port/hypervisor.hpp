@@ -21,7 +21,8 @@ enum class DomainState {
   running,          // its processes exist and its processors run; also while it boots or shuts down
   paused,           // stopped by somebody's order
   paused_io_error,  // stopped by itself because its disk failed; a resume tries again
-  crashed,          // the guest panicked and was kept, or its processes are gone unnoticed: libvirt is to destroy it
+  crashed,          // the guest panicked or its watchdog bit, and it was kept; or its processes are gone unnoticed:
+                    // libvirt is to destroy it
   absent,           // libvirt does not have it active: shut off, or unknown (transient and gone)
 };
 

@@ -24,6 +24,7 @@ inline constexpr Duration kAgentTime = 300ms;
 // An agent has done its deed before it says so: killing it in between undoes nothing.
 inline constexpr Duration kAgentActs = 200ms;
 inline constexpr Duration kHavendBack = 1s;
+inline constexpr Duration kLibvirtBack = 2s;
 // The watch is given up after the engine was out of reach for this long. An election is no reason.
 inline constexpr Duration kWatchPatience = 1500ms;
 
@@ -107,6 +108,7 @@ class Havend {
   void perform_one(CallId call, ResumeDomain& action);
   void perform_one(CallId call, Inspect& action);
   void perform_one(CallId call, EndVirtualHost& action);
+  void perform_one(CallId call, RestartHypervisor& action);
   void perform_one(CallId call, RunAgent& action);
   void perform_one(CallId call, ProbeDevice& action);
   void perform_one(CallId call, KillAgent& action);

@@ -108,6 +108,15 @@ void Havend::perform_one(CallId call, Inspect& action) {
       [&](HypervisorState& libvirt, Instant now) { libvirt.inspect(outside(call), action.timeout, now); });
 }
 
+// Its service manager ends it, hung or not, and starts another.
+void Havend::perform_one(CallId call, RestartHypervisor&) {
+  machine_.with_libvirt([](HypervisorState& libvirt, Instant now) { libvirt.crash(now); });
+  machine_.after(kLibvirtBack, [this] {
+    machine_.with_libvirt([](HypervisorState& libvirt, Instant now) { libvirt.come_back(now); });
+  });
+  later(kLibvirtBack, [this, call] { tell(CallDone{call, CallResult::done, ""}); });
+}
+
 void Havend::libvirt_tells(const port::HypervisorEvent& event) {
   if (!alive()) return;
   const auto ours = [this](CallId call) { return call.count >> kLifeShift == life_; };

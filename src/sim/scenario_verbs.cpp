@@ -162,6 +162,14 @@ Answer order(Context& c, OperatorVerb verb) {
   return Order{verb, *resource, host};
 }
 
+// A resource's failures, or a host's losses: names are unique over both.
+Answer clear(Context& c) {
+  const auto name = c.words.host_or_resource(c.line, c.at);
+  if (!name) return std::nullopt;
+  if (c.words.spec().host(HostName{*name}) != nullptr) return Order{OperatorVerb::clear, {}, HostName{*name}};
+  return Order{OperatorVerb::clear, ResourceName{*name}, {}};
+}
+
 Answer freeze(Context& c) {
   const auto on = on_or_off(c);
   if (!on) return std::nullopt;
@@ -243,7 +251,7 @@ const std::map<std::string, Verb>& verbs() {
       {"start", [](Context& c) { return order(c, OperatorVerb::start); }},
       {"disable", [](Context& c) { return order(c, OperatorVerb::disable); }},
       {"ignore", [](Context& c) { return order(c, OperatorVerb::ignore); }},
-      {"clear", [](Context& c) { return order(c, OperatorVerb::clear); }},
+      {"clear", clear},
       {"relocate", [](Context& c) { return order(c, OperatorVerb::relocate); }},
       {"freeze", freeze},
       {"fence-confirm", fence_confirm},

@@ -34,7 +34,7 @@ void World::act(const ShutDown& deed) {
     update_health();
     Havend& there = havend(host.name());
     if (there.alive()) {
-      there.tell(ShutdownAsked{ShutdownKind::host});
+      there.tell(ShutdownAsked{reboot ? ShutdownKind::reboot : ShutdownKind::power_off});
     } else {
       host.finish_shutdown();
     }
@@ -83,7 +83,6 @@ void World::act(const HurtGuest& deed) {
 }
 
 void World::act(const HurtLibvirt& deed) {
-  constexpr Duration kLibvirtBack = 2s;
   Machine& host = machine(deed.host);
   if (!host.on()) return;
   host.with_libvirt([&](HypervisorState& libvirt, Instant now) {

@@ -233,7 +233,8 @@ Event Bench::effect(const Issued& issued) {
                    {},
                    {processes.begin(), processes.end()},
                    {disks_lost.begin(), disks_lost.end()},
-                   {others.begin(), others.end()}};
+                   {others.begin(), others.end()},
+                   {uplinks_lost.begin(), uplinks_lost.end()}};
     if (libvirt)
       for (const auto& [name, condition] : domains) seen.domains.push_back({name, condition});
     return seen;
@@ -352,7 +353,9 @@ Revision Bench::basis() const {
 }
 
 void Bench::report(const std::string& host) {
-  put(path::status(h(host)), StatusRecord{boots_[h(host)], basis(), true, found[h(host)], disks_lost_by[h(host)], {}});
+  StatusRecord status{boots_[h(host)], basis(), true, found[h(host)], disks_lost_by[h(host)], {}};
+  status.uplink_lost = uplinks_lost_by[h(host)];
+  put(path::status(h(host)), status);
 }
 
 void Bench::join(const std::string& host, std::optional<Incarnation> boot, bool found_none) {

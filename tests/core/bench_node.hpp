@@ -149,6 +149,8 @@ class Bench {
   std::map<ResourceName, CallResult> start_results;
   std::set<ResourceName> disks_lost;                            // of h1
   std::map<HostName, std::vector<ResourceName>> disks_lost_by;  // as others report
+  std::set<ResourceName> uplinks_lost;                          // of h1
+  std::map<HostName, std::vector<ResourceName>> uplinks_lost_by;
   bool libvirt = true;
   bool immortal = false;           // neither shutdown nor destroy nor SIGKILL ends anything
   std::map<HostName, bool> power;  // false: off

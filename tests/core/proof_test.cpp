@@ -94,7 +94,7 @@ TEST(Proof, ACleanLeaveIsTheHostsOwnProofAndItsLastWord) {
   b.running_on("h1", "vm1");
   b.domains[r("vm1")] = DomainCondition::running;
   b.boot();
-  b.tell(ShutdownAsked{ShutdownKind::host});
+  b.tell(ShutdownAsked{ShutdownKind::power_off});
   b.run_for(30s);
   EXPECT_TRUE(b.exited);
   ASSERT_FALSE(b.did<Exit>().empty());

@@ -215,7 +215,7 @@ TEST(Session, AHostShutdownSaysLeavingFirstAndDownWhenAllIsReleased) {
   Guest b;
   b.with_a_guest();
   b.hold(every<ShutdownDomain>());
-  b.tell(ShutdownAsked{ShutdownKind::host});
+  b.tell(ShutdownAsked{ShutdownKind::power_off});
   b.run_for(10s);
   EXPECT_EQ(b.aways(), std::vector{AwayKind::leaving});
   EXPECT_FALSE(b.exited);
@@ -235,7 +235,7 @@ TEST(Session, DownIsNotSaidOnAViewOlderThanItsOwnLastWord) {
   b.mute_watch = true;
   // A claim that this host's watch has not brought yet.
   b.put(path::claim(r("vm2")), ClaimRecord{kSelf, boot_of(kSelf), {1}, ClaimOrder::run, std::nullopt, {}});
-  b.tell(ShutdownAsked{ShutdownKind::host});
+  b.tell(ShutdownAsked{ShutdownKind::power_off});
   b.run_for(10s);
   EXPECT_EQ(b.aways(), std::vector{AwayKind::leaving});
   EXPECT_FALSE(b.exited);
@@ -248,7 +248,7 @@ TEST(Session, AHostShutdownEndsWhenItsPatienceDoes) {
   Guest b;
   b.immortal = true;
   b.with_a_guest();
-  b.tell(ShutdownAsked{ShutdownKind::host});
+  b.tell(ShutdownAsked{ShutdownKind::power_off});
   b.run_for(kHostShutdownPatience + 1s);
   EXPECT_TRUE(b.exited);
   EXPECT_EQ(b.away()->kind, AwayKind::leaving);
@@ -261,7 +261,7 @@ TEST(Session, ALeavingHostDecidesNothingAndStartsNothing) {
   b.hold(every<ShutdownDomain>());
   b.run_for(1s);
   b.forget();
-  b.tell(ShutdownAsked{ShutdownKind::host});
+  b.tell(ShutdownAsked{ShutdownKind::power_off});
   b.run_for(5s);
   EXPECT_TRUE(b.commits("claims").empty());
   EXPECT_TRUE(b.did<StartDomain>().empty());

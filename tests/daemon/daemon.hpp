@@ -52,6 +52,10 @@ class Daemon {
                           return {};
                         },
                         [this](bool, const std::string& line) { said.push_back(line); },
+                        [](const auto&) { return std::vector<std::string>{}; },
+                        [this](CallId call, Duration) {
+                          mailbox_->post(port::HypervisorEvent(port::CallDone{call, port::CallResult::done, ""}));
+                        },
                         [die] { die("reboot"); },
                         die};
     runtime = std::make_unique<daemon::Runtime>(node, mailbox_, own_, std::move(edges), "",

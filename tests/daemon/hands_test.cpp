@@ -67,6 +67,8 @@ class HandsTest : public testing::Test {
   std::string died_;
   std::vector<std::string> published_;
   std::vector<port::StorageLooked> looked_;
+  std::vector<CallId> restarts_;
+  std::vector<std::string> dead_links_;
   test::HealthyStorage storage_{[this](auto e) { looked_.push_back(std::move(e)); }};
   Hands hands_{
       Edges{engine_, hypervisor_, fence_, storage_, folder_.path(), [](auto, bool, const auto&) { return true; },
@@ -74,12 +76,19 @@ class HandsTest : public testing::Test {
               published_ = wanted.uuids;
               return {};
             },
-            [this](bool, const std::string& line) { said_.push_back(line); }, [] {},
-            [this](const std::string& why) { died_ = why; }},
+            [this](bool, const std::string& line) { said_.push_back(line); },
+            [this](const auto&) { return dead_links_; }, [this](CallId call, Duration) { restarts_.push_back(call); },
+            [] {}, [this](const std::string& why) { died_ = why; }},
       own_, "prod"};
   std::deque<Event> answers_;
   std::shared_ptr<const Spec> spec_;
 };
+
+TEST_F(HandsTest, HandsTheRestartOfLibvirtsServiceToWhoeverCan) {
+  perform(RestartHypervisor{1s}, 7);
+  EXPECT_EQ(restarts_, std::vector{CallId{7}});
+  ASSERT_FALSE(said_.empty());
+}
 
 TEST_F(HandsTest, ANoteOfReleaseLiesThereBeforeTheReleaseIsSent) {
   std::string note_then;

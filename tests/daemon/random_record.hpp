@@ -55,7 +55,7 @@ class Draw {
   MachineIdentity machine() { return {text(), text(), text()}; }
 
   // `kind` counts the kinds; all but the spec and the unreadable.
-  static constexpr int kKinds = 16;
+  static constexpr int kKinds = 18;
   static std::string path_of(int kind) {
     const HostName h("h1");
     const ResourceName r("web1#2");
@@ -75,6 +75,8 @@ class Draw {
                                             path::journal({5}, h, 7),
                                             path::kEpoch,
                                             path::promise(h),
+                                            path::quarantine(h),
+                                            path::kDawn,
                                             path::kVoters};
     return paths[static_cast<std::size_t>(kind)];
   }
@@ -107,7 +109,8 @@ class Draw {
                             }),
                             list([&] {
                               return KeptAway{host(), incarnation(), {number(0, 1LL << 52)}};
-                            })};
+                            }),
+                            list([&] { return resource(); })};
       case 7:
         return AnswerRecord{{number(0, 1LL << 52)}};
       case 8:
@@ -136,7 +139,8 @@ class Draw {
                          generation(),
                          word({RunState::starting, RunState::running, RunState::released}),
                          word({EndReason::none, EndReason::stopped, EndReason::host_leaving, EndReason::start_failed,
-                               EndReason::crashed, EndReason::powered_off, EndReason::storage_lost}),
+                               EndReason::crashed, EndReason::powered_off, EndReason::storage_lost,
+                               EndReason::stopped_with_host, EndReason::frozen_with_host}),
                          text(),
                          flag(),
                          flag(),
@@ -157,6 +161,10 @@ class Draw {
       case 14:
         return PromiseRecord{incarnation(), Duration(number(0, 1LL << 50)), Duration(number(0, 1LL << 50)),
                              list([&] { return list([&] { return text(); }); })};
+      case 15:
+        return QuarantineRecord{static_cast<int>(number(0, 999)), flag()};
+      case 16:
+        return DawnRecord{host(), incarnation()};
       default:
         return VotersRecord{list([&] { return text(); })};
     }
@@ -190,7 +198,9 @@ class Draw {
                  50ms * number(1, 9),
                  500ms,
                  word({AfterFence::off, AfterFence::on}),
-                 flag()};
+                 flag(),
+                 word({ShutdownPolicy::migrate, ShutdownPolicy::failover, ShutdownPolicy::stop, ShutdownPolicy::freeze,
+                       ShutdownPolicy::conditional})};
     for (auto n = number(0, 5); n > 0; --n) s.hosts.push_back(host_of_spec());
     for (auto n = number(0, 9); n > 0; --n) s.resources.push_back(resource_of_spec());
     for (auto n = number(0, 3); n > 0; --n) {

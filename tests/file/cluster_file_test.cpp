@@ -38,9 +38,19 @@ std::vector<std::string> voters(const Spec& spec) {
 TEST(ClusterFile, SaysEveryKeyOfAFullFile) {
   const Spec spec = parsed(kFullFile, Purpose::apply);
   Spec expected;
-  expected.cluster = {
-      "prod", 2,     FailureDomain::rack, 4s,  {HostName("h1"), HostName("h2"), HostName("h10")}, "box", 2, 1.5,
-      100ms,  500ms, AfterFence::on,      true};
+  expected.cluster = {"prod",
+                      2,
+                      FailureDomain::rack,
+                      4s,
+                      {HostName("h1"), HostName("h2"), HostName("h10")},
+                      "box",
+                      2,
+                      1.5,
+                      100ms,
+                      500ms,
+                      AfterFence::on,
+                      true,
+                      ShutdownPolicy::failover};
   Host h1{HostName("h1"), "10.0.0.1", {16}, {65536}, {1}, {2048}, {"10.0.0.1", "10.1.0.1"}, "hq", "a", "r1", {}};
   h1.fence = {{"fence_ipmilan",
                {{"ip", "10.9.0.1"}, {"username", "admin"}, {"password_file", "/etc/haven/h1.pw"}, {"lanplus", "1"}},

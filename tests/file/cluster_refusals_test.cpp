@@ -334,20 +334,15 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     NotYet, Refusal,
-    testing::Values(
-        Case{"Balance", cluster("balance = \"advise\"\n") + host("1"), "3:1", "not yet", "without balance"},
-        Case{"ShutdownStop", cluster("shutdown_policy = \"stop\"\n") + host("1"), "3:19", "not yet",
-             "\"migrate\" or \"failover\""},
-        Case{"ShutdownFreeze", cluster("shutdown_policy = \"freeze\"\n") + host("1"), "3:19", "not yet", ""},
-        Case{"ShutdownConditional", cluster("shutdown_policy = \"conditional\"\n") + host("1"), "3:19", "not yet", ""},
-        Case{"Preempt", vm("preempt = true\n"), "17:11", "preempt in [[vm]]: not yet", "preempt = false"},
-        Case{"TolerateSite", vm("tolerate = \"site\"\n"), "17:12", "not yet", "\"guest\" or \"host\""},
-        Case{"Rto", vm("rto = \"30s\"\n"), "17:1", "not yet", ""},
-        Case{"Rpo", vm("rpo = \"0s\"\n"), "17:1", "not yet", ""},
-        Case{"Check", vm("[[vm.check]]\nkind = \"tcp\"\n"), "17:6", "check in [[vm]]: not yet", ""},
-        Case{"Service", base("[[service]]\nname = \"a\"\n"), "13:3", "service in the file: not yet", ""},
-        Case{"Group", base("[[group]]\nname = \"a\"\n"), "13:3", "not yet", ""},
-        Case{"Instances", applied("instances = 2\n"), "16:13", "not yet", "instances = 1", Purpose::apply}),
+    testing::Values(Case{"Balance", cluster("balance = \"advise\"\n") + host("1"), "3:1", "not yet", "without balance"},
+                    Case{"Preempt", vm("preempt = true\n"), "17:11", "preempt in [[vm]]: not yet", "preempt = false"},
+                    Case{"TolerateSite", vm("tolerate = \"site\"\n"), "17:12", "not yet", "\"guest\" or \"host\""},
+                    Case{"Rto", vm("rto = \"30s\"\n"), "17:1", "not yet", ""},
+                    Case{"Rpo", vm("rpo = \"0s\"\n"), "17:1", "not yet", ""},
+                    Case{"Check", vm("[[vm.check]]\nkind = \"tcp\"\n"), "17:6", "check in [[vm]]: not yet", ""},
+                    Case{"Service", base("[[service]]\nname = \"a\"\n"), "13:3", "service in the file: not yet", ""},
+                    Case{"Group", base("[[group]]\nname = \"a\"\n"), "13:3", "not yet", ""},
+                    Case{"Instances", applied("instances = 2\n"), "16:13", "not yet", "instances = 1", Purpose::apply}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(

@@ -33,6 +33,9 @@ TEST_P(RandomFaults, BreakNoPromiseAndLeaveNothingDown) {
     if (seed % 2 == 0) spec.rules.push_back({RuleKind::apart, {spec.resources[0].name, spec.resources[1].name}});
     if (seed % 3 == 0) spec.rules.push_back({RuleKind::together, {spec.resources[2].name, spec.resources[3].name}});
     if (seed % 5 == 0) spec.cluster.after_fence = AfterFence::on;
+    if (seed % 6 == 1) spec.cluster.shutdown_policy = ShutdownPolicy::stop;
+    if (seed % 6 == 2) spec.cluster.shutdown_policy = ShutdownPolicy::freeze;
+    if (seed % 6 == 3) spec.cluster.shutdown_policy = ShutdownPolicy::conditional;
     if (seed % 7 == 0) spec.resources[4].on_stop_fail = OnStopFail::fence;
     const RandomRun run = random_run(spec, seed, kHours);
     EXPECT_TRUE(run.good()) << story(run);

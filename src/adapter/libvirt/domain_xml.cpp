@@ -3,6 +3,7 @@
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
@@ -141,10 +142,25 @@ Disk disk_of(const xmlNode* node) {
   return disk;
 }
 
+// The host's end of an interface; empty: none that the kernel's bridges tell about.
+std::string link_of(const xmlNode* interface) {
+  const xmlNode* source = child(interface, "source");
+  const std::string type = attribute(interface, "type");
+  if (attribute(child(interface, "virtualport"), "type") == "openvswitch") return {};
+  if (type == "bridge") return attribute(source, "bridge");
+  if (type == "direct") return attribute(source, "dev");
+  return {};
+}
+
 void read_devices(const xmlNode* domain, DomainFacts& facts) {
   const xmlNode* devices = child(domain, "devices");
   for (const xmlNode* node = devices ? devices->children : nullptr; node != nullptr; node = node->next) {
     if (is(node, "disk")) facts.disks.push_back(disk_of(node));
+    if (is(node, "interface")) {
+      const std::string link = link_of(node);
+      const bool known = std::find(facts.links.begin(), facts.links.end(), link) != facts.links.end();
+      if (!link.empty() && !known) facts.links.push_back(link);
+    }
     if (!is(node, "filesystem")) continue;
     const xmlNode* source = child(node, "source");
     for (const char* name : {"dir", "file", "dev"})
@@ -252,8 +268,31 @@ tl::expected<DomainFacts, std::string> parse_domain(std::string_view xml) {
       return Failure("<vcpu> is '" + vcpus + "': a whole number of processors, at least 1, would be right");
     facts.vcpus = Vcpu{static_cast<std::int64_t>(*count)};
   }
+  facts.on_poweroff = child_text(domain, "on_poweroff");
+  facts.on_reboot = child_text(domain, "on_reboot");
+  facts.on_crash = child_text(domain, "on_crash");
   read_devices(domain, facts);
   return facts;
+}
+
+std::vector<std::string> rivalries(const DomainFacts& facts) {
+  std::vector<std::string> sentences;
+  const auto tell = [&](const std::string& element, const std::string& word, const std::string& what,
+                        const std::string& right) {
+    sentences.push_back("<" + element + ">" + word + "</" + element + ">: " + what + "; <" + element + ">" + right +
+                        "</" + element + "> would be right");
+  };
+  if (!facts.on_poweroff.empty() && facts.on_poweroff != "destroy")
+    tell("on_poweroff", facts.on_poweroff,
+         "libvirt keeps or restarts a guest that switches itself off, on_poweroff is not asked", "destroy");
+  if (!facts.on_reboot.empty() && facts.on_reboot != "restart")
+    tell("on_reboot", facts.on_reboot, "a guest that reboots ends, and looks like one that failed", "restart");
+  const bool restarts =
+      facts.on_crash == "restart" || facts.on_crash == "coredump-restart" || facts.on_crash == "rename-restart";
+  if (restarts)
+    tell("on_crash", facts.on_crash, "libvirt restarts a guest that panics, over and over, and no failure is counted",
+         "destroy");
+  return sentences;
 }
 
 std::vector<std::string> portability_problems(const DomainFacts& facts, bool many_hosts) {

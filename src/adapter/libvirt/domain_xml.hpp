@@ -34,8 +34,10 @@ struct DomainFacts {
   Vcpu vcpus;  // the most that it may use; 1 where the XML is silent
   MiB memory;  // rounded up; NUMA cells and DIMMs counted as libvirt does
   std::vector<Disk> disks;
-  std::vector<std::string> filesystems;  // host directories that it mounts: a container's root and more
-  std::vector<std::string> boot_files;   // kernel, initrd, device tree: must exist where it starts
+  std::vector<std::string> filesystems;          // host directories that it mounts: a container's root and more
+  std::vector<std::string> links;                // bridges and devices of this host that its network goes by, each once
+  std::string on_poweroff, on_reboot, on_crash;  // as written; empty: libvirt's own (destroy, restart, destroy)
+  std::vector<std::string> boot_files;           // kernel, initrd, device tree: must exist where it starts
 };
 
 // The error says what is wrong and what would be right. A document type (and with it every entity) is refused.
@@ -53,5 +55,9 @@ struct DomainFacts {
 // What keeps the domain from being run where Haven may want to: paths that are not on this host, and, with
 // `many_hosts`, cache modes that keep written data in one host's memory (PROTOCOL C7). A sentence each; empty: none.
 [[nodiscard]] std::vector<std::string> portability_problems(const DomainFacts& facts, bool many_hosts);
+
+// What libvirt would do of its own accord when the guest ends, where that is Haven's to decide. A sentence each, with
+// what would be right; empty: nothing.
+[[nodiscard]] std::vector<std::string> rivalries(const DomainFacts& facts);
 
 }  // namespace haven::libvirt

@@ -32,6 +32,7 @@ DomainState paused_state(int reason) {
     case VIR_DOMAIN_PAUSED_IOERROR:
       return DomainState::paused_io_error;
     case VIR_DOMAIN_PAUSED_CRASHED:
+    case VIR_DOMAIN_PAUSED_WATCHDOG:  // it hangs, and nobody but Haven will do anything about it
       return DomainState::crashed;
     case VIR_DOMAIN_PAUSED_STARTING_UP:
       return DomainState::running;

@@ -31,14 +31,24 @@ std::optional<port::LifecycleKind> stopped_kind(int detail) {
   }
 }
 
+port::LifecycleKind suspended_kind(int detail) {
+  switch (detail) {
+    case VIR_DOMAIN_EVENT_SUSPENDED_IOERROR:
+      return port::LifecycleKind::paused_io_error;
+    case VIR_DOMAIN_EVENT_SUSPENDED_WATCHDOG:  // the guest hangs, and its watchdog was told to keep it so
+      return port::LifecycleKind::crashed;
+    default:
+      return port::LifecycleKind::paused;
+  }
+}
+
 // Nothing: the event changes nothing that Haven asks about (defined, undefined, about to shut down).
 std::optional<port::LifecycleKind> kind_of(int event, int detail) {
   switch (event) {
     case VIR_DOMAIN_EVENT_STARTED:
       return port::LifecycleKind::started;
     case VIR_DOMAIN_EVENT_SUSPENDED:
-      return detail == VIR_DOMAIN_EVENT_SUSPENDED_IOERROR ? port::LifecycleKind::paused_io_error
-                                                          : port::LifecycleKind::paused;
+      return suspended_kind(detail);
     case VIR_DOMAIN_EVENT_PMSUSPENDED:
       return port::LifecycleKind::paused;
     case VIR_DOMAIN_EVENT_RESUMED:

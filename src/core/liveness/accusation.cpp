@@ -30,6 +30,7 @@ void accuse(const View& view, const SelfView& self, const HostBoot& boot, FenceR
   FenceRecord fence;
   fence.reign = reign;
   fence.reason = reason;
+  if (answerable(reason)) add_loss(commit, view, boot.first);
   add_fence(commit, boot, fence, pass.now());
   add_journal(commit, fence_entry(self, pass.now(), JournalKind::intent, boot.first, std::move(why)));
   pass.act(std::move(commit));
@@ -46,6 +47,7 @@ void accuse_the_lost(const ControllerState& state, const View& view, const SelfV
     if (view.fences.contains(boot) || view.unreadable(path::fence(host, loss.incarnation))) continue;
     if (view.unreadable(path::member(host)) || view.unreadable(path::away(host)) || frozen_host(view, host)) continue;
     if (!loss_counts(state, view, self, boot, pass)) continue;
+    if (!pass.due(booting_until(state.dawn, view, host))) continue;
     // Somebody lives on its devices (F4): judged again when that has ended.
     const Host& known = *view.spec()->host(host);
     if (cannot_be_switched(view, known)) continue;
@@ -59,7 +61,7 @@ void accuse_the_silent(const ControllerState& state, const View& view, const Sel
     const HostBoot boot{host, silence.incarnation};
     if (view.fences.contains(boot) || view.unreadable(path::fence(host, silence.incarnation))) continue;
     if (view.unreadable(path::member(host)) || view.unreadable(path::away(host)) || frozen_host(view, host)) continue;
-    if (!silence_counts(state, view, boot, pass)) continue;
+    if (!silence_counts(state, view, boot, pass) || !pass.due(booting_until(state.dawn, view, host))) continue;
     const Host* known = view.spec()->host(host);
     if (known == nullptr || cannot_be_switched(view, *known)) continue;
     shoot_at_once_if_mutated(*known, boot, pass);
@@ -275,7 +277,11 @@ void pursue(const ControllerState& state, const View& view, const SelfView& self
   }
   const bool over = fence.state == FenceState::proved || fence.power_on;
   if (over) return power_on(state, view, self, boot, fence, pass);
-  if (fence.reign != *state.reign) return inherit(view, boot, fence, *state.reign, pass);
+  if (fence.reign != *state.reign) {
+    // An intent from before the whole cluster lost its power would hit it while it boots.
+    if (answerable(fence.reason) && !pass.due(booting_until(state.dawn, view, boot.first))) return;
+    return inherit(view, boot, fence, *state.reign, pass);
+  }
   const bool cleared = is_cleared(view, self, boot, fence);
   switch (fence.state) {
     case FenceState::intent:

@@ -100,6 +100,10 @@ struct EndVirtualHost {
   bool by_pid = false;
   Duration timeout{};
 };
+// Its service is restarted; VMs run on, and are adopted by the new one.
+struct RestartHypervisor {
+  Duration timeout{};
+};
 
 // ---- fence agents; RunAgent is answered by AgentDone ----
 enum class AgentVerb { off, on, status };
@@ -165,8 +169,8 @@ struct Say {
 
 using Action = std::variant<Commit, GrantLease, KeepAlive, ReadMember, AskVoters, ArmWatchdog, PetWatchdog,
                             DisarmWatchdog, StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain,
-                            Inspect, EndVirtualHost, RunAgent, ProbeDevice, KillAgent, NoteRelease, NotePromise,
-                            PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
+                            Inspect, EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent, NoteRelease,
+                            NotePromise, PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
 using Actions = std::vector<Action>;
 
 // An action on its way, as the node hands it out. call is 0 for what is not answered.

@@ -98,7 +98,8 @@ struct Inspected {
   std::vector<DomainSeen> domains;
   std::vector<ResourceName> processes;
   std::vector<ResourceName> storage_lost;
-  std::vector<std::string> others{};  // uuids of what runs here besides, by libvirt's word or by a process
+  std::vector<std::string> others{};        // uuids of what runs here besides, by libvirt's word or by a process
+  std::vector<ResourceName> uplink_lost{};  // whose network has lost its way out of this host
 };
 enum class CallResult { done, failed, unknown };
 struct CallDone {
@@ -169,8 +170,10 @@ struct OperatorAsked {
   std::string name = {};  // freeze, thaw: a host or a resource; empty: the whole cluster
 };
 enum class ShutdownKind {
-  restart,  // havend stops or is upgraded; guests run on (S6)
-  host,     // the machine shuts down: its resources stop here and start elsewhere
+  restart,    // havend stops or is upgraded; guests run on (S6)
+  leave,      // it leaves the cluster: its resources stop here and start elsewhere
+  reboot,     // the machine shuts down and comes back: its resources stop here; the rest is shutdown_policy's
+  power_off,  // likewise, and stays off
 };
 struct ShutdownAsked {
   ShutdownKind kind = ShutdownKind::restart;

@@ -121,6 +121,7 @@ struct StatusRecord {
   std::vector<std::string> problems;       // sentences for a person: what hurts on this host
   std::vector<HeldHost> holds{};
   std::vector<KeptAway> kept_away{};
+  std::vector<ResourceName> uplink_lost{};  // whose network does not reach beyond this host
   friend bool operator==(const StatusRecord&, const StatusRecord&) = default;
 };
 
@@ -148,6 +149,21 @@ enum class FenceReason {
   return reason == FenceReason::lost_lease || reason == FenceReason::silent;
 }
 enum class ProofKind { none, level, operator_word, returned, clean_leave, promise };
+
+// quarantine/<host>: the controller writes it. Forgiven, it is deleted.
+struct QuarantineRecord {
+  int losses = 0;       // intents against a silent boot of it since its last good time
+  bool closed = false;  // nothing is placed there
+  friend bool operator==(const QuarantineRecord&, const QuarantineRecord&) = default;
+};
+
+// dawn: the cluster began anew, nobody lived when this boot came (B3). Hosts whose last report is older may
+// still be booting. Deleted once they have had their time, or when a boot registers that was there before.
+struct DawnRecord {
+  HostName by;
+  Incarnation incarnation;
+  friend bool operator==(const DawnRecord&, const DawnRecord&) = default;
+};
 
 // fence/<host>/<incarnation> (F1).
 struct FenceRecord {
@@ -242,10 +258,17 @@ enum class EndReason {
   stopped,       // by order
   host_leaving,  // its host shuts down
   start_failed,
-  crashed,       // once too often for the budget
-  powered_off,   // by the guest itself, and on_poweroff = "stop"
-  storage_lost,  // it was not started: its disk is out of reach there; costs no budget (B1)
+  crashed,            // once too often for the budget
+  powered_off,        // by the guest itself, and on_poweroff = "stop"
+  storage_lost,       // it was not started: its disk is out of reach there; costs no budget (B1)
+  stopped_with_host,  // its host shuts down, and it waits until that is back (shutdown_policy = "stop")
+  frozen_with_host,   // likewise, and it is that host's ("freeze")
 };
+
+// It was stopped because its host shuts down, whatever is to become of it.
+[[nodiscard]] constexpr bool left_with_host(EndReason end) {
+  return end == EndReason::host_leaving || end == EndReason::stopped_with_host || end == EndReason::frozen_with_host;
+}
 
 // run/<resource>: what the claim's owner does about it (C2, C3). Executors write it.
 struct RunRecord {
@@ -304,9 +327,10 @@ struct UnreadableRecord {
   friend bool operator==(const UnreadableRecord&, const UnreadableRecord&) = default;
 };
 
-using Record = std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord,
-                            MachineRecord, AwayRecord, StatusRecord, AnswerRecord, FenceRecord, DevicesRecord,
-                            PromiseRecord, VotersRecord, ClaimRecord, RunRecord, JournalRecord, EpochRecord>;
+using Record =
+    std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord, MachineRecord,
+                 AwayRecord, StatusRecord, AnswerRecord, QuarantineRecord, DawnRecord, FenceRecord, DevicesRecord,
+                 PromiseRecord, VotersRecord, ClaimRecord, RunRecord, JournalRecord, EpochRecord>;
 
 namespace path {
 inline const std::string kSpec = "spec/current";
@@ -314,11 +338,13 @@ inline const std::string kFreeze = "spec/freeze";
 inline const std::string kLeader = "leader";
 inline const std::string kEpoch = "epoch";
 inline const std::string kVoters = "voters";
+inline const std::string kDawn = "dawn";
 [[nodiscard]] std::string order(const ResourceName& r);
 [[nodiscard]] std::string member(const HostName& h);
 [[nodiscard]] std::string machine(const HostName& h);
 [[nodiscard]] std::string away(const HostName& h);
 [[nodiscard]] std::string status(const HostName& h);
+[[nodiscard]] std::string quarantine(const HostName& h);
 [[nodiscard]] std::string answer(const HostName& h, const Incarnation& i);
 [[nodiscard]] std::string fence(const HostName& h, const Incarnation& i);
 [[nodiscard]] std::string device(const HostName& h);

@@ -16,6 +16,14 @@ namespace haven {
 enum class FailureDomain { host, rack, room, site };
 
 enum class AfterFence { off, on };
+// What a clean shutdown of a host means for its resources. They are stopped in good order whatever it says.
+enum class ShutdownPolicy {
+  migrate,      // they go to other hosts; by stop and start as long as nothing is moved live
+  failover,     // stopped here, started elsewhere
+  stop,         // they stay stopped until the host is back
+  freeze,       // they stay this host's, and start there again
+  conditional,  // freeze where the host reboots, failover where it is switched off
+};
 enum class DesiredState { started, stopped, ignored };
 enum class OnStopFail { hold, fence };
 enum class OnPoweroff { restart, stop };
@@ -105,6 +113,7 @@ struct Cluster {
   Duration suspect = 500ms;    // of silence
   AfterFence after_fence = AfterFence::off;
   bool voters_named = false;  // by the file: nobody else comes to vote
+  ShutdownPolicy shutdown_policy = ShutdownPolicy::migrate;
   friend bool operator==(const Cluster&, const Cluster&) = default;
 };
 

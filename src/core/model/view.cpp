@@ -71,6 +71,8 @@ void View::forget(const std::string& path) {
     leader.reset();
   else if (path == path::kEpoch)
     epoch.reset();
+  else if (path == path::kDawn)
+    dawn.reset();
   else if (kind == "spec/order")
     orders.erase(resource);
   else if (kind == "claim")
@@ -85,6 +87,8 @@ void View::forget(const std::string& path) {
     away.erase(host);
   else if (kind == "status")
     status.erase(host);
+  else if (kind == "quarantine")
+    quarantine.erase(host);
   else if (kind == "answer")
     answers.erase({host, Incarnation{second}});
   else if (kind == "fence")
@@ -130,6 +134,12 @@ void View::store(const std::string& path, const Record& value, Revision mod) {
                  },
                  [&](const StatusRecord& r) {
                    status[host] = {r, mod};
+                 },
+                 [&](const QuarantineRecord& r) {
+                   quarantine[host] = {r, mod};
+                 },
+                 [&](const DawnRecord& r) {
+                   dawn = {r, mod};
                  },
                  [&](const AnswerRecord& r) {
                    answers[boot] = {r, mod};
@@ -255,7 +265,7 @@ bool left_alone(const View& view, const ResourceName& resource) {
   const bool released = run != view.runs.end() && run->second.value.state == RunState::released &&
                         run->second.value.generation == last.generation;
   // What its host stopped in order to shut down is to run there again, as what died with it is.
-  return !released || run->second.value.end == EndReason::host_leaving;
+  return !released || left_with_host(run->second.value.end);
 }
 
 DesiredState desired_state(const View& view, const Resource& resource) {

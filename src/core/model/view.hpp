@@ -62,6 +62,8 @@ class View {
   std::map<HostName, Stored<MachineRecord>> machines;
   std::map<HostName, Stored<AwayRecord>> away;
   std::map<HostName, Stored<StatusRecord>> status;
+  std::map<HostName, Stored<QuarantineRecord>> quarantine;
+  std::optional<Stored<DawnRecord>> dawn;
   std::map<HostBoot, Stored<AnswerRecord>> answers;
   std::map<HostBoot, Stored<FenceRecord>> fences;
   std::map<HostName, Stored<DevicesRecord>> devices;

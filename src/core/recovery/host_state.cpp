@@ -52,8 +52,16 @@ void observe_inspection(HostState& host, const View& view, const Inspected& seen
   for (const auto& name : seen.storage_lost) host.locals.try_emplace(name);
   for (auto& [name, local] : host.locals)
     local.storage_lost = std::find(seen.storage_lost.begin(), seen.storage_lost.end(), name) != seen.storage_lost.end();
+  for (const auto& name : seen.uplink_lost) host.locals.try_emplace(name);
+  for (auto& [name, local] : host.locals)
+    local.uplink_lost = std::find(seen.uplink_lost.begin(), seen.uplink_lost.end(), name) != seen.uplink_lost.end();
+  observe_answer(host.care, seen.reached, now);
   if (!seen.reached) {
     host.hypervisor = false;
+    // Nothing is concluded from it, but it is said: without libvirt nobody can tell that it does not start again (C4).
+    for (auto& [name, local] : host.locals)
+      local.vanished = (local.domain || local.process) &&
+                       std::find(seen.processes.begin(), seen.processes.end(), name) == seen.processes.end();
     return;
   }
   if (!host.hypervisor) host.touched = host.inspecting;
@@ -66,6 +74,7 @@ void observe_inspection(HostState& host, const View& view, const Inspected& seen
     const auto domain = std::find_if(seen.domains.begin(), seen.domains.end(),
                                      [&, &resource = name](const DomainSeen& d) { return d.resource == resource; });
     local.domain = domain == seen.domains.end() ? std::nullopt : std::optional(domain->condition);
+    local.vanished = false;
     local.process = std::find(seen.processes.begin(), seen.processes.end(), name) != seen.processes.end();
     fold_presence(local, was_present, now);
     fold_storage(local, was_present);
@@ -94,6 +103,7 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
     host.asked = now.mono;
     host.inspecting = ++host.moment;
   }
+  if (std::holds_alternative<RestartHypervisor>(action)) observe_restart_issued(host.care, now.mono);
   if (std::holds_alternative<KillAllAndReboot>(action)) host.rebooting = true;
   if (const auto* list = std::get_if<PublishProtected>(&action)) {
     host.published_edition = view.spec_edition();
@@ -134,6 +144,8 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
 void observe_call(HostState& host, const Action& action, const CallDone& done) {
   if (const auto* end = std::get_if<EndVirtualHost>(&action))
     observe_end_done(host.guard, *end, done.result, host.moment);
+  if (std::holds_alternative<RestartHypervisor>(action))
+    observe_restart_done(host.care, done.result == CallResult::done ? "" : done.message);
   const ResourceName* name = resource_of(action);
   if (name == nullptr) return;
   Local& local = host.locals[*name];
@@ -173,15 +185,26 @@ StatusRecord report_of_host(const HostState& host, const View& view, const SelfV
   report.incarnation = self.incarnation;
   report.spec = report_basis(view);
   report.hypervisor = host.hypervisor;
-  if (!host.hypervisor) report.problems.push_back("libvirt does not answer");
+  if (!host.hypervisor)
+    report.problems.push_back("libvirt does not answer; its VMs are their own processes and run on");
+  if (!host.hypervisor && !host.care.trouble.empty())
+    report.problems.push_back("libvirt's service cannot be restarted: " + host.care.trouble);
   if (!host.keeping.trouble.empty()) report.problems.push_back("it makes no promise: " + host.keeping.trouble);
   for (const auto& [name, local] : host.locals) {
     if (view.spec()->resource(name) == nullptr) continue;
     if (local.storage_lost) report.storage_lost.push_back(name);
+    if (local.uplink_lost) report.uplink_lost.push_back(name);
+    if (local.vanished)
+      report.problems.push_back(name.str() + " has no process any more; it starts again once libvirt answers");
     if (!local.domain && !local.process && !local.start_in_flight) continue;
     if (!claimed_here(view, name, self)) report.found.push_back(name);
     if (local.domain == DomainCondition::paused_io_error)
       report.problems.push_back(name.str() + " stopped itself: its disk failed");
+  }
+  if (!report.uplink_lost.empty()) {
+    const std::string others = std::to_string(report.uplink_lost.size() - 1);
+    report.problems.push_back("the network of " + report.uplink_lost.front().str() +
+                              (others == "0" ? "" : " and of " + others + " more") + " has no uplink");
   }
   if (!report.storage_lost.empty()) {
     const std::string others = std::to_string(report.storage_lost.size() - 1);

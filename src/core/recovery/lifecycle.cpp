@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/recovery/home.hpp"
+#include "core/recovery/uplink.hpp"
+
 namespace haven {
 namespace {
 
@@ -128,6 +131,8 @@ Ending ending_of(const Case& c) {
     case EndReason::none:
     case EndReason::stopped:
     case EndReason::host_leaving:
+    case EndReason::stopped_with_host:
+    case EndReason::frozen_with_host:
     case EndReason::storage_lost:  // costs no budget (B1)
       break;
   }
@@ -135,7 +140,7 @@ Ending ending_of(const Case& c) {
 }
 
 std::vector<Refusal> avoidance(const Case& c, const Attempts& attempts) {
-  std::vector<Refusal> avoid = storage_refusals(c.view, c.resource.name);
+  std::vector<Refusal> avoid = path_refusals(c.view, c.resource.name);
   for (const auto& host : attempts.tried) avoid.push_back({host, "it failed there"});
   return avoid;
 }
@@ -198,6 +203,15 @@ bool retry_due(const Case& c) {
   return c.pass.due(since->second + delay);
 }
 
+// Back to the host that it was frozen with, where its room was kept.
+Step place_at_home(const Case& c, const Home& home, const Ending& ending) {
+  c.placement.release(c.resource.name, home.host);
+  Choice choice = c.placement.choose(c.resource.name, avoidance(c, ending.attempts));
+  if (!refused(choice, home.host)) return claim_for(c, home.host, ending, std::move(choice.refusals));
+  c.placement.book(c.resource.name, home.host);
+  return unplaced(c, std::move(choice.refusals), sentence(home, c.resource.name));
+}
+
 Step place(const Case& c) {
   Ending ending = ending_of(c);
   const bool cleared = c.order != nullptr && c.order->clear;
@@ -208,10 +222,13 @@ Step place(const Case& c) {
     ending.attempts = {{}, false, ending.attempts.retries + 1};
   }
   if (static_cast<int>(ending.attempts.tried.size()) > c.resource.relocations) return give_up(c, ending.attempts);
+  std::optional<HostName> wanted = c.order != nullptr ? c.order->relocate_to : std::nullopt;
+  const auto home = cleared || wanted ? std::nullopt : home_of(c.view, c.resource.name);
+  if (home && !home->back) return unplaced(c, {}, sentence(*home, c.resource.name));
   if (const auto wait = waits_for(c)) return unplaced(c, {}, *wait);
+  if (home && home->frozen) return place_at_home(c, *home, ending);
   Choice choice = c.placement.choose(c.resource.name, avoidance(c, ending.attempts),
                                      ending.failover ? Occasion::recovery : Occasion::start);
-  std::optional<HostName> wanted = c.order != nullptr ? c.order->relocate_to : std::nullopt;
   if (!wanted && c.claim != nullptr) wanted = c.claim->move_to;
   if (wanted && c.view.spec()->host(*wanted) != nullptr && !refused(choice, *wanted)) choice.host = wanted;
   if (choice.host) return claim_for(c, *choice.host, ending, std::move(choice.refusals));
@@ -270,7 +287,7 @@ Step relocate(const Case& c) {
   const HostName& to = *c.order->relocate_to;
   std::string why = to == c.claim->host ? "it runs there already" : "there is no such host";
   c.placement.release(c.resource.name, c.claim->host);
-  const Choice choice = c.placement.choose(c.resource.name, storage_refusals(c.view, c.resource.name));
+  const Choice choice = c.placement.choose(c.resource.name, path_refusals(c.view, c.resource.name));
   const bool known = c.view.spec()->host(to) != nullptr;
   const bool possible = known && to != c.claim->host && !refused(choice, to, &why);
   c.placement.book(c.resource.name, c.claim->host);
@@ -305,6 +322,17 @@ Step mend(const Case& c) {
   return ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, why));
 }
 
+// It runs, and nobody outside its host can reach it.
+Step leave_dead_network(const Case& c) {
+  const auto since = c.state.uplink_lost_since.find(c.resource.name);
+  if (since == c.state.uplink_lost_since.end() || !c.pass.due(since->second + kUplinkPatience)) return {};
+  c.placement.release(c.resource.name, c.claim->host);
+  const Choice choice = c.placement.choose(c.resource.name, avoidance(c, c.claim->attempts));
+  c.placement.book(c.resource.name, c.claim->host);
+  if (!choice.host || uplink_lost(c.view, *choice.host, c.resource.name)) return {};  // it is lost everywhere
+  return ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, "its network has no uplink where it is"));
+}
+
 // Failures are forgotten after a good run of `within`.
 Step refill(const Case& c) {
   const Attempts& attempts = c.claim->attempts;
@@ -329,6 +357,7 @@ Step running_well(const Case& c, bool may_mend) {
     return step;
   }
   if (c.run == nullptr || c.run->state != RunState::running) return {};
+  if (Step step = leave_dead_network(c); step.move) return step;
   if (Step step = refill(c); step.move) return step;
   return may_mend ? mend(c) : Step{};
 }

@@ -37,6 +37,9 @@ struct Step {
 // The hosts that cannot read this resource's disk, as they report.
 [[nodiscard]] std::vector<Refusal> storage_refusals(const View& view, const ResourceName& resource);
 
+// Those, and the hosts where its network ends.
+[[nodiscard]] std::vector<Refusal> path_refusals(const View& view, const ResourceName& resource);
+
 // All of the spec's hosts with their refusals, and everything claimed or found running booked.
 [[nodiscard]] Placement book_view(const View& view);
 

@@ -1,7 +1,10 @@
 // Who may take resources, and who already has which.
 #include <algorithm>
 
+#include "core/liveness/quarantine.hpp"
+#include "core/recovery/home.hpp"
 #include "core/recovery/lifecycle.hpp"
+#include "core/recovery/uplink.hpp"
 
 namespace haven {
 namespace {
@@ -41,7 +44,7 @@ std::string host_refusal(const View& view, const Host& host) {
   if (older_boot_open(view, host.name, member->incarnation)) return "its last boot is not proved dead yet";
   const auto status = view.status.find(host.name);
   if (status != view.status.end() && !status->second.value.hypervisor) return "its libvirt does not answer";
-  return "";
+  return quarantine_refusal(view, host.name);
 }
 
 std::vector<Refusal> storage_refusals(const View& view, const ResourceName& resource) {
@@ -51,6 +54,12 @@ std::vector<Refusal> storage_refusals(const View& view, const ResourceName& reso
     if (std::find(lost.begin(), lost.end(), resource) != lost.end())
       refusals.push_back({host, "it cannot read the disk"});
   }
+  return refusals;
+}
+
+std::vector<Refusal> path_refusals(const View& view, const ResourceName& resource) {
+  std::vector<Refusal> refusals = storage_refusals(view, resource);
+  for (auto& refusal : uplink_refusals(view, resource)) refusals.push_back(std::move(refusal));
   return refusals;
 }
 
@@ -65,7 +74,12 @@ Placement book_view(const View& view) {
   }
   Placement placement(spec, hosts);
   for (const auto& [resource, claim] : view.claims) {
-    if (claim_closed(view, resource) || spec.resource(resource) == nullptr) continue;
+    if (spec.resource(resource) == nullptr) continue;
+    if (claim_closed(view, resource)) {
+      // What is frozen with its host keeps its room there.
+      if (const auto home = home_of(view, resource); home && home->frozen) placement.book(resource, home->host);
+      continue;
+    }
     placement.book(resource, claim.value.host);
     // What is being moved needs its room at both ends.
     if (claim.value.move_to && *claim.value.move_to != claim.value.host) placement.book(resource, *claim.value.move_to);

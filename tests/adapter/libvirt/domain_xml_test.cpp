@@ -172,6 +172,36 @@ TEST(DomainXml, NamesWhatIsNotOnThisHost) {
                           "boot file: /nonexistent/k does not exist on this host"));
 }
 
+TEST(DomainXml, TellsByWhichLinksOfTheHostItsNetworkGoes) {
+  const auto facts = parse_domain(
+      domain("<memory>65536</memory><devices>"
+             "<interface type='bridge'><source bridge='br0'/></interface>"
+             "<interface type='bridge'><source bridge='br0'/></interface>"
+             "<interface type='bridge'><source bridge='ovs0'/><virtualport type='openvswitch'/></interface>"
+             "<interface type='direct'><source dev='eno2' mode='bridge'/></interface>"
+             "<interface type='network'><source network='default'/></interface></devices>"));
+  ASSERT_TRUE(facts);
+  EXPECT_THAT(facts->links, ElementsAre("br0", "eno2"));
+}
+
+TEST(DomainXml, NamesWhatLibvirtWouldDecideInHavensPlace) {
+  const auto rivalries_of = [](const std::string& elements) {
+    const auto facts = parse_domain(domain("<memory>65536</memory>" + elements));
+    return facts ? rivalries(*facts) : std::vector<std::string>{facts.error()};
+  };
+  EXPECT_THAT(rivalries_of(""), IsEmpty());
+  EXPECT_THAT(
+      rivalries_of("<on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>"),
+      IsEmpty());
+  EXPECT_THAT(rivalries_of("<on_crash>preserve</on_crash>"), IsEmpty());
+  for (const char* word : {"restart", "coredump-restart", "rename-restart"})
+    EXPECT_THAT(rivalries_of(std::string("<on_crash>") + word + "</on_crash>"),
+                ElementsAre(HasSubstr("<on_crash>destroy</on_crash>")));
+  EXPECT_THAT(rivalries_of("<on_reboot>destroy</on_reboot>"), ElementsAre(HasSubstr("<on_reboot>restart</on_reboot>")));
+  EXPECT_THAT(rivalries_of("<on_poweroff>preserve</on_poweroff>"),
+              ElementsAre(HasSubstr("<on_poweroff>destroy</on_poweroff>")));
+}
+
 TEST(DomainXml, TheUuidAloneNeedsNoMore) {
   EXPECT_EQ(parse_domain_uuid(std::string("<domain><uuid>") + kUuid + "</uuid></domain>").value_or(""), kUuid);
   EXPECT_FALSE(parse_domain_uuid("<domain/>"));
