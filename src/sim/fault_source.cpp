@@ -26,6 +26,8 @@ FaultSource::FaultSource(World& world, const Spec& spec, std::uint64_t seed, std
     resources_.push_back(resource.name);
     as_written_[resource.name] = resource;
   }
+  Random apart(seed);
+  if (apart.once_in(3)) blackout_after_ = std::chrono::seconds(apart.between(60, 3000));
 }
 
 Duration FaultSource::span(Duration least, Duration most) {
@@ -39,6 +41,7 @@ const ResourceName& FaultSource::some_resource() { return resources_[random_.bel
 void FaultSource::begin() {
   next();
   later(kRounds, [this] { person_passes(); });
+  if (blackout_after_) later(*blackout_after_, [this] { blackout(); });
 }
 
 // Faults come in bursts: half of them follow the last one closely, for it is the second one that hurts.
@@ -90,6 +93,13 @@ void FaultSource::power() {
     deed(Order{OperatorVerb::fence_confirm, {}, host}, "fence-confirm " + host.str());
   }
   later(span(1s, 300s), [this, host] { deed(SetPower{host, true}, "power " + host.str() + " on"); });
+}
+
+// The whole cluster at once; its machines do not boot equally fast (B3).
+void FaultSource::blackout() {
+  for (const HostName& host : hosts_) deed(SetPower{host, false}, "power " + host.str() + " off");
+  for (const HostName& host : hosts_)
+    later(span(1s, 150s), [this, host] { deed(SetPower{host, true}, "power " + host.str() + " on"); });
 }
 
 void FaultSource::hang() {
@@ -178,7 +188,8 @@ void FaultSource::move() {
 // Another machine comes up under a host's name; a person finds the old one, ends what runs there, and says so.
 void FaultSource::reinstall() {
   const HostName host = some_host();
-  if (unwatched_.contains(host)) return;  // as with a hang
+  // That an armed watchdog bites in the old machine is trusted.
+  if (unwatched_.contains(host)) return;
   deed(Reinstall{host}, "reinstall " + host.str());
   later(span(100s, 300s), [this, host] {
     if (note_) note_("the old machine of " + host.str() + " is found and switched off");

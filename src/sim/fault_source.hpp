@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -36,6 +37,7 @@ class FaultSource {
   [[nodiscard]] const ResourceName& some_resource();
 
   void power();
+  void blackout();
   void hang();
   void isolate();
   void cut();
@@ -70,6 +72,7 @@ class FaultSource {
   std::vector<std::size_t> links_;
   std::set<HostName> promising_;
   std::set<HostName> unwatched_;  // their watchdogs are broken
+  std::optional<Duration> blackout_after_;
   bool stopped_ = false;
 };
 
