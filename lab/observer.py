@@ -13,6 +13,7 @@ import threading
 import time
 
 import guests
+import layout
 import processes
 from chassis import ask
 
@@ -78,7 +79,10 @@ def _runs_emulator(pid):
     """False while the start still waits for its slot, the emulator not being there yet."""
     try:
         # The name alone: seen from another namespace, or from within a chroot, the folder may read otherwise.
-        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).startswith("qemu-system-")
+        program = os.readlink(f"/proc/{pid}/exe")
+        # What stands in for it bears its name, and forks once before it becomes the emulator.
+        stands_in = program.endswith("/lab/" + os.path.basename(layout.EMULATOR))
+        return os.path.basename(program).startswith("qemu-system-") and not stands_in
     except OSError:
         return False
 
