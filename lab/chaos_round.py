@@ -141,10 +141,15 @@ class Round:
         for guest in (self.stopped, self.unsure):
             if guest:
                 self._start_again(guest)
+        for host in faults.hosts_of(self.lab):
+            self._order("clear", host)  # what one round did to it is no reason to quarantine it in another
 
     def _start_again(self, guest):
         """For the next round. What the cluster acknowledged is known by now; this is to be acknowledged as well."""
+        self._order("start", guest)
+
+    def _order(self, verb, name):
         try:
-            haven_client.call(self.lab, faults.hosts_of(self.lab)[0], "start", guest)
+            haven_client.call(self.lab, faults.hosts_of(self.lab)[0], verb, name)
         except haven_client.HavenError as error:
-            self.wrong.append(f"haven start {guest}: {error}")
+            self.wrong.append(f"haven {verb} {name}: {error}")
