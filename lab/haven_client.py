@@ -37,7 +37,10 @@ def apply(lab, host, file=layout.CLUSTER_FILE):
 
 
 def status(lab, host):
-    return call(lab, host, "status", good=(0, 1))  # 1: something is wrong, and the answer says what
+    answer = call(lab, host, "status", good=(0, 1))  # 1: something is wrong, and the answer says what
+    if "error" in answer:
+        raise HavenError(f"haven status on {host}: {answer['error']}")
+    return answer
 
 
 def controller(answer):
