@@ -387,7 +387,7 @@ tl::unexpected<std::string> serve(file::LocalConfig config, const std::string& c
   if (!member) return tl::unexpected(member.error());
   if (!member->witness()) return serve_host(config, alarms, *member, argv);
   log(LogLevel::info, "havend is the witness " + config.host.str());
-  const auto afterwards = serve_witness(*member, config, HAVEN_VERSION);
+  const auto afterwards = serve_witness(*member, config, alarms, HAVEN_VERSION);
   if (!afterwards) return tl::unexpected(afterwards.error());
   go_on(*afterwards, *member, argv);
 }

@@ -13,15 +13,14 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <system_error>
-#include <thread>
 
 #include "adapter/heartbeat/keys.hpp"
+#include "adapter/heartbeat/resolver.hpp"
 #include "adapter/heartbeat/socket.hpp"
 #include "adapter/heartbeat/wire.hpp"
 
@@ -30,9 +29,8 @@ namespace {
 
 constexpr std::size_t kStackSize = std::size_t{256} * 1024;
 constexpr int kPriority = 10;  // of SCHED_RR: above everything normal, below the kernel's own
-// Addresses that are not there yet, names that do not resolve, a key file that cannot be read.
+// Addresses that are not there yet, a key file that cannot be read.
 constexpr Duration kTryAgain = 1s;
-constexpr std::chrono::seconds kResolveAgain{5};
 
 int need(int fd, const char* what) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
@@ -61,72 +59,6 @@ class Descriptor {
 
  private:
   int fd_;
-};
-
-using Addresses = std::vector<std::vector<std::optional<UdpAddress>>>;
-
-bool has_ipv6(const Addresses& addresses) {
-  for (const auto& member : addresses)
-    for (const auto& link : member)
-      if (link && link->storage.ss_family == AF_INET6) return true;
-  return false;
-}
-
-// Names may take long to resolve: on a thread of their own.
-class Resolver {
- public:
-  using Found = std::function<void(const HeartRoster&, Addresses)>;
-  Resolver(std::uint16_t port, Found found) : port_(port), found_(std::move(found)), thread_([this] { serve(); }) {}
-  ~Resolver() {
-    {
-      const std::lock_guard lock(mutex_);
-      ending_ = true;
-      changed_.notify_all();
-    }
-    thread_.join();
-  }
-  void want(HeartRoster roster) {
-    const std::lock_guard lock(mutex_);
-    wanted_ = std::move(roster);
-    fresh_ = true;
-    changed_.notify_all();
-  }
-
- private:
-  void serve() {
-    std::unique_lock lock(mutex_);
-    bool whole = true;
-    while (!ending_) {
-      const auto news = [this] { return fresh_ || ending_; };
-      if (whole)
-        changed_.wait(lock, news);
-      else
-        changed_.wait_for(lock, kResolveAgain, news);
-      if (ending_) return;
-      fresh_ = false;
-      const HeartRoster roster = wanted_;
-      lock.unlock();
-      Addresses addresses;
-      whole = true;
-      for (const auto& member : roster.links) {
-        auto& links = addresses.emplace_back();
-        for (const auto& link : member) {
-          links.push_back(resolve(link, port_));
-          whole = whole && links.back();
-        }
-      }
-      found_(roster, std::move(addresses));
-      lock.lock();
-    }
-  }
-
-  std::uint16_t port_;
-  Found found_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  HeartRoster wanted_;
-  bool fresh_ = false, ending_ = false;
-  std::thread thread_;
 };
 
 }  // namespace
@@ -160,11 +92,12 @@ class Heart::Inside {
   void sleep(Instant until);
   void receive();
   void receive(std::size_t link, std::span<const std::uint8_t> bytes, const UdpAddress& from);
+  void see(std::size_t member, std::size_t link, const UdpAddress& at, Taken taken);
   void refused(std::size_t link, const UdpAddress& whose);
   void send();
   const HeartbeatKey& key_for(std::size_t member);
   void alarm(const std::string& key, const std::string& text);
-  [[nodiscard]] const std::optional<UdpAddress>& address_of(std::size_t member, std::size_t link) const;
+  [[nodiscard]] const UdpAddress* address_of(std::size_t member, std::size_t link) const;
 
   HeartConfig config_;
   Callbacks callbacks_;
@@ -180,7 +113,12 @@ class Heart::Inside {
   Hearing hearing_;
   std::optional<HeartbeatKeys> keys_;
   Addresses addresses_;
-  std::map<std::size_t, std::vector<std::optional<UdpAddress>>> seen_at_;  // members without addresses of their own
+  // By link, where a member without addresses of its own was seen.
+  struct Seen {
+    UdpAddress at;
+    Instant counted;  // its latest packet from there that proved to be fresh; long past: none
+  };
+  std::map<std::size_t, std::vector<std::optional<Seen>>> seen_at_;
   std::size_t self_ = 0;
   std::vector<std::optional<UdpSocket>> sockets_;  // by link
   std::map<std::size_t, KeyId> newest_;            // that a member said it has
@@ -281,9 +219,6 @@ void Heart::Inside::take_inbox() {
   addresses_.resize(roster.members.size());
   self_ = 0;
   while (self_ < roster.members.size() && roster.members[self_].name != config_.self) ++self_;
-  // The witness, whom the file gives no address, listens wherever it is.
-  const bool homeless = self_ < addresses_.size() && addresses_[self_].empty();
-  if (homeless) addresses_[self_] = {resolve(has_ipv6(addresses_) ? "::" : "0.0.0.0", config_.port)};
   const std::size_t links = self_ < addresses_.size() ? addresses_[self_].size() : 0;
   if (same_members && links > 0 && addresses_[self_] == own) return;
   for (std::size_t i = links; i < sockets_.size(); ++i) alarm("heartbeat/link/" + std::to_string(i + 1), "");
@@ -363,26 +298,37 @@ void Heart::Inside::receive(std::size_t link, std::span<const std::uint8_t> byte
   for (std::size_t member = 0; member < members.size(); ++member) {
     if (host_digest(members[member].name) != received->packet.from) continue;
     newest_[member] = received->newest;
-    if (addresses_[member].empty()) {
-      auto& seen = seen_at_[member];
-      seen.resize(sockets_.size());
-      seen[link] = from;
-    }
+    if (addresses_[member].empty()) see(member, link, from, taken);
     return;
   }
 }
 
-const std::optional<UdpAddress>& Heart::Inside::address_of(std::size_t member, std::size_t link) const {
-  static const std::optional<UdpAddress> kNone;
-  if (link < addresses_[member].size()) return addresses_[member][link];
+// A signed packet of an earlier boot can be sent again by anybody: while the member is heard where it is, only a packet
+// that echoes what was sent there just now may say that it is elsewhere.
+void Heart::Inside::see(std::size_t member, std::size_t link, const UdpAddress& at, Taken taken) {
+  auto& links = seen_at_[member];
+  links.resize(sockets_.size());
+  auto& seen = links[link];
+  const Instant now = boot_clock();
+  if (taken == Taken::counted) {
+    seen = Seen{at, now};
+  } else if (!seen || seen->counted + hearing_.roster().suspect <= now) {
+    seen = Seen{at, seen ? seen->counted : Instant{}};
+  }
+}
+
+// nullptr: not known.
+const UdpAddress* Heart::Inside::address_of(std::size_t member, std::size_t link) const {
+  if (link < addresses_[member].size()) return addresses_[member][link] ? &*addresses_[member][link] : nullptr;
   const auto seen = seen_at_.find(member);
-  return seen == seen_at_.end() || link >= seen->second.size() ? kNone : seen->second[link];
+  return seen == seen_at_.end() || link >= seen->second.size() || !seen->second[link] ? nullptr
+                                                                                      : &seen->second[link]->at;
 }
 
 void Heart::Inside::refused(std::size_t link, const UdpAddress& whose) {
   for (std::size_t member = 0; member < addresses_.size(); ++member) {
-    const auto& address = address_of(member, link);
-    if (member != self_ && address && *address == whose) hearing_.take_refusal(member, boot_clock());
+    const UdpAddress* address = address_of(member, link);
+    if (member != self_ && address != nullptr && *address == whose) hearing_.take_refusal(member, boot_clock());
   }
 }
 
@@ -399,8 +345,8 @@ void Heart::Inside::send() {
   ++rounds_;
   for (std::size_t member = 0; member < hearing_.members(); ++member) {
     for (std::size_t link = 0; link < hearing_.links_to(member) && link < sockets_.size(); ++link) {
-      const auto& address = address_of(member, link);
-      if (!sockets_[link] || !address) continue;
+      const UdpAddress* address = address_of(member, link);
+      if (!sockets_[link] || address == nullptr) continue;
       sockets_[link]->send(*address, encode(hearing_.compose(member, link), key_for(member), keys_->newest().id));
     }
   }

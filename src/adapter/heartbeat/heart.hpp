@@ -22,8 +22,8 @@ struct HeartConfig {
   std::uint16_t port = kHeartbeatPort;
 };
 
-// The roster with the addresses of each member's links, in the same order. A member without addresses (the witness, if
-// nobody names its own) is answered where its packets come from.
+// The roster with the addresses of each member's links, in the same order. The file gives the witness none: it adds its
+// own address, and the hosts answer where its packets come from, which must be signed and new.
 struct HeartRoster {
   Roster roster;
   std::vector<std::vector<std::string>> links;

@@ -28,11 +28,13 @@ class EngineMember {
   // This host has joined an engine that Haven runs.
   [[nodiscard]] bool joined() const { return file_.has_value(); }
   [[nodiscard]] bool witness() const { return file_ && file_->witness; }
+  // Where others reach this host's member; empty: it has joined none.
+  [[nodiscard]] std::string address() const { return file_ ? file_->address : std::string(); }
   [[nodiscard]] Epoch epoch() const { return file_ ? file_->epoch : Epoch{}; }
 
   struct Serving {
     Runtime* runtime = nullptr;             // nullptr: a witness
-    adapter::EtcdHandle* handle = nullptr;  // the engine as the runtime uses it; nullptr: it is not etcd, or a witness
+    adapter::EtcdHandle* handle = nullptr;  // the engine as this havend uses it; nullptr: it is not etcd
     OpenEngine open_engine;
     std::string version;
     std::function<void(Afterwards)> go;

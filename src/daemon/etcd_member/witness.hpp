@@ -1,4 +1,5 @@
-// A havend in the witness' role: a vote in the engine, and nothing else. It knows no hypervisor and runs nothing.
+// A havend in the witness' role: a vote in the engine and an ear for the heartbeats (S3). It knows no hypervisor and
+// runs nothing.
 #pragma once
 
 #include <string>
@@ -9,6 +10,6 @@ namespace haven::daemon {
 
 // Serves until it is told to end, by a signal or by its operator.
 [[nodiscard]] OrWhy<Afterwards> serve_witness(EngineMember& member, const file::LocalConfig& config,
-                                              const std::string& version);
+                                              LocalAlarms& alarms, const std::string& version);
 
 }  // namespace haven::daemon

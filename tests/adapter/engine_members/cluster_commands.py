@@ -169,6 +169,8 @@ class Joining(Case):
         self.assertTrue(eventually(lambda: [h["state"] for h in h2.haven("status")[1]["hosts"]] == ["up", "up"]),
                         h2.haven("status"))
         self.assertTrue(w.status()["witness"])
+        self.assertTrue(eventually(lambda: "it hears h1 and h2" in w.haven("status")[1]["error"]["what"]),
+                        w.log()[-3000:])
         w.does("cluster", "leave", "--yes")
         self.assertEqual(h1.voters(), ["h1", "h2"])
         self.assertFalse(w.status()["managed"])
