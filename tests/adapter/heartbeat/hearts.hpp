@@ -60,9 +60,6 @@ class Ear {
       return found != ear.alarms_.end() && found->second.empty() != standing;
     });
   }
-  bool wait_fall_silent() {
-    return wait([](const Ear& ear) { return ear.fell_silent_; });
-  }
   // Whether this peer falls silent from now on.
   void watch(const std::string& host) {
     const std::lock_guard lock(mutex_);
