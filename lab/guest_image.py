@@ -22,10 +22,14 @@ class GuestImageError(Exception):
     """One clear line."""
 
 
-def _kernel():
-    kernels = glob.glob("/boot/vmlinuz-*-cloud-amd64")
+CLOUD, GENERIC = "cloud-amd64", "amd64"
+
+
+def _kernel(flavour=CLOUD):
+    kernels = [path for path in glob.glob("/boot/vmlinuz-*")
+               if re.fullmatch(r"/boot/vmlinuz-[\d.]+-\d+-" + flavour, path)]
     if not kernels:
-        raise GuestImageError("no cloud kernel in /boot (package linux-image-cloud-amd64)")
+        raise GuestImageError(f"no kernel for {flavour} in /boot (package linux-image-{flavour})")
     return max(kernels, key=lambda path: [int(n) for n in re.findall(r"\d+", path)])
 
 
@@ -50,13 +54,10 @@ def build(progress=lambda text: None):
     return paths
 
 
-def build_for(program, modules, folder):
-    """The same for another program and other modules, written to a folder of the caller's."""
-    kernel = _kernel()
-    paths = os.path.join(folder, "kernel"), os.path.join(folder, "initramfs")
-    _write(paths[0], _unpacked(kernel))
-    _write(paths[1], _initramfs(kernel.partition("vmlinuz-")[2], program, modules))
-    return paths
+def build_for(program, modules, flavour):
+    """The bytes of the same two for another program and other modules, of a kernel of this flavour."""
+    kernel = _kernel(flavour)
+    return _unpacked(kernel), _initramfs(kernel.partition("vmlinuz-")[2], program, modules)
 
 
 def _write(path, data):

@@ -32,7 +32,7 @@ class Watchdog {
   virtual ~Watchdog() = default;
 
   // Bites this long after a pet at the latest, and is petted once by being armed. Armed already: goes on with this
-  // time. A watchdog in software only is refused unless `accept_soft`.
+  // time. Permits of before are void. A watchdog in software only is refused unless `accept_soft`.
   virtual void arm(CallId call, Duration bites_after, bool accept_soft, Duration timeout) = 0;
   // It is petted again and again before `until`, and never from then on. What was said before is void.
   virtual void pet_until(Instant until) = 0;

@@ -12,12 +12,12 @@
 
 #include <condition_variable>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <mutex>
 #include <optional>
-#include <sstream>
 #include <string>
+#include <utility>
 
 #include "adapter/watchdog/device_watchdog.hpp"
 
@@ -70,6 +70,8 @@ void mask_sleep() {
 // One watchdog with what it has told.
 class Teller {
  public:
+  explicit Teller(DeviceWatchdog::Options options = {})
+      : dog_(std::move(options), [this](const port::WatchdogEvent& event) { hear(event); }) {}
   std::optional<std::string> arm(bool accept_soft) {
     dog_.arm(CallId{++calls_}, kBitesAfter, accept_soft, 5s);
     std::unique_lock lock(mutex_);
@@ -79,20 +81,22 @@ class Teller {
   DeviceWatchdog& dog() { return dog_; }
 
  private:
+  void hear(const port::WatchdogEvent& event) {
+    const std::lock_guard lock(mutex_);
+    if (const auto* armed = std::get_if<port::WatchdogArmed>(&event)) {
+      answered_ = armed->call.count;
+      why_not_ = armed->armed ? "" : armed->message;
+    } else {
+      say("broke: " + std::get<port::WatchdogBroke>(event).message);
+    }
+    came_.notify_all();
+  }
+
   std::mutex mutex_;
   std::condition_variable came_;
   std::uint64_t calls_ = 0, answered_ = 0;
   std::string why_not_;
-  DeviceWatchdog dog_{{}, [this](const port::WatchdogEvent& event) {
-                        const std::lock_guard lock(mutex_);
-                        if (const auto* armed = std::get_if<port::WatchdogArmed>(&event)) {
-                          answered_ = armed->call.count;
-                          why_not_ = armed->armed ? "" : armed->message;
-                        } else {
-                          say("broke: " + std::get<port::WatchdogBroke>(event).message);
-                        }
-                        came_.notify_all();
-                      }};
+  DeviceWatchdog dog_;  // last: ends first
 };
 
 void live_for(Duration time) {
@@ -103,8 +107,26 @@ void live_for(Duration time) {
   }
 }
 
+bool asked(const std::string& word) {
+  std::ifstream file("/proc/cmdline");
+  for (std::string found; file >> found;)
+    if (found == word) return true;
+  return false;
+}
+
+// Which watchdogs run, as the kernel knows it.
+void say_running() {
+  for (const auto& dog : std::filesystem::directory_iterator("/sys/class/watchdog")) {
+    std::string state, identity;
+    std::ifstream(dog.path() / "state") >> state;
+    std::ifstream identified(dog.path() / "identity");
+    std::getline(identified, identity);
+    if (state == "active") say("running: " + identity);
+  }
+}
+
 void armed_or_off(Teller& teller) {
-  if (const auto why = teller.arm(true)) {
+  if (const auto why = teller.arm(asked("accept_soft"))) {
     say("not armed: " + *why);
     power_off();
   }
@@ -115,6 +137,7 @@ void armed_or_off(Teller& teller) {
 void permit_ends() {
   Teller teller;
   armed_or_off(teller);
+  say_running();
   const Instant until = now() + 3 * kBitesAfter;
   teller.dog().pet_until(until);
   live_for(3 * kBitesAfter);
@@ -145,6 +168,7 @@ void is_disarmed() {
   armed_or_off(teller);
   teller.dog().disarm();
   say("disarmed");
+  say_running();
   live_for(4 * kBitesAfter);
   power_off();
 }
@@ -152,31 +176,35 @@ void is_disarmed() {
 // A descriptor that is kept elsewhere while one petter follows the other, as the service manager keeps it.
 void is_handed_over() {
   int kept = -1;
+  DeviceWatchdog::Options options;
   {
-    DeviceWatchdog::Options options;
     options.keep = [&kept](int fd) { kept = ::dup(fd); };
-    std::mutex mutex;
-    std::condition_variable came;
-    bool armed = false;
-    DeviceWatchdog first(options, [&](const port::WatchdogEvent&) {
-      const std::lock_guard lock(mutex);
-      armed = true;
-      came.notify_all();
-    });
-    first.arm(CallId{1}, kBitesAfter, true, 5s);
-    std::unique_lock lock(mutex);
-    came.wait(lock, [&] { return armed; });
+    Teller first(options);
+    armed_or_off(first);
   }
   say("the first has ended");
-  DeviceWatchdog::Options options;
   options.inherited = kept;
-  DeviceWatchdog second(options, [](const port::WatchdogEvent&) {});
-  second.arm(CallId{1}, kBitesAfter, true, 5s);
-  second.pet_until(now() + 1h);
+  options.keep = [](int) {};
+  Teller second(options);
+  armed_or_off(second);
+  second.dog().pet_until(now() + 1h);
   live_for(3 * kBitesAfter);
   say("handed over");
-  second.disarm();
+  second.dog().disarm();
   live_for(2 * kBitesAfter);
+  power_off();
+}
+
+// The kernel stops with everything in it.
+void kernel_hangs() {
+  Teller teller;
+  armed_or_off(teller);
+  teller.dog().pet_until(now() + 1h);
+  live_for(2 * kBitesAfter);
+  std::ofstream("/proc/sys/kernel/panic") << 0 << std::flush;
+  say("the kernel hangs");
+  std::ofstream("/proc/sysrq-trigger") << 'c' << std::flush;
+  say("it does not");
   power_off();
 }
 
@@ -185,6 +213,12 @@ void is_refused() {
   say("awake: " + teller.arm(true).value_or("armed"));
   mask_sleep();
   say("soft: " + teller.arm(false).value_or("armed"));
+  // By its old name, as wdmd and sbd do.
+  const int other = ::open("/dev/watchdog", O_WRONLY | O_CLOEXEC);
+  say("held: " + teller.arm(true).value_or("armed"));
+  if (::write(other, "V", 1) != 1) say("it cannot be let go");
+  ::close(other);
+  say_running();
   live_for(2 * kBitesAfter);
   power_off();
 }
@@ -193,15 +227,13 @@ void is_refused() {
 
 int main() {
   become_a_host();
-  std::ifstream file("/proc/cmdline");
-  const std::string words{std::istreambuf_iterator<char>(file), {}};
-  const auto asked = [&](const char* story) { return words.find(std::string("story=") + story) != std::string::npos; };
-  if (asked("refused")) is_refused();
+  if (asked("story=refused")) is_refused();
   mask_sleep();
-  if (asked("permit")) permit_ends();
-  if (asked("petter")) petter_dies();
-  if (asked("disarmed")) is_disarmed();
-  if (asked("handed")) is_handed_over();
+  if (asked("story=permit")) permit_ends();
+  if (asked("story=petter")) petter_dies();
+  if (asked("story=disarmed")) is_disarmed();
+  if (asked("story=handed")) is_handed_over();
+  if (asked("story=hung")) kernel_hangs();
   say("no such story");
   power_off();
 }

@@ -36,6 +36,7 @@ DeviceWatchdog::~DeviceWatchdog() {
 void DeviceWatchdog::arm(CallId call, Duration bites_after, bool accept_soft, Duration) {
   const std::lock_guard lock(mutex_);
   order_ = Order{call, bites_after, accept_soft};
+  until_ = {};
   changed_.notify_all();
 }
 
@@ -68,7 +69,6 @@ std::string DeviceWatchdog::carry_out(const Order& order) {
     return set.error();
   }
   bites_after_ = order.bites_after;
-  until_ = {};
   options_.keep(device_->descriptor());
   return "";
 }

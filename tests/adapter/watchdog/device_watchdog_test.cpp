@@ -75,6 +75,15 @@ TEST_F(WatchdogTest, IsPettedAgainAndAgainWhileItMayAndThenBites) {
   EXPECT_GE(kernel.look(path).pets, 4);
 }
 
+TEST_F(WatchdogTest, APermitSaidBeforeItsAnswerHolds) {
+  const auto dog = open();
+  const Instant until = boot_time() + 3s;
+  dog->arm(CallId{1}, 1s, false, 5s);
+  dog->pet_until(until);
+  ASSERT_TRUE(kernel.wait(path, [](const auto& armed) { return armed.time == 1 && armed.running; }));
+  EXPECT_GT(kernel.bite(path), until - 1s);
+}
+
 TEST_F(WatchdogTest, AShorterPermitTakesTheLongerOneBack) {
   const auto dog = open();
   ASSERT_TRUE(armed(*dog, 1).armed);
