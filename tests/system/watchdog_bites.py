@@ -1,5 +1,5 @@
-"""The watchdog adapter on kernels that really reset: a whole host as a QEMU guest, with a watchdog in software (softdog)
-or in hardware (i6300esb) (PROTOCOL P1, P3, P6).
+"""The watchdog adapter on kernels that really reset: a whole host as a QEMU guest, with a watchdog in software
+(softdog) or in hardware (i6300esb) (PROTOCOL P1, P3, P6).
 
 Each story is told on the guest's console, line by line with the guest's own time; a reset ends QEMU, which says why."""
 
@@ -67,7 +67,8 @@ class Watchdogs:
         self.addCleanup(ours.close)
         ours.sendall(b'{"execute": "qmp_capabilities"}\n')
         command = ["qemu-system-x86_64", "-accel", "tcg", "-m", "192", "-nodefaults", "-display", "none", "-no-reboot",
-                   "-serial", "stdio", "-chardev", f"socket,id=qmp,fd={qmp.fileno()}", "-mon", "chardev=qmp,mode=control",
+                   "-serial", "stdio", "-chardev", f"socket,id=qmp,fd={qmp.fileno()}",
+                   "-mon", "chardev=qmp,mode=control",
                    "-kernel", f"/proc/self/fd/{kernel}", "-initrd", f"/proc/self/fd/{initramfs}", *self.devices,
                    "-append", f"{guest_image.COMMAND_LINE} story={name} {self.accepts}"]
         with qmp:
@@ -90,7 +91,8 @@ class Watchdogs:
         self.assert_bitten_by_it(story)
         after = story.words[story.words.index(since) + 1:]
         self.assertEqual(after, ["lives"] * len(after))
-        self.assertLessEqual(len(after), MOST_SIGNS_OF_LIFE, f"it lived longer than its watchdog allows:\n{story.console}")
+        self.assertLessEqual(len(after), MOST_SIGNS_OF_LIFE,
+                             f"it lived longer than its watchdog allows:\n{story.console}")
 
     def assert_powered_off(self, story):
         self.assertEqual(story.words[-1], "powers itself off", story.words)
