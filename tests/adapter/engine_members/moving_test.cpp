@@ -14,6 +14,7 @@
 #include "daemon/etcd_member/local_file.hpp"
 #include "daemon/etcd_member/sealed.hpp"
 #include "daemon/etcd_member/seats.hpp"
+#include "private_mounts.hpp"
 
 namespace haven::test {
 namespace {
@@ -114,7 +115,7 @@ TEST_F(Moving, WithoutEtcdNothingChanges) {
 TEST_F(Moving, AFullDiskChangesNothing) {
   // In a mount namespace of this thread's own; the tests of this program run one in a process under ctest.
   ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
-  ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  ASSERT_NE(test::make_mounts_private(), test::Root::unknown);
   ASSERT_EQ(::mount("tmpfs", config.state_dir.c_str(), "tmpfs", 0, "size=4m"), 0);
   EXPECT_FALSE(move());
   expect_nothing_changed("MiB are free");

@@ -20,12 +20,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "adapter/libvirt/processes.hpp"
+#include "private_mounts.hpp"
 
 namespace haven::testing {
 namespace {
@@ -108,20 +108,11 @@ void mount_cgroups(const std::vector<fs::path>& hierarchies) {
   if (std::ofstream clone(fs::path(kCgroups) / "cpuset/cgroup.clone_children"); clone) clone << "1";
 }
 
-// No mount of ours is to reach the machine. Where / is no mount point (a chroot), each mount is told alone (one hidden
-// below another is out of our reach, and nothing is mounted there), and / becomes one: libvirt's containers need that.
+// / becomes a mount point where it is none: libvirt's containers need that.
 void make_mounts_private() {
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0) return;
-  std::ifstream mounts("/proc/self/mountinfo");
-  std::vector<std::string> points;
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream words(line);
-    std::string word;
-    for (int i = 0; i < 5; ++i) words >> word;
-    points.push_back(word);
-  }
-  must(!points.empty(), "read the mounts");
-  for (const auto& point : points) ::mount(nullptr, point.c_str(), nullptr, MS_REC | MS_PRIVATE, nullptr);
+  const auto root = test::make_mounts_private();
+  if (root == test::Root::mount_point) return;
+  must(root == test::Root::folder, "read the mounts");
   must(::mount("/", "/mnt", nullptr, MS_BIND | MS_REC, nullptr) == 0, "bind /");
   must(::chroot("/mnt") == 0 && ::chdir("/") == 0, "enter the new /");
 }

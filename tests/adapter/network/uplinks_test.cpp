@@ -10,6 +10,8 @@
 
 #include <filesystem>
 
+#include "private_mounts.hpp"
+
 namespace haven::adapter {
 namespace {
 
@@ -33,7 +35,7 @@ class Uplinks : public ::testing::Test {
   static void SetUpTestSuite() {
     ASSERT_EQ(::geteuid(), 0U) << "namespaces need root";
     ASSERT_EQ(::unshare(CLONE_NEWNET | CLONE_NEWNS), 0);
-    ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+    ASSERT_NE(test::make_mounts_private(), test::Root::unknown);
     sysfs_ = std::filesystem::temp_directory_path() / ("haven-sysfs-" + std::to_string(::getpid()));
     std::filesystem::create_directories(sysfs_);
     ASSERT_EQ(::mount("sysfs", sysfs_.c_str(), "sysfs", 0, nullptr), 0);
