@@ -71,6 +71,8 @@ int simulate(const Output& output, const SimulateRequest& request) {
   options.seeds = request.seeds;
   options.first_seed = request.first_seed;
   options.hours = request.hours;
+  options.jobs = request.jobs;
+  options.vary = request.vary;
   if (!request.kill.empty()) options.kill = request.kill;
   options.json = output.json();
   return sim::run_simulate(options, std::cout, std::cerr);

@@ -90,6 +90,8 @@ struct SimulateRequest {
   std::optional<std::uint64_t> seeds;
   std::uint64_t first_seed = 1;
   double hours = 1;
+  unsigned jobs = 1;
+  bool vary = false;
   std::string kill;  // a host; empty: nobody
 };
 int simulate(const Output& output, const SimulateRequest& request);

@@ -141,6 +141,10 @@ void add_simulate(CLI::App& app, Line& line) {
   auto* seeds = sub->add_option("--seeds", options->seeds, "so many runs with random faults")->excludes(scenario);
   sub->add_option("--first-seed", options->first_seed, "the first of them")->capture_default_str();
   sub->add_option("--hours", options->hours, "simulated, for each seed")->capture_default_str();
+  sub->add_option("--jobs", options->jobs, "seeds at a time; the results are the same")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  sub->add_flag("--vary", options->vary, "each seed changes the file: more hosts, other rules, sizes, orders");
   sub->add_option("--kill", options->kill, "what restarts where if this host dies")
       ->excludes(scenario)
       ->excludes(seeds);

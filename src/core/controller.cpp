@@ -10,7 +10,8 @@
 #include "core/liveness/hypervisors.hpp"
 #include "core/liveness/promise_proof.hpp"
 #include "core/liveness/storage_loss.hpp"
-#include "core/recovery/importance.hpp"
+#include "core/placement/roster.hpp"
+#include "core/recovery/claim_desk.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/recovery/sets.hpp"
 #include "core/recovery/uplink.hpp"
@@ -31,6 +32,7 @@ void fold_office(ControllerState& state, const View& view, const SelfView& self,
     state.reign.reset();
     state.fences.clear();
     state.accused.clear();
+    state.unheard.clear();
     state.exhausted.clear();
     state.promise_counts.clear();
     state.deposed.push_back(now.mono);
@@ -51,26 +53,31 @@ void note_since(Map& since, const Key& key, bool holds, Instant now) {
     since.erase(key);
 }
 
-void fold_resources(ControllerState& state, const View& view, Instant now) {
-  for (const auto& [name, claim] : view.claims) {
-    note_since(state.failed_since, name, claim.value.attempts.failed, now);
-    const auto run = view.runs.find(name);
-    const bool runs = run != view.runs.end() && run->second.value.state == RunState::running &&
-                      run->second.value.generation == claim.value.generation && !claim_closed(view, name);
-    note_since(state.running_since, name, runs, now);
-    note_since(state.uplink_lost_since, name, runs && uplink_lost(view, claim.value.host, name), now);
-  }
-  for (const auto& host : view.spec()->hosts) {
+void fold_resource(ControllerState& state, const View& view, const ResourceName& name, Instant now) {
+  const auto claim = view.claims.find(name);
+  if (claim == view.claims.end()) return;
+  note_since(state.failed_since, name, claim->second.value.attempts.failed, now);
+  const auto run = view.runs.find(name);
+  const bool runs = run != view.runs.end() && run->second.value.state == RunState::running &&
+                    run->second.value.generation == claim->second.value.generation && !claim_closed(view, name);
+  note_since(state.running_since, name, runs, now);
+  note_since(state.uplink_lost_since, name, runs && uplink_lost(view, claim->second.value.host, name), now);
+}
+
+void fold_hosts(ControllerState& state, const View& view, Instant now) {
+  fold_losses(state.losses, state.seen, view, now);
+  fold_dawn(state.dawn, view, now);
+  fold_calms(state.calms, view, now);
+  for (const auto& host : view.spec()->hosts)
     note_since(state.up_since, host.name, member_of(view, host.name) != nullptr, now);
-    note_since(state.storage_charged_since, host.name, !storage_charge(view, host.name).empty(), now);
-  }
+  for (const auto& [name, claim] : view.claims) fold_resource(state, view, name, now);
 }
 
 // A new boot ends all agents before it is admitted (F8); so does a change of the devices that they were called for, and
 // the operator's word that the host is frozen.
 bool run_goes_on(const FenceRun& run, const View& view, const HostBoot& boot) {
   const auto fence = view.fences.find(boot);
-  const Host* host = view.spec()->host(boot.first);
+  const Host* host = view.roster().host(boot.first);
   const MemberRecord* member = member_of(view, boot.first);
   if (fence == view.fences.end() || host == nullptr || host->fence != run.devices) return false;
   if (member != nullptr && member->incarnation != boot.second) return false;
@@ -89,7 +96,7 @@ bool run_goes_on(const FenceRun& run, const View& view, const HostBoot& boot) {
 // Also what a predecessor proved and could not switch on any more (F7, F9).
 void begin_power_ons(ControllerState& state, const View& view, Instant now) {
   for (const auto& [boot, fence] : view.fences) {
-    const Host* host = view.spec()->host(boot.first);
+    const Host* host = view.roster().host(boot.first);
     if (!fence.value.power_on || host == nullptr) continue;
     const auto [run, is_new] = state.fences.try_emplace(boot, begin_test(*host, fence.value.level, now));
     const bool begun = run->second.phase == FencePhase::power_on || run->second.phase == FencePhase::finished;
@@ -106,11 +113,12 @@ void fold_fences(ControllerState& state, const View& view, Instant now) {
   }
   const auto gone = [&](const auto& e) { return !view.fences.contains(e.first); };
   std::erase_if(state.accused, gone);
+  std::erase_if(state.unheard, [&](const HostBoot& boot) { return !view.fences.contains(boot); });
   std::erase_if(state.exhausted, gone);
   for (auto it = state.fences.begin(); it != state.fences.end();)
     it = run_goes_on(it->second, view, it->first) ? std::next(it) : state.fences.erase(it);
   for (auto& [boot, run] : state.fences) {
-    const Host& host = *view.spec()->host(boot.first);
+    const Host& host = *view.roster().host(boot.first);
     if (view.fences.at(boot).value.state == FenceState::shooting)
       block_levels(run, host, blocked_levels(view, host), now);
   }
@@ -155,36 +163,6 @@ void take_office(const ControllerState& state, const View& view, const SelfView&
   pass.act(std::move(commit));
 }
 
-// Claims are moved in batches that fit a transaction, highest priority first (E1).
-class ClaimBatch {
- public:
-  ClaimBatch(const View& view) : view_(view) {
-    for (const auto& path : {path::kLeader, path::kSpec, path::kFreeze})
-      commit_.checks.push_back({path, view_.mod_of(path)});
-    commit_.lane = "claims";
-    commit_.timeout = kCommitTimeout;
-  }
-  [[nodiscard]] bool empty() const { return commit_.writes.empty(); }
-  // False: it does not fit any more, and the batch is as it was.
-  bool add(const std::vector<ClaimMove>& set) {
-    Commit grown = commit_;
-    for (const auto& move : set) {
-      for (const auto& check : move.checks)
-        if (std::find(grown.checks.begin(), grown.checks.end(), check) == grown.checks.end())
-          grown.checks.push_back(check);
-      grown.writes.insert(grown.writes.end(), move.writes.begin(), move.writes.end());
-    }
-    if (grown.checks.size() > kMaxChecks || grown.writes.size() > kMaxWrites) return false;
-    commit_ = std::move(grown);
-    return true;
-  }
-  [[nodiscard]] Commit take() && { return std::move(commit_); }
-
- private:
-  const View& view_;
-  Commit commit_;
-};
-
 std::string wording(const Unplaced& unplaced) {
   std::string text = unplaced.why;
   for (const auto& refusal : unplaced.refusals) text += "; " + refusal.host.str() + ": " + refusal.reason;
@@ -195,43 +173,11 @@ struct Waiting {
   std::vector<Unplaced> news;  // not journaled yet, or for another reason
 };
 
-void note_unplaced(const ControllerState& state, const Step& step, Waiting& waiting) {
-  if (!step.unplaced || step.unplaced->refusals.empty()) return;
-  const auto said = state.said_waiting.find(step.unplaced->resource);
-  if (said == state.said_waiting.end() || said->second != wording(*step.unplaced))
-    waiting.news.push_back(*step.unplaced);
-}
-
-bool is_moving(const View& view) {
-  return std::any_of(view.claims.begin(), view.claims.end(),
-                     [&](const auto& claim) { return claim.second.value.move_to && !claim_closed(view, claim.first); });
-}
-
-Waiting decide_claims(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
-  Waiting waiting;
-  ClaimBatch batch(view);
-  Placement placement = book_view(view);
-  const Spec& spec = *view.spec();
-  for (const auto& set : sets_of(spec)) {
-    std::vector<ClaimMove> moves;
-    for (const Resource* resource : set) {
-      const Step step = next_step(view, state, *resource, placement, self, false, pass);
-      note_unplaced(state, step, waiting);
-      if (step.move) moves.push_back(*step.move);
-    }
-    if (!moves.empty() && !batch.add(moves) && !batch.empty()) break;
-  }
-  // Rules are mended one resource at a time, the least important first: it is the one that should yield.
-  if (batch.empty() && !is_moving(view)) {
-    auto order = by_importance(spec);
-    std::reverse(order.begin(), order.end());
-    for (const Resource* resource : order) {
-      const Step step = next_step(view, state, *resource, placement, self, true, pass);
-      if (step.move && batch.add({*step.move})) break;
-    }
-  }
-  if (!batch.empty()) pass.act(std::move(batch).take());
-  return waiting;
+void note_unplaced(const ControllerState& state, Unplaced unplaced, Waiting& waiting) {
+  if (unplaced.refusals.empty()) return;
+  const auto said = state.said_waiting.find(unplaced.resource);
+  if (said == state.said_waiting.end() || said->second != wording(unplaced))
+    waiting.news.push_back(std::move(unplaced));
 }
 
 JournalRecord journal_of(const Unplaced& unplaced, const SelfView& self, Now now) {
@@ -305,14 +251,14 @@ bool named_anywhere(const View& view, const HostBoot& boot) {
 
 // By what this host's machine is to be known from now on; nothing: as it is.
 std::optional<MachineRecord> machine_to_record(const View& view, const HostName& host, const MemberRecord& member) {
-  const Host* known = view.spec()->host(host);
-  if (known == nullptr || !member.machine.complete() || !host_refusal(view, *known).empty()) return std::nullopt;
+  const Host* known = view.roster().host(host);
+  if (known == nullptr || !member.machine.complete()) return std::nullopt;
   MachineRecord next{member.machine, {}};
   const auto machine = view.machines.find(host);
   const bool recorded = machine != view.machines.end();
   if (recorded && machine->second.value.machine == member.machine) next.domain = machine->second.value.domain;
   if (const auto domain = known->runs_on.empty() ? std::nullopt : reported_domain(view, host)) next.domain = *domain;
-  if (recorded && machine->second.value == next) return std::nullopt;
+  if ((recorded && machine->second.value == next) || !host_refusal(view, *known).empty()) return std::nullopt;
   return next;
 }
 
@@ -342,7 +288,7 @@ void keep_house(const View& view, Pass& pass) {
   for (const auto& [boot, answer] : view.answers)
     if (!view.fences.contains(boot)) write(path::answer(boot.first, boot.second), std::nullopt);
   for (const auto& [name, claim] : view.claims) {
-    if (view.spec()->resource(name) != nullptr || claim.value.order == ClaimOrder::let_go) continue;
+    if (view.roster().resource(name) != nullptr || claim.value.order == ClaimOrder::let_go) continue;
     if (view.unreadable(path::run(name))) continue;
     // Kept, so that its generations never begin again.
     ClaimRecord let_go = claim.value;
@@ -350,7 +296,7 @@ void keep_house(const View& view, Pass& pass) {
     write(path::claim(name), let_go);
   }
   for (const auto& [name, order] : view.orders)
-    if (view.spec()->resource(name) == nullptr) write(path::order(name), std::nullopt);
+    if (view.roster().resource(name) == nullptr) write(path::order(name), std::nullopt);
   if (view.journal.size() > kJournalKept + kJournalStep) {
     auto entry = view.journal.begin();
     for (std::size_t i = 0; i < kHouseWrites; ++i, ++entry) commit.writes.push_back({entry->first, std::nullopt, {}});
@@ -408,23 +354,36 @@ void begin_reign(ControllerState& state, const View& view, const Reign& reign) {
 
 }  // namespace
 
-void observe_view(ControllerState& state, const View& view, const SelfView& self, Now now) {
+void observe_view(ControllerState& state, const View& view, const SelfView& self, const Touched& touched, Now now) {
   fold_office(state, view, self, now);
   if (view.spec() == nullptr) return;
-  fold_losses(state.losses, state.seen, view, now.mono);
+  const bool of_hosts = touched.all || touched.leader || !touched.hosts.empty();
+  if (of_hosts) {
+    fold_hosts(state, view, now.mono);
+    fold_fences(state, view, now.mono);
+  }
   fold_silences(state.silences, view, self.host, now.mono);
-  fold_dawn(state.dawn, view, now.mono);
-  fold_calms(state.calms, view, now.mono);
-  fold_resources(state, view, now.mono);
-  fold_fences(state, view, now.mono);
+  for (const ResourceName& name : touched.resources) fold_resource(state, view, name, now.mono);
+  // Whether another host could run what this one has lost the storage of depends on everything.
+  for (const auto& host : view.spec()->hosts)
+    note_since(state.storage_charged_since, host.name, !storage_charge(view, host.name).empty(), now.mono);
   for (auto it = state.said_waiting.begin(); it != state.said_waiting.end();)
     it = claim_closed(view, it->first) ? std::next(it) : state.said_waiting.erase(it);
   fold_links(state.lost_links, view, now.mono);
-  fold_alarms(state, view, now.mono);
+  if (of_hosts || !touched.resources.empty()) fold_alarms(state, view, now.mono);
+}
+
+bool concerns_controller(const ControllerState& state, const View& view, const SelfView& self, const Touched& touched) {
+  if (touched.all || touched.leader || !view.leader || !state.silences.empty()) return true;
+  const bool anything = !touched.hosts.empty() || !touched.resources.empty();
+  const bool overflows = touched.journal && view.journal.size() > kJournalKept + kJournalStep;
+  if (holds_office(state, view, self)) return anything || overflows;
+  // Who stands how bears on who may take the office, and on what this host says of those that it hears.
+  return !touched.hosts.empty();
 }
 
 void observe_commit(ControllerState& state, const View& view, const SelfView& self, const CommitEnded& ended, Now now) {
-  if (ended.outcome != CommitOutcome::committed) return;
+  if (ended.outcome != CommitOutcome::committed) return observe_fence_failure(state, ended);
   for (const auto& write : ended.commit.writes) {
     if (!write.value) continue;
     if (const auto* leader = std::get_if<LeaderRecord>(&*write.value)) begin_reign(state, view, leader->reign);
@@ -435,7 +394,7 @@ void observe_commit(ControllerState& state, const View& view, const SelfView& se
 
 void observe_agent(ControllerState& state, const View& view, const AgentEnded& ended, Now now) {
   const auto run = state.fences.find({ended.run.host, ended.run.incarnation});
-  const Host* host = view.spec() == nullptr ? nullptr : view.spec()->host(ended.run.host);
+  const Host* host = view.spec() == nullptr ? nullptr : view.roster().host(ended.run.host);
   if (run == state.fences.end() || host == nullptr) return;
   fold_answer(run->second, *host, ended, now.mono);
 }
@@ -444,14 +403,23 @@ bool reigns(const ControllerState& state, const View& view, const SelfView& self
   return holds_office(state, view, self) && self.registered && now.mono < self.lease_until;
 }
 
-void decide(const ControllerState& state, const View& view, const SelfView& self, const Reign& new_reign, Pass& pass) {
-  if (!view.listed() || !self.watching || !self.registered || pass.due(self.lease_until)) return;
+void decide(const ControllerState& state, const View& view, const SelfView& self, ClaimDesk& desk,
+            const Reign& new_reign, Pass& pass) {
+  // Not by due(): whoever calls this knows when the lease runs out, and it is renewed many times before.
+  const bool in_touch = self.watching && self.registered && pass.now().mono < self.lease_until;
+  if (!view.listed() || !in_touch) return;
   // What cannot be read may forbid anything: nothing is decided until it can.
   if (view.spec() == nullptr || view.unreadable(path::kSpec) || view.unreadable(path::kLeader)) return;
-  if (!holds_office(state, view, self)) return take_office(state, view, self, new_reign, pass);
+  if (!holds_office(state, view, self)) {
+    desk.forget();
+    return take_office(state, view, self, new_reign, pass);
+  }
   if (frozen(view)) return;
   decide_fences(state, view, self, pass);
-  const Waiting waiting = decide_claims(state, view, self, pass);
+  std::vector<Unplaced> unplaced;
+  desk.decide(state, view, self, pass, unplaced);
+  Waiting waiting;
+  for (Unplaced& one : unplaced) note_unplaced(state, std::move(one), waiting);
   decide_journal(state, view, self, waiting, pass);
   keep_standings(state, view, pass);
   keep_house(view, pass);

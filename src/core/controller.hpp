@@ -79,7 +79,8 @@ struct ControllerState {
   std::vector<Alarm> hearing_alarms;  // as this host hears it, at the latest pass
   std::optional<DawnSeen> dawn;
   Calms calms;
-  std::map<HostBoot, Instant> accused;      // when our intent was first seen committed
+  std::map<HostBoot, Instant> accused;  // when our intent was first seen committed
+  std::set<HostBoot> unheard;  // the engine refused the end of the grace: it may have refused the answer as well
   std::map<HostBoot, Instant> exhausted;    // when our last round was recorded as failed
   std::map<HostBoot, FenceRun> fences;      // agents of this reign
   std::map<HostName, int> agents;           // that this node called against a host and that have not ended; not 0
@@ -96,15 +97,20 @@ struct ControllerState {
   std::vector<Instant> deposed;                       // within the window
 };
 
-// The view changed: bring the memory up to date.
-void observe_view(ControllerState& state, const View& view, const SelfView& self, Now now);
+// The view changed, as `touched` says: bring the memory up to date.
+void observe_view(ControllerState& state, const View& view, const SelfView& self, const Touched& touched, Now now);
+// Whether decide() could come out differently for this.
+[[nodiscard]] bool concerns_controller(const ControllerState& state, const View& view, const SelfView& self,
+                                       const Touched& touched);
 void observe_commit(ControllerState& state, const View& view, const SelfView& self, const CommitEnded& ended, Now now);
 void observe_agent(ControllerState& state, const View& view, const AgentEnded& ended, Now now);
 
 // True while this node may act as the controller: it holds the key, and its lease cannot have run out.
 [[nodiscard]] bool reigns(const ControllerState& state, const View& view, const SelfView& self, Now now);
 
-// The orders for the cluster. `new_reign`: a fresh random id, used if this pass takes over. Pure.
-void decide(const ControllerState& state, const View& view, const SelfView& self, const Reign& new_reign, Pass& pass);
+class ClaimDesk;
+// The orders for the cluster. `new_reign`: a fresh random id, used if this pass takes over. `desk`: follows the view.
+void decide(const ControllerState& state, const View& view, const SelfView& self, ClaimDesk& desk,
+            const Reign& new_reign, Pass& pass);
 
 }  // namespace haven

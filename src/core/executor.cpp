@@ -4,8 +4,9 @@
 #include <utility>
 
 #include "core/liveness/dawn.hpp"
+#include "core/mutation.hpp"
+#include "core/placement/roster.hpp"
 #include "core/recovery/home.hpp"
-#include "core/recovery/importance.hpp"
 
 namespace haven {
 namespace {
@@ -25,6 +26,44 @@ bool fresh(const HostState& host, const Local& local) {
 
 bool present(const Local& local) { return local.domain.has_value() || local.process; }
 
+int free_starts(const HostState& host, const View& view, const SelfView& self) {
+  int free = kParallelStarts;
+  for (const auto& [name, run] : view.runs) {
+    const auto claim = view.claims.find(name);
+    const bool ours = claim != view.claims.end() && claim->second.value.host == self.host &&
+                      claim->second.value.incarnation == self.incarnation &&
+                      claim->second.value.order != ClaimOrder::let_go &&
+                      claim->second.value.generation == run.value.generation && view.roster().resource(name) != nullptr;
+    if ((ours && run.value.state == RunState::starting) || local_of(host, name).start_in_flight) --free;
+  }
+  return free;
+}
+
+// The starts that may still begin in this pass; counted only where somebody asks.
+class Slots {
+ public:
+  Slots(const HostState& host, const View& view, const SelfView& self) : host_(host), view_(view), self_(self) {}
+  // False: there is none left, and somebody has to wait.
+  [[nodiscard]] bool take() {
+    if (!free_) free_ = free_starts(host_, view_, self_);
+    if (*free_ > 0) {
+      --*free_;
+      return true;
+    }
+    refused_ = true;
+    return false;
+  }
+  // Whether anybody was refused since this was asked last.
+  [[nodiscard]] bool refused() { return std::exchange(refused_, false); }
+
+ private:
+  const HostState& host_;
+  const View& view_;
+  const SelfView& self_;
+  std::optional<int> free_;
+  bool refused_ = false;
+};
+
 // One resource of this host, looked up once.
 struct Case {
   const HostState& host;
@@ -36,8 +75,8 @@ struct Case {
   const ClaimRecord* claim = nullptr;
   const RunRecord* run = nullptr;  // of the claim's generation
   bool sure = false;               // `present` can be relied on
-  int* slots = nullptr;            // starts that may still begin in this pass
-  Strain strain = Strain::none;    // what the host's promise asks (P3)
+  Slots* slots = nullptr;
+  Strain strain = Strain::none;  // what the host's promise asks (P3)
 };
 
 bool in_touch(const Case& c) { return c.self.registered && c.self.watching && c.pass.now().mono < c.self.lease_until; }
@@ -51,6 +90,7 @@ bool names_us(const Case& c) {
 }
 
 Generation noted(const Case& c) {
+  if (mutation::forget_release) return {};
   const auto it = c.host.released.find(c.resource.name);
   return it == c.host.released.end() ? Generation{} : it->second;
 }
@@ -60,6 +100,10 @@ Commit run_commit(const Case& c, const RunRecord& run) {
   Commit commit;
   commit.lane = "run/" + name.str();
   commit.timeout = kCommitTimeout;
+  if (mutation::late_create && run.state == RunState::starting) {
+    commit.writes.push_back({path::run(name), run, {}});
+    return commit;
+  }
   for (const auto& path : {path::claim(name), path::run(name)}) commit.checks.push_back({path, c.view.mod_of(path)});
   // The member key stands for this incarnation being admitted: a host without it starts and records nothing.
   commit.checks.push_back({path::member(c.self.host), c.view.mod_of(path::member(c.self.host))});
@@ -80,7 +124,8 @@ RunRecord run_record(const Case& c, RunState state) {
 }
 
 void release(const Case& c, EndReason end, std::string detail) {
-  if (noted(c) < c.claim->generation) c.pass.act(NoteRelease{c.resource.name, c.claim->generation});
+  if (!mutation::forget_release && noted(c) < c.claim->generation)
+    c.pass.act(NoteRelease{c.resource.name, c.claim->generation});
   if (!in_touch(c)) return;
   RunRecord run = run_record(c, RunState::released);
   run.end = end;
@@ -155,19 +200,6 @@ std::vector<WallTime> recent_restarts(const Case& c) {
   return restarts;
 }
 
-int free_slots(const HostState& host, const View& view, const SelfView& self) {
-  int free = kParallelStarts;
-  for (const auto& [name, run] : view.runs) {
-    const auto claim = view.claims.find(name);
-    const bool ours = claim != view.claims.end() && claim->second.value.host == self.host &&
-                      claim->second.value.incarnation == self.incarnation &&
-                      claim->second.value.order != ClaimOrder::let_go &&
-                      claim->second.value.generation == run.value.generation && view.spec()->resource(name) != nullptr;
-    if ((ours && run.value.state == RunState::starting) || local_of(host, name).start_in_flight) --free;
-  }
-  return free;
-}
-
 void mark_start(const Case& c, std::vector<WallTime> restarts, bool in_place) {
   RunRecord run = run_record(c, RunState::starting);
   run.restarts = std::move(restarts);
@@ -220,6 +252,8 @@ void ended(const Case& c) {
 
 void starting(const Case& c) {
   const Local& l = c.local;
+  if (mutation::timeout_is_release && l.start_result == CallResult::unknown)
+    return release(c, EndReason::start_failed, "");
   if (l.start_in_flight || !c.sure) return;
   if (present(l)) return c.pass.act(run_commit(c, run_record(c, RunState::running)));
   const bool sent = l.start_for == c.view.mod_of(path::run(c.resource.name)) && l.start_result.has_value();
@@ -277,10 +311,7 @@ void run(const Case& c) {
     if (present(c.local)) return c.pass.act(run_commit(c, run_record(c, RunState::running)));  // found running: adopt
     // It never ran under this claim, so that nothing of it is on its way to the disk.
     if (c.local.storage_lost) return release(c, EndReason::storage_lost, "its disk cannot be read here");
-    if (*c.slots > 0 && has_room(c)) {
-      --*c.slots;
-      mark_start(c, recent_restarts(c), false);
-    }
+    if (has_room(c) && c.slots->take()) mark_start(c, recent_restarts(c), false);
     return;
   }
   if (c.run->state == RunState::starting) return starting(c);
@@ -290,8 +321,7 @@ void run(const Case& c) {
 void act_on(const Case& c) {
   const ResourceName& name = c.resource.name;
   if (c.strain != Strain::none && (present(c.local) || c.local.start_in_flight)) return yield_to_promise(c);
-  for (const auto& path : {path::claim(name), path::run(name), path::order(name)})
-    if (c.view.unreadable(path)) return;
+  if (c.view.unreadable(name)) return;
   if (!names_us(c)) {
     const bool another = c.claim != nullptr && c.claim->order != ClaimOrder::let_go;
     // Claim names another: destroy at once, but only on a view no older than our own last word (C6).
@@ -316,9 +346,9 @@ void act_on(const Case& c) {
 // ---- the host's own affairs ----
 
 void answer_intent(const View& view, const SelfView& self, Pass& pass) {
-  const auto fence = view.fences.find({self.host, self.incarnation});
+  const auto fence = view.fences.find(HostBootRef{self.host, self.incarnation});
   if (fence == view.fences.end() || !answerable(fence->second.value.reason) || !self.watching) return;
-  const auto answer = view.answers.find({self.host, self.incarnation});
+  const auto answer = view.answers.find(HostBootRef{self.host, self.incarnation});
   if (answer != view.answers.end() && answer->second.value.intent == fence->second.mod) return;
   Commit commit;
   commit.lane = "answer";
@@ -346,14 +376,6 @@ void report_status(const HostState& host, const View& view, const SelfView& self
   pass.act(std::move(commit));
 }
 
-void inspect(const HostState& host, Pass& pass) {
-  Moment touched = std::max(host.touched, guard_touched(host.guard));
-  for (const auto& [name, local] : host.locals) touched = std::max(touched, local.touched);
-  const bool stale = host.hypervisor && host.inspected < touched;
-  if (stale || !host.asked || pass.due(*host.asked + (host.hypervisor ? kInspectInterval : kInspectRetry)))
-    pass.act(Inspect{kInspectTimeout});
-}
-
 // The hook reads this list while havend is down (C5).
 void publish_protected(const HostState& host, const View& view, Pass& pass) {
   PublishProtected list;
@@ -366,35 +388,45 @@ void publish_protected(const HostState& host, const View& view, Pass& pass) {
 
 }  // namespace
 
-void act(const HostState& host, const View& view, const SelfView& self, Pass& pass) {
-  if (!view.listed() || host.rebooting) return inspect(host, pass);
+void look(const HostState& host, Pass& pass) {
+  const bool stale = host.hypervisor && host.inspected < last_touched(host);
+  if (stale || !host.asked || pass.due(*host.asked + (host.hypervisor ? kInspectInterval : kInspectRetry)))
+    pass.act(Inspect{kInspectTimeout});
+}
+
+void act(const HostState& host, const View& view, const SelfView& self, Agenda& agenda, Pass& pass) {
+  if (!view.listed() || host.rebooting) return;
   if (left_cleanly(view, self.host, self.incarnation)) return;  // it runs nothing, and is never taken up again (F8)
   if (proved_dead(view, self.host, self.incarnation))
     return pass.act(
         KillAllAndReboot{"this boot of " + self.host.str() + " was proved dead: nothing of it may go on (F6)"});
   answer_intent(view, self, pass);
-  if (view.spec() != nullptr && !view.unreadable(path::kSpec)) {
-    publish_protected(host, view, pass);
-    int slots = free_slots(host, view, self);
-    if (const auto clock = clock_of(host.keeping)) (void)(pass.due(stop_from(*clock)) && pass.due(kill_from(*clock)));
-    const Strain strain = strain_of(host.keeping, pass.now().mono);
-    for (const Resource* resource : by_importance(*view.spec())) {
-      Case c{host, view, self, *resource, pass, local_of(host, resource->name)};
-      c.slots = &slots;
-      c.strain = strain;
-      if (const auto it = view.claims.find(resource->name); it != view.claims.end()) c.claim = &it->second.value;
-      const auto run = view.runs.find(resource->name);
-      if (c.claim != nullptr && run != view.runs.end() && run->second.value.generation == c.claim->generation)
-        c.run = &run->second.value;
-      c.sure = fresh(host, c.local);
-      act_on(c);
-    }
-    const bool in_touch = self.registered && self.watching && pass.now().mono < self.lease_until;
-    if (in_touch) keep_guard(host.guard, view, host.hypervisor ? host.inspected : 0, pass);
-    report_status(host, view, self, pass);
-    if (!view.spec()->resources.empty() && !frozen_host(view, self.host)) tend_hypervisor(host.care, pass);
+  if (view.spec() == nullptr || view.unreadable(path::kSpec)) return;
+  if (agenda.everything() || host.guard.published != guarded_uuids(view)) publish_protected(host, view, pass);
+  if (const auto clock = clock_of(host.keeping)) (void)(pass.due(stop_from(*clock)) && pass.due(kill_from(*clock)));
+  const Strain strain = strain_of(host.keeping, pass.now().mono);
+  Slots slots(host, view, self);
+  const Roster& roster = view.roster();
+  for (const std::size_t place : agenda.take(roster, pass.now().mono)) {
+    const Resource& resource = *roster.order[place];
+    Pass one(pass.now());
+    Case c{host, view, self, resource, one, local_of(host, resource.name)};
+    c.slots = &slots;
+    c.strain = strain;
+    if (const auto it = view.claims.find(resource.name); it != view.claims.end()) c.claim = &it->second.value;
+    const auto run = c.claim == nullptr ? view.runs.end() : view.runs.find(resource.name);
+    if (run != view.runs.end() && run->second.value.generation == c.claim->generation) c.run = &run->second.value;
+    c.sure = fresh(host, c.local);
+    act_on(c);
+    Decision decision = std::move(one).take();
+    agenda.looked(place, !decision.actions.empty() || slots.refused(), decision.wake);
+    for (auto& action : decision.actions) pass.act(std::move(action));
   }
-  inspect(host, pass);
+  if (agenda.wake() != kNever) (void)pass.due(agenda.wake());
+  const bool in_touch = self.registered && self.watching && pass.now().mono < self.lease_until;
+  if (in_touch) keep_guard(host.guard, view, host.hypervisor ? host.inspected : 0, pass);
+  report_status(host, view, self, pass);
+  if (!view.spec()->resources.empty() && !frozen_host(view, self.host)) tend_hypervisor(host.care, pass);
 }
 
 }  // namespace haven

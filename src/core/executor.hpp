@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/agenda.hpp"
 #include "core/controller.hpp"
 #include "core/decision.hpp"
 #include "core/liveness/guard.hpp"
@@ -80,16 +81,22 @@ struct HostState {
   std::optional<ShutdownKind> leaving;          // the host shuts down: everything is to stop
   bool rebooting = false;
   std::vector<std::string> problems;    // what havend found out beside the hypervisor
+  Inspected seen;                       // what the last inspection found
   std::uint64_t published_edition = 0;  // the spec of the last PublishProtected
   std::vector<ResourceName> published;  // its list
   Guard guard;                          // of virtual hosts that run here
   Keeping keeping;                      // this host's promise
 };
 
-void observe_inspection(HostState& host, const View& view, const Inspected& seen, Instant now);
+// When what an inspection would find was last called into question.
+[[nodiscard]] Moment last_touched(const HostState& host);
+// False: it found what was known, and nothing had been waiting for it.
+bool observe_inspection(HostState& host, const View& view, const Inspected& seen, Instant now);
 void observe_hint(HostState& host, const DomainHint& hint);
 // The hypervisor's state or the spec changed: what was seen before is to be seen again.
 void observe_disturbance(HostState& host, bool hypervisor_answers);
+// The resource whose domain this is about; nullptr: none.
+[[nodiscard]] const ResourceName* resource_of(const Action& action);
 // An action left for its adapter, and came back.
 void observe_issued(HostState& host, const View& view, const Action& action, Now now);
 void observe_call(HostState& host, const Action& action, const CallDone& done);
@@ -107,7 +114,9 @@ void observe_engine_back(HostState& host);
 // By a fresh look nothing protected is present here, whoever claims it, and no start is under way (P3).
 [[nodiscard]] bool idle(const HostState& host);
 
-// The orders for this host. Pure.
-void act(const HostState& host, const View& view, const SelfView& self, Pass& pass);
+// The orders for this host: for the resources on the agenda, and for its own affairs.
+void act(const HostState& host, const View& view, const SelfView& self, Agenda& agenda, Pass& pass);
+// When to look at the hypervisor.
+void look(const HostState& host, Pass& pass);
 
 }  // namespace haven

@@ -5,7 +5,12 @@
 namespace haven::mutation {
 
 #ifdef HAVEN_MUTATIONS
-inline bool skip_proof = false;             // a claim is free as soon as its host is suspected
+inline bool skip_proof = false;             // a claim is free as soon as its host is suspected (C3)
+inline bool forget_release = false;         // what was released is not noted before it is sent (C4)
+inline bool timeout_is_release = false;     // a start given up at its deadline is released at once (C3, C4)
+inline bool hook_open = false;              // the hook lets everything start (C5)
+inline bool late_create = false;            // a start is marked without comparing the claim it rests on (C2)
+inline bool forget_marks = false;           // an executor is not told which claims changed; no barrier, but a defect
 inline bool stale_echo = false;             // S1: a packet counts as of its arrival
 inline bool stall_unforgiven = false;       // S4: an observer that stalled judges as if it had not
 inline bool create_revision = false;        // R1, R2: transactions compare create revisions
@@ -33,6 +38,11 @@ inline constexpr bool intent_later = false;
 inline constexpr bool blind_blast = false;
 inline constexpr bool named_hypervisor_only = false;
 inline constexpr bool skip_proof = false;
+inline constexpr bool forget_release = false;
+inline constexpr bool timeout_is_release = false;
+inline constexpr bool hook_open = false;
+inline constexpr bool late_create = false;
+inline constexpr bool forget_marks = false;
 inline constexpr bool stale_echo = false;
 inline constexpr bool stall_unforgiven = false;
 inline constexpr bool create_revision = false;

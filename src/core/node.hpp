@@ -33,6 +33,7 @@ struct NodeConfig {
   std::optional<NotePromise> promise;  // likewise (P2)
   std::uint64_t seed = 0;              // randomness: reign ids
   Epoch epoch;                         // the highest that any havend of this host ever saw (E3)
+  bool derives_everything = false;     // in every turn: what marks are held to in tests
 };
 
 class Node {

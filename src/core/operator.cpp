@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/liveness/device_test.hpp"
+#include "core/placement/roster.hpp"
 
 namespace haven {
 namespace {
@@ -28,7 +29,7 @@ Result order_commit(const View& view, const ResourceName& name, const OrderRecor
 }
 
 Result order_resource(const View& view, const OperatorAsked& asked) {
-  const Resource* resource = view.spec()->resource(asked.resource);
+  const Resource* resource = view.roster().resource(asked.resource);
   if (resource == nullptr) return tl::unexpected("there is no resource " + asked.resource.str());
   OrderRecord order = order_of(view, asked.resource);
   const auto override_with = [&](DesiredState state) {
@@ -52,7 +53,7 @@ Result order_resource(const View& view, const OperatorAsked& asked) {
       order.clear = true;
       break;
     case OperatorVerb::relocate:
-      if (view.spec()->host(asked.host) == nullptr) return tl::unexpected("there is no host " + asked.host.str());
+      if (view.roster().host(asked.host) == nullptr) return tl::unexpected("there is no host " + asked.host.str());
       if (desired_state(view, *resource) != DesiredState::started)
         return tl::unexpected(asked.resource.str() + " is not to run: haven start " + asked.resource.str());
       order.relocate_to = asked.host;
@@ -139,7 +140,7 @@ std::vector<Incarnation> boots_to_confirm(const View& view, const HostName& host
 // In the file, or named by something that waits for its death.
 bool known_host(const View& view, const HostName& host) {
   const auto claims_it = [&](const auto& claim) { return claim.second.value.host == host; };
-  return view.spec()->host(host) != nullptr || view.status.contains(host) ||
+  return view.roster().host(host) != nullptr || view.status.contains(host) ||
          std::any_of(view.claims.begin(), view.claims.end(), claims_it);
 }
 

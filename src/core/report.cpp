@@ -6,6 +6,7 @@
 #include "core/liveness/fence_alarms.hpp"
 #include "core/liveness/quarantine.hpp"
 #include "core/liveness/suspicion.hpp"
+#include "core/placement/roster.hpp"
 #include "core/recovery/home.hpp"
 #include "core/recovery/lifecycle.hpp"
 
@@ -61,7 +62,7 @@ HostReport report_host(const View& view, const Host& host) {
   }
   if (frozen_host(view, host.name)) report.why += report.why.empty() ? "frozen" : "; frozen";
   for (const auto& [name, claim] : view.claims) {
-    const Resource* resource = view.spec()->resource(name);
+    const Resource* resource = view.roster().resource(name);
     if (claim.value.host != host.name || claim_closed(view, name) || resource == nullptr) continue;
     report.memory_used += resource->memory;
     const auto run = view.runs.find(name);

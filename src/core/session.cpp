@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/liveness/dawn.hpp"
+#include "core/placement/roster.hpp"
 
 namespace haven {
 namespace {
@@ -24,12 +25,12 @@ bool looked_well(const HostState& host) { return host.looked && host.inspected >
 
 // A registration waits for the key of an older boot to go, and no intent may name this one (F1, F8).
 bool may_register(const Session& session, const HostState& host, const View& view, const SelfView& self) {
-  if (!self.watching || session.lease.id == 0 || host.rebooting || view.unreadable(path::member(self.host)))
-    return false;
-  if (view.spec() == nullptr || view.spec()->host(self.host) == nullptr) return false;
   const MemberRecord* standing = member_of(view, self.host);
   // Once more, when the first look came only after a registration as a boot that was known already.
   if (self.registered && (!host.found_none || standing->found_none)) return false;
+  if (!self.watching || session.lease.id == 0 || host.rebooting || view.unreadable(path::member(self.host)))
+    return false;
+  if (view.spec() == nullptr || view.roster().host(self.host) == nullptr) return false;
   if (standing != nullptr && standing->incarnation != self.incarnation) return false;
   if (view.mod_of(path::fence(self.host, self.incarnation)) != Revision{}) return false;
   const auto status = view.status.find(self.host);
@@ -38,13 +39,14 @@ bool may_register(const Session& session, const HostState& host, const View& vie
 }
 
 void enlist(const Session& session, const HostState& host, const View& view, const SelfView& self,
-            const MemberRecord& member, Pass& pass) {
+            const MachineFacts& facts, Pass& pass) {
   Commit commit;
   commit.lane = "register";
   commit.timeout = kCommitTimeout;
   for (const auto& path : {path::member(self.host), path::fence(self.host, self.incarnation), path::away(self.host),
                            path::status(self.host), path::kSpec, path::kEpoch})
     commit.checks.push_back({path, view.mod_of(path)});
+  const MemberRecord member{self.incarnation, facts.machine, host.found_none, facts.cpu, facts.memory, epoch_of(view)};
   commit.writes.push_back({path::member(self.host), member, session.lease});
   // A report that was not made counts for nobody: the old one stands until the next look.
   if (looked_well(host))
@@ -156,29 +158,26 @@ void leave(const Session& session, const HostState& host, const View& view, cons
 
 }  // namespace
 
-SelfView self_view(const Session& session, const View& view, const HostName& host, const Incarnation& incarnation) {
-  SelfView self;
-  self.host = host;
-  self.incarnation = incarnation;
+void fold_self(SelfView& self, const Session& session, const View& view) {
   self.lease = session.lease;
   self.lease_until = session.lease_until;
-  const MemberRecord* member = member_of(view, host);
-  self.registered = session.lease.id != 0 && session.registered_under == session.lease && member != nullptr &&
-                    member->incarnation == incarnation;
   // An engine of a lower epoch counts as out of reach (E3).
   self.outdated = view.listed() && epoch_of(view) < session.known_epoch;
   self.watching = session.watching && !self.outdated;
   self.own_last = session.own_last;
-  return self;
+  self.registered = session.lease.id != 0 && session.registered_under == session.lease;
+  if (!self.registered) return;
+  const MemberRecord* member = member_of(view, self.host);
+  self.registered = member != nullptr && member->incarnation == self.incarnation;
 }
 
 void keep_session(const Session& session, const HostState& host, const View& view, const SelfView& self, bool reigning,
-                  const MemberRecord& member, Pass& pass) {
+                  const MachineFacts& facts, Pass& pass) {
   if (session.exited) return;
   keep_lease(session, view, pass);
   if (session.leaving) return leave(session, host, view, self, reigning, pass);
   if (session.answer_unseen) answer_unseen(self, pass);
-  if (may_register(session, host, view, self)) enlist(session, host, view, self, member, pass);
+  if (may_register(session, host, view, self)) enlist(session, host, view, self, facts, pass);
 }
 
 }  // namespace haven

@@ -31,12 +31,18 @@ struct Session {
   bool exited = false;
 };
 
-// What this node is to the rest of the core.
-[[nodiscard]] SelfView self_view(const Session& session, const View& view, const HostName& host,
-                                 const Incarnation& incarnation);
+// What this node is to the rest of the core; `self` has its names already.
+void fold_self(SelfView& self, const Session& session, const View& view);
 
-// Lease, registration, leaving. `member`: what a registration says of this machine.
+// What this machine says of itself with a registration.
+struct MachineFacts {
+  const MachineIdentity& machine;
+  Vcpu cpu;
+  MiB memory;
+};
+
+// Lease, registration, leaving.
 void keep_session(const Session& session, const HostState& host, const View& view, const SelfView& self, bool reigning,
-                  const MemberRecord& member, Pass& pass);
+                  const MachineFacts& facts, Pass& pass);
 
 }  // namespace haven

@@ -36,6 +36,8 @@ class Checker {
   void committed(const EngineChanged& commit);
   // A process appeared, or goes on.
   void process_runs(const ResourceName& resource, const HostName& host);
+  // A node that decides by marks did something else than one that derives everything (sim/twin).
+  void differs(std::string words) { violated("marks", {}, {}, std::move(words)); }
 
   // Somebody in the world saw a rule broken.
   void breach(const std::string& rule, const HostName& host, const std::string& text) {

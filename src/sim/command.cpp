@@ -1,8 +1,12 @@
 // `haven simulate`.
+#include <algorithm>
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <thread>
 
 #include "core/model/spelling.hpp"
+#include "sim/shapes.hpp"
 #include "sim/simulate.hpp"
 #include "sim/what_if.hpp"
 
@@ -81,28 +85,59 @@ std::string in_words(const Tally& tally) {
          std::to_string(tally.starts) + " starts";
 }
 
+std::string faults_in_words(const Tally& tally) {
+  std::string words;
+  for (const auto& [kind, count] : tally.faults) {
+    words += (words.empty() ? "" : ", ") + kind + " " + std::to_string(count);
+  }
+  return words;
+}
+
+// The runs of these seeds, in their order, whoever was ready first.
+std::vector<RandomRun> run_block(const SimulateOptions& options, std::uint64_t first, std::uint64_t count) {
+  std::vector<RandomRun> runs(count);
+  std::atomic<std::uint64_t> next{0};
+  const auto work = [&] {
+    for (std::uint64_t i = next++; i < count; i = next++) {
+      const std::uint64_t seed = first + i;
+      runs[i] = random_run(options.vary ? varied(options.spec, seed) : options.spec, seed, options.hours);
+    }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (unsigned job = 1; job < options.jobs; ++job) others.emplace_back(work);
+    work();
+  }
+  return runs;
+}
+
 int run_seeds(const SimulateOptions& options, std::ostream& out) {
   constexpr std::uint64_t kReportEvery = 50;
   nlohmann::ordered_json bad = nlohmann::ordered_json::array();
   Tally tally;
-  for (std::uint64_t i = 0; i < *options.seeds; ++i) {
-    const RandomRun run = random_run(options.spec, options.first_seed + i, options.hours);
-    tally += run.tally;
-    if (!run.good()) {
+  for (std::uint64_t done = 0; done < *options.seeds;) {
+    const std::uint64_t count = std::min(kReportEvery, *options.seeds - done);
+    for (const RandomRun& run : run_block(options, options.first_seed + done, count)) {
+      tally += run.tally;
+      if (run.good()) continue;
       bad.push_back(json_of(run));
       if (!options.json) print(run, out);
     }
-    if (!options.json && ((i + 1) % kReportEvery == 0 || i + 1 == *options.seeds)) {
-      out << i + 1 << " of " << *options.seeds << " seeds, " << bad.size() << " with a violation (" << in_words(tally)
+    done += count;
+    if (!options.json) {
+      out << done << " of " << *options.seeds << " seeds, " << bad.size() << " with a violation (" << in_words(tally)
           << ")" << std::endl;
     }
   }
   if (options.json) {
-    const nlohmann::ordered_json json{
-        {"seeds", *options.seeds},      {"first_seed", options.first_seed}, {"hours", options.hours},
-        {"commit", HAVEN_COMMIT},       {"intents", tally.intents},         {"fences", tally.fences},
-        {"failovers", tally.failovers}, {"starts", tally.starts},           {"bad", bad}};
+    const nlohmann::ordered_json json{{"seeds", *options.seeds},      {"first_seed", options.first_seed},
+                                      {"hours", options.hours},       {"commit", HAVEN_COMMIT},
+                                      {"intents", tally.intents},     {"fences", tally.fences},
+                                      {"failovers", tally.failovers}, {"starts", tally.starts},
+                                      {"faults", tally.faults},       {"bad", bad}};
     out << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  } else {
+    out << "faults: " << faults_in_words(tally) << "\n";
   }
   return bad.empty() ? 0 : 1;
 }

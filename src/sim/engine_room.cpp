@@ -30,16 +30,27 @@ void EngineRoom::replace_voters(std::vector<MachineIndex> voters) {
 }
 
 bool EngineRoom::joined(MachineIndex voter) const {
-  if (!open_ || !around_.runs(voter)) return false;
+  if (!open_ || !turns(voter)) return false;
   std::size_t together = 0;
   for (const MachineIndex other : voters_) {
-    if (other == voter || (around_.runs(other) && around_.talk(voter, other))) ++together;
+    if (other == voter || (turns(other) && around_.talk(voter, other))) ++together;
   }
   return 2 * together > voters_.size();
 }
 
 bool EngineRoom::serves(MachineIndex client) const {
   if (!leader_) return false;
+  if (client >= served_.size()) served_.resize(client + 1);
+  if (!served_[client]) served_[client] = find_server(client);
+  return *served_[client];
+}
+
+void EngineRoom::reach_changed() {
+  served_.clear();
+  around_.reach_changed();
+}
+
+bool EngineRoom::find_server(MachineIndex client) const {
   return std::ranges::any_of(voters_, [&](MachineIndex voter) { return around_.talk(client, voter) && joined(voter); });
 }
 
@@ -53,8 +64,12 @@ std::vector<VoterAnswer> EngineRoom::ask(MachineIndex client) const {
   std::vector<VoterAnswer> answers;
   for (const MachineIndex voter : voters_) {
     if (!around_.runs(voter) || !around_.talk(client, voter)) continue;
-    const VoterWord word = led(voter) ? VoterWord::led : VoterWord::leaderless;
-    answers.push_back({"voter" + std::to_string(voter), word, names_, raft_term_});
+    const std::string name = "voter" + std::to_string(voter);
+    if (!turns(voter)) {
+      answers.push_back({name, VoterWord::not_running, {}, 0});
+    } else {
+      answers.push_back({name, led(voter) ? VoterWord::led : VoterWord::leaderless, names_, raft_term_});
+    }
   }
   for (const MachineIndex voter : former_) {
     if (around_.runs(voter) && around_.talk(client, voter))
@@ -69,6 +84,7 @@ void EngineRoom::set_open(bool open) {
 }
 
 void EngineRoom::look() {
+  served_.clear();
   if (leader_ && !joined(*leader_)) lose_leader();
   if (!leader_ && late_ && queue_.now() < late_until_ && joined(*late_)) {
     leader_ = std::exchange(late_, std::nullopt);
@@ -93,7 +109,7 @@ void EngineRoom::look() {
     electing_ = false;
     ++term_;
   }
-  around_.reach_changed();
+  reach_changed();
 }
 
 void EngineRoom::lose_leader() {
@@ -119,14 +135,37 @@ void EngineRoom::elect() {
   ++raft_term_;
   (void)store_.depose(queue_.now());
   arm_expiry();
-  around_.reach_changed();
+  reach_changed();
 }
 
 void EngineRoom::note_commit(Revision before) {
   if (store_.revision() != before) around_.committed();
 }
 
+void EngineRoom::set_voter(MachineIndex voter, bool up) {
+  if (up) {
+    down_.erase(voter);
+  } else {
+    down_.insert(voter);
+  }
+  look();
+  if (up) return;
+  // What it led by dies with it.
+  if (late_ == voter) late_.reset();
+  if (stale_voter_ == voter) stale_.reset();
+}
+
+void EngineRoom::heal() {
+  full_ = false;
+  down_.clear();
+  set_open(true);
+}
+
 RecordStore::Result EngineRoom::commit(const RecordStore::Transaction& transaction) {
+  const auto puts = [](const auto& operation) { return std::holds_alternative<RecordStore::Put>(operation); };
+  if (full_ && std::ranges::any_of(transaction.operations, puts)) {
+    return {port::Outcome::refused, {}, "database space exceeded"};
+  }
   const Revision before = store_.revision();
   auto result = store_.commit(transaction);
   note_commit(before);

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "core/model/event.hpp"
@@ -41,6 +42,12 @@ class EngineRoom {
   void look();
   // `store off`: there for nobody.
   void set_open(bool open);
+  // The engine's process of one voter, apart from its machine.
+  void set_voter(MachineIndex voter, bool up);
+  // Its disk is full: it deletes, and writes nothing (E2).
+  void set_full(bool full) { full_ = full; }
+  // Everything that somebody can put right.
+  void heal();
 
   [[nodiscard]] bool serves(MachineIndex client) const;
   [[nodiscard]] const RecordStore& store() const { return store_; }
@@ -65,6 +72,9 @@ class EngineRoom {
  private:
   [[nodiscard]] bool joined(MachineIndex voter) const;
   [[nodiscard]] bool led(MachineIndex voter) const;
+  [[nodiscard]] bool turns(MachineIndex voter) const { return around_.runs(voter) && !down_.contains(voter); }
+  [[nodiscard]] bool find_server(MachineIndex client) const;
+  void reach_changed();
   void lose_leader();
   void elect();
   void arm_expiry();
@@ -80,6 +90,8 @@ class EngineRoom {
   VoterList names_;
   std::vector<MachineIndex> former_;
   VoterList former_names_;
+  bool full_ = false;
+  std::set<MachineIndex> down_;
   std::optional<MachineIndex> leader_;
   std::optional<MachineIndex> late_;  // lost its majority, and has not noticed yet
   Instant late_until_;
@@ -92,6 +104,7 @@ class EngineRoom {
   Instant stale_until_;
   bool stale_ran_ = true;
   Instant expiry_armed_ = kNever;
+  mutable std::vector<std::optional<bool>> served_;  // by client, since reach changed last
 };
 
 }  // namespace haven::sim

@@ -22,6 +22,8 @@ FaultSource::FaultSource(World& world, const Spec& spec, std::uint64_t seed, std
     links_.push_back(std::max<std::size_t>(1, host.links.size()));
     if (host.self_fence) promising_.insert(host.name);
   }
+  machines_ = hosts_;
+  if (!spec.cluster.witness.empty()) machines_.emplace_back(spec.cluster.witness);
   for (const Resource& resource : spec.resources) {
     resources_.push_back(resource.name);
     as_written_[resource.name] = resource;
@@ -64,17 +66,46 @@ void FaultSource::deed(const Deed& deed, const std::string& words) {
 }
 
 void FaultSource::strike() {
-  using Fault = void (FaultSource::*)();
-  static constexpr std::array kFaults{
-      &FaultSource::power,     &FaultSource::hang,        &FaultSource::isolate,  &FaultSource::cut,
-      &FaultSource::link,      &FaultSource::store,       &FaultSource::havend,   &FaultSource::fence_device,
-      &FaultSource::libvirt,   &FaultSource::guest,       &FaultSource::storage,  &FaultSource::failures,
-      &FaultSource::operators, &FaultSource::shutdown,    &FaultSource::watch,    &FaultSource::replies,
-      &FaultSource::files,     &FaultSource::device_test, &FaultSource::move,     &FaultSource::reinstall,
-      &FaultSource::stall,     &FaultSource::deafness,    &FaultSource::watchdog, &FaultSource::stale_leader,
+  struct Kind {
+    const char* name;
+    void (FaultSource::*strike)();
   };
-  const Fault fault = kFaults[random_.below(kFaults.size())];
-  (this->*fault)();
+  static constexpr std::array kKinds{
+      Kind{"power", &FaultSource::power},
+      Kind{"hang", &FaultSource::hang},
+      Kind{"isolated host", &FaultSource::isolate},
+      Kind{"partition", &FaultSource::partition},
+      Kind{"cut way", &FaultSource::cut},
+      Kind{"cut link", &FaultSource::link},
+      Kind{"engine outage", &FaultSource::store},
+      Kind{"engine process", &FaultSource::voter},
+      Kind{"slow engine", &FaultSource::slow_engine},
+      Kind{"full engine", &FaultSource::full_disk},
+      Kind{"havend", &FaultSource::havend},
+      Kind{"havend in a step", &FaultSource::crash_in_a_step},
+      Kind{"fence device", &FaultSource::fence_device},
+      Kind{"libvirt", &FaultSource::libvirt},
+      Kind{"slow libvirt", &FaultSource::slow_libvirt},
+      Kind{"guest", &FaultSource::guest},
+      Kind{"storage", &FaultSource::storage},
+      Kind{"failing calls", &FaultSource::failures},
+      Kind{"operator", &FaultSource::operators},
+      Kind{"clean shutdown", &FaultSource::shutdown},
+      Kind{"watch", &FaultSource::watch},
+      Kind{"lost replies", &FaultSource::replies},
+      Kind{"wall clock", &FaultSource::clock},
+      Kind{"cluster file", &FaultSource::files},
+      Kind{"stall", &FaultSource::stall},
+      Kind{"all heartbeats dropped", &FaultSource::deafness},
+      Kind{"fence test", &FaultSource::device_test},
+      Kind{"moved virtual host", &FaultSource::move},
+      Kind{"another machine", &FaultSource::reinstall},
+      Kind{"watchdog", &FaultSource::watchdog},
+      Kind{"stale leader", &FaultSource::stale_leader},
+  };
+  const Kind& kind = kKinds[random_.below(kKinds.size())];
+  ++struck_[kind.name];
+  (this->*kind.strike)();
 }
 
 void FaultSource::person_passes() {
@@ -97,6 +128,7 @@ void FaultSource::power() {
 
 // The whole cluster at once; its machines do not boot equally fast (B3).
 void FaultSource::blackout() {
+  ++struck_["blackout"];
   for (const HostName& host : hosts_) deed(SetPower{host, false}, "power " + host.str() + " off");
   for (const HostName& host : hosts_)
     later(span(1s, 150s), [this, host] { deed(SetPower{host, true}, "power " + host.str() + " on"); });
@@ -109,6 +141,33 @@ void FaultSource::hang() {
   deed(SetHang{host, true}, "hang " + host.str());
   later(random_.once_in(2) ? span(100ms, 8s) : span(8s, 90s), [this, host] {
     deed(SetHang{host, false}, "resume " + host.str());
+  });
+}
+
+// Machines fall apart into groups that do not hear each other; sometimes one group is still heard by the others.
+void FaultSource::partition() {
+  if (machines_.size() < 2) return;
+  const std::uint64_t groups = random_.between(2, 3);
+  std::vector<std::uint64_t> group;
+  std::string words;
+  for (const HostName& machine : machines_) {
+    group.push_back(random_.below(groups));
+    words += " " + machine.str() + ":" + std::to_string(group.back());
+  }
+  const bool one_way = random_.once_in(3);
+  std::vector<SetCut> cuts;
+  for (std::size_t a = 0; a < machines_.size(); ++a) {
+    for (std::size_t b = 0; b < machines_.size(); ++b) {
+      const bool cut = one_way ? group[a] < group[b] : a < b && group[a] != group[b];
+      if (cut) cuts.push_back({machines_[a], machines_[b], one_way, true});
+    }
+  }
+  for (const SetCut& cut : cuts) deed(cut, "partition" + words + ": cut " + cut.a.str() + " " + cut.b.str());
+  later(span(100ms, 60s), [this, cuts] {
+    for (SetCut cut : cuts) {
+      cut.cut = false;
+      deed(cut, "heal " + cut.a.str() + " " + cut.b.str());
+    }
   });
 }
 
@@ -158,6 +217,51 @@ void FaultSource::break_devices(const HostName& host, DeviceMode mode, const cha
   later(until, [this, host, device, which] {
     deed(SetFenceDevice{host, DeviceMode::working, device}, "fence-device " + which + " working");
   });
+}
+
+void FaultSource::voter() {
+  const HostName& host = machines_[random_.below(machines_.size())];
+  const MachineIndex voter = world_.machine(host).index();
+  if (note_) note_("the engine's process on " + host.str() + " dies");
+  world_.engine().set_voter(voter, false);
+  later(span(100ms, 60s), [this, voter] { world_.engine().set_voter(voter, true); });
+}
+
+// A slow disk under the engine's leader: everybody waits.
+void FaultSource::slow_engine() {
+  const Duration slow = random_.once_in(2) ? span(5ms, 200ms) : span(200ms, 3s);
+  if (note_) note_("the engine is slow: " + std::to_string(slow / std::chrono::milliseconds(1)) + " ms a message");
+  for (const auto& havend : world_.havends()) havend->set_trouble({{}, 0, slow});
+  later(span(1s, 60s), [this] {
+    for (const auto& havend : world_.havends()) havend->set_trouble({});
+  });
+}
+
+void FaultSource::full_disk() {
+  if (note_) note_("the engine's disk is full");
+  world_.engine().set_full(true);
+  later(span(1s, 60s), [this] { world_.engine().set_full(false); });
+}
+
+void FaultSource::clock() {
+  const HostName host = some_host();
+  const Duration ahead = random_.once_in(3) ? Duration::zero() : span(-2h, 2h);
+  if (note_) note_("the wall clock of " + host.str() + " jumps");
+  world_.machine(host).set_wall_clock_ahead(ahead);
+}
+
+// What libvirt was told to do takes longer than Haven waits for it, and happens all the same.
+void FaultSource::slow_libvirt() {
+  const HostName host = some_host();
+  if (note_) note_("libvirt of " + host.str() + " is slow");
+  world_.machine(host).slow_libvirt(span(5s, 180s));
+  later(span(10s, 120s), [this, host] { world_.machine(host).slow_libvirt(Duration::zero()); });
+}
+
+void FaultSource::crash_in_a_step() {
+  const HostName host = some_host();
+  if (note_) note_("havend " + host.str() + " is about to crash in the middle of a step");
+  world_.havend(host).crash_after(static_cast<unsigned>(random_.below(12)));
 }
 
 void FaultSource::fence_device() {
@@ -314,7 +418,7 @@ void FaultSource::watch() {
     world_.engine().compact();
   }
   if (note_) note_("the watch of " + host.str() + " is late");
-  havend.set_trouble({span(10ms, 3s), 0});
+  havend.set_trouble({span(10ms, 3s), 0, {}});
   later(span(1s, 60s), [&havend] { havend.set_trouble({}); });
 }
 
@@ -322,7 +426,7 @@ void FaultSource::replies() {
   const HostName host = some_host();
   Havend& havend = world_.havend(host);
   if (note_) note_("replies to " + host.str() + " get lost");
-  havend.set_trouble({{}, static_cast<unsigned>(random_.between(50, 900))});
+  havend.set_trouble({{}, static_cast<unsigned>(random_.between(50, 900)), {}});
   later(span(1s, 60s), [&havend] { havend.set_trouble({}); });
 }
 

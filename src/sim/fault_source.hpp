@@ -1,6 +1,7 @@
 // Draws random faults and puts them right again after a while, each with its own repair.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -24,6 +25,8 @@ class FaultSource {
   void take_back_orders();
   // Boots that truly are no more and that nothing but a person's word proves dead.
   void confirm_the_dead();
+  // How often each kind of fault struck.
+  [[nodiscard]] const std::map<std::string, std::int64_t>& struck() const { return struck_; }
   void settle_last_writes();
 
  private:
@@ -39,6 +42,13 @@ class FaultSource {
   void power();
   void blackout();
   void hang();
+  void partition();
+  void slow_engine();
+  void voter();
+  void full_disk();
+  void clock();
+  void slow_libvirt();
+  void crash_in_a_step();
   void isolate();
   void cut();
   void link();
@@ -71,8 +81,10 @@ class FaultSource {
   std::map<ResourceName, Resource> as_written_;
   std::vector<std::size_t> links_;
   std::set<HostName> promising_;
-  std::set<HostName> unwatched_;  // their watchdogs are broken
+  std::set<HostName> unwatched_;    // their watchdogs are broken
+  std::vector<HostName> machines_;  // the witness among them
   std::optional<Duration> blackout_after_;
+  std::map<std::string, std::int64_t> struck_;
   bool stopped_ = false;
 };
 

@@ -28,10 +28,14 @@ inline constexpr Duration kLibvirtBack = 2s;
 // The watch is given up after the engine was out of reach for this long. An election is no reason.
 inline constexpr Duration kWatchPatience = 1500ms;
 
+// Whoever is slower than this with the engine may be too late with an answer.
+inline constexpr Duration kPromptly = 20ms;
+
 // What random faults do to the way between one havend and the engine.
 struct EngineTrouble {
   Duration watch_delay{};
   unsigned lost_replies = 0;  // of a thousand
+  Duration slow{};            // more for each message
 };
 
 class Havend {
@@ -45,6 +49,7 @@ class Havend {
     std::function<void()> came_or_went;    // alive() changed
     std::function<void()> health_changed;  // alive() or troubled() changed
     std::function<void(const std::string& rule, const std::string& text)> breach;
+    std::function<void(std::string)> differs;  // a node by marks and its twin part; only where twins are wanted
   };
   Havend(Queue& queue, Random& random, Timeline& timeline, Machine& machine, EngineRoom& engine, const Host& host,
          Callbacks callbacks);
@@ -54,6 +59,8 @@ class Havend {
   void end();
   // Killed; its supervisor starts it again.
   void crash();
+  // It dies in the middle of what it does: after this many actions more.
+  void crash_after(unsigned actions) { actions_left_ = actions; }
   [[nodiscard]] bool alive() const { return node_ != nullptr; }
   // nullptr while it is not there.
   [[nodiscard]] const Node* node() const { return node_.get(); }
@@ -74,7 +81,7 @@ class Havend {
   // How long a message takes between it and the engine.
   void set_message_time(Duration time) { message_ = time; }
   [[nodiscard]] bool troubled() const {
-    return trouble_.watch_delay > kGrace / 2 || trouble_.lost_replies > 0 || must_list_ || lost_;
+    return trouble_.watch_delay + trouble_.slow > kPromptly || trouble_.lost_replies > 0 || must_list_ || lost_;
   }
   // The watch loses its place and has to list again.
   void break_watch();
@@ -85,9 +92,15 @@ class Havend {
     bool killed = false;
   };
   // To the same process, when its machine turns.
-  void later(Duration delay, Task task);
+  template <class Deed>
+  void later(Duration delay, Deed deed) {
+    machine_.after(delay, [this, life = life_, deed = std::move(deed)]() mutable {
+      if (life == life_ && alive()) deed();
+    });
+  }
   void at_deadline(Instant deadline, Event event);
   void reply(Instant deadline, Event event, Event unknown);
+  [[nodiscard]] Duration message() const { return message_ + trouble_.slow; }
   [[nodiscard]] bool in_reach() const { return engine_.serves(machine_.index()); }
   void perform(std::vector<Issued> issued);
   void arm_wake();
@@ -141,11 +154,15 @@ class Havend {
   MiB memory_;
   Callbacks callbacks_;
 
+  [[nodiscard]] std::vector<Issued> step(const Event& event);
+
   std::unique_ptr<Node> node_;
+  std::unique_ptr<Node> twin_;
   std::uint64_t life_ = 0;  // counts processes: what an earlier one asked is not answered
   Instant wake_armed_ = kNever;
   std::map<CallId, Agent> agents_;
   std::uint64_t last_agent_ = 0;
+  std::optional<unsigned> actions_left_;
   std::uint64_t last_question_ = 0;
   std::optional<CallId> hook_question_;
   bool hook_answer_ = false;

@@ -46,7 +46,7 @@ void Havend::at_deadline(Instant deadline, Event event) {
 void Havend::reply(Instant deadline, Event event, Event unknown) {
   const bool dropped = trouble_.lost_replies > 0 && random_.below(1000) < trouble_.lost_replies;
   if (dropped) return at_deadline(deadline, std::move(unknown));
-  later(message_, [this, deadline, event = std::move(event), unknown = std::move(unknown)] {
+  later(message(), [this, deadline, event = std::move(event), unknown = std::move(unknown)] {
     if (in_reach()) {
       tell(event);
     } else {
@@ -58,7 +58,7 @@ void Havend::reply(Instant deadline, Event event, Event unknown) {
 void Havend::perform_one(CallId call, Commit& action) {
   const Instant deadline = queue_.now() + action.timeout;
   // Under way on the network: it arrives whatever becomes of its sender.
-  queue_.after(message_, [this, life = life_, call, deadline, transaction = transaction_of(action)] {
+  queue_.after(message(), [this, life = life_, call, deadline, transaction = transaction_of(action)] {
     const Event unknown = CommitDone{call, CommitOutcome::unknown, {}, "no answer by the deadline"};
     const bool arrives = in_reach();
     RecordStore::Result result;
@@ -71,7 +71,7 @@ void Havend::perform_one(CallId call, Commit& action) {
 
 void Havend::perform_one(CallId call, GrantLease& action) {
   const Instant deadline = queue_.now() + action.timeout;
-  queue_.after(message_, [this, life = life_, call, deadline, ttl = action.ttl] {
+  queue_.after(message(), [this, life = life_, call, deadline, ttl = action.ttl] {
     const bool arrives = in_reach();
     const LeaseId lease = arrives ? engine_.grant(ttl) : LeaseId{};
     if (life != life_ || !alive()) return;
@@ -82,20 +82,20 @@ void Havend::perform_one(CallId call, GrantLease& action) {
 
 void Havend::perform_one(CallId call, KeepAlive& action) {
   const Instant deadline = queue_.now() + action.timeout;
-  queue_.after(message_, [this, life = life_, call, deadline, lease = action.lease] {
+  queue_.after(message(), [this, life = life_, call, deadline, lease = action.lease] {
     const auto alive_there = engine_.keep_alive(machine_.index(), lease);
     if (life != life_ || !alive()) return;
     const LeaseAnswer unknown{call, lease, false, false};
     if (!alive_there) return at_deadline(deadline, unknown);
     const LeaseAnswer answer{call, lease, true, *alive_there};
     // The deposed leader's word comes from this very host, with the engine out of reach.
-    later(message_, [this, answer] { tell(answer); });
+    later(message(), [this, answer] { tell(answer); });
   });
 }
 
 void Havend::perform_one(CallId call, ReadMember& action) {
   const Instant deadline = queue_.now() + action.timeout;
-  queue_.after(message_, [this, life = life_, call, deadline, host = action.host] {
+  queue_.after(message(), [this, life = life_, call, deadline, host = action.host] {
     const bool arrives = in_reach();
     MemberRead read{call, true, std::nullopt, {}, engine_.term()};
     if (const auto* entry = arrives ? engine_.store().find(path::member(host)) : nullptr) {
@@ -112,11 +112,11 @@ void Havend::perform_one(CallId call, ReadMember& action) {
 // Each voter by itself; while one of them is silent, the answers of the others wait for the deadline.
 void Havend::perform_one(CallId call, AskVoters& action) {
   const Instant deadline = queue_.now() + action.timeout;
-  queue_.after(message_, [this, life = life_, call, deadline] {
+  queue_.after(message(), [this, life = life_, call, deadline] {
     VotersAnswered answered{call, engine_.ask(machine_.index())};
     if (life != life_ || !alive()) return;
     if (answered.answers.size() < engine_.voter_count()) return at_deadline(deadline, answered);
-    later(message_, [this, answered = std::move(answered)] { tell(answered); });
+    later(message(), [this, answered = std::move(answered)] { tell(answered); });
   });
 }
 
@@ -134,7 +134,7 @@ void Havend::engine_committed() {
 void Havend::pump_soon() {
   if (pump_armed_) return;
   pump_armed_ = true;
-  later(message_ + trouble_.watch_delay, [this] {
+  later(message() + trouble_.watch_delay, [this] {
     pump_armed_ = false;
     pump();
   });
@@ -166,7 +166,7 @@ void Havend::break_watch() {
   callbacks_.health_changed();
   if (!lost_) {
     lost_ = true;
-    later(message_, [this] { tell(EngineLost{"the watch broke"}); });
+    later(message(), [this] { tell(EngineLost{"the watch broke"}); });
   }
   later(200ms, [this] { pump_soon(); });
 }
@@ -178,7 +178,7 @@ void Havend::list() {
   listed_ = true;
   lost_ = must_list_ = false;
   callbacks_.health_changed();
-  tell(listing);
+  tell(std::move(listing));
 }
 
 void Havend::pump() {
@@ -195,7 +195,7 @@ void Havend::pump() {
   }
   if (told_ == engine_.store().revision() || !alive()) return;
   changed.revision = told_ = engine_.store().revision();
-  tell(changed);
+  tell(std::move(changed));
 }
 
 }  // namespace haven::sim

@@ -1,5 +1,6 @@
 // libvirt as one havend sees it. A VM's uuid is its resource's name in this world.
 #include <set>
+#include <utility>
 
 #include "sim/havend.hpp"
 
@@ -144,7 +145,7 @@ void Havend::libvirt_tells(const port::HypervisorEvent& event) {
       }
     }
     inspected.others.assign(others.begin(), others.end());
-    tell(inspected);
+    tell(std::move(inspected));
   } else if (const auto* lifecycle = std::get_if<port::Lifecycle>(&event)) {
     if (!Machine::is_domain(lifecycle->uuid)) tell(DomainHint{ResourceName{lifecycle->uuid}, hint_of(lifecycle->kind)});
   } else if (const auto* lost = std::get_if<port::ConnectionLost>(&event)) {

@@ -45,7 +45,7 @@ void HypervisorState::inspect(CallId call, Duration timeout, Instant now) {
   order(Verb::inspect, call, {}, {}, timeout, now);
 }
 void HypervisorState::kill(CallId call, const std::string& uuid, const std::string&, Duration timeout, Instant now) {
-  calls_[call] = {Verb::kill, uuid, {}, true, true};
+  calls_[call] = {Verb::kill, uuid, {}, true, true, {}};
   put(now + timeout, {Due::deadline, call, {}, 0, {}});
   const Guest* guest = find(uuid);
   if (fails(Verb::kill, uuid)) return;  // it hangs in the kernel: no answer but the deadline's
@@ -55,9 +55,9 @@ void HypervisorState::kill(CallId call, const std::string& uuid, const std::stri
 }
 
 void HypervisorState::order(Verb verb, CallId call, std::string uuid, std::string xml, Duration timeout, Instant now) {
-  calls_[call] = {verb, std::move(uuid), std::move(xml), false, true};
   put(now + times_.call, {Due::arrival, call, {}, 0, {}});
   put(now + timeout, {Due::deadline, call, {}, 0, {}});
+  calls_[call] = {verb, std::move(uuid), std::move(xml), false, true, {now + timeout, last_item_}};
 }
 
 void HypervisorState::put(Instant at, Item item) { agenda_.emplace(std::pair{at, ++last_item_}, std::move(item)); }
@@ -131,7 +131,8 @@ void HypervisorState::carry_out(CallId id, Instant at) {
     case Verb::start:
       return carry_out_start(id, call, at);
     case Verb::inspect:
-      return answer_inspect(id, true);
+      answer_inspect(id, true);
+      return forget(id);
     case Verb::kill:
       return;
     case Verb::shutdown:
@@ -181,6 +182,14 @@ void HypervisorState::give_up(CallId id) {
   }
   // What hangs may still be carried out, when libvirt goes on.
   if (std::ranges::find(held_, id) == held_.end()) calls_.erase(id);
+}
+
+// It is answered, and nothing else is to come of it.
+void HypervisorState::forget(CallId id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  agenda_.erase(found->second.deadline);
+  calls_.erase(found);
 }
 
 void HypervisorState::answer(CallId id, CallResult result, std::string message) {

@@ -94,6 +94,8 @@ class HypervisorState {
     std::function<bool(Deed deed, const std::string& uuid)> fails;  // does this one fail, beside those counted above?
   };
   void set_world(World world) { world_ = std::move(world); }
+  // For what is carried out from now on.
+  void set_times(HypervisorTimes times) { times_ = times; }
 
   // The truth, by uuid.
   [[nodiscard]] std::vector<port::VmProcess> processes() const;
@@ -107,7 +109,8 @@ class HypervisorState {
     std::string uuid;
     std::string xml;
     bool arrived = false;
-    bool open = true;  // not answered
+    bool open = true;                            // not answered
+    std::pair<Instant, std::uint64_t> deadline;  // its place on the agenda
   };
   struct Guest {
     port::Domain domain;
@@ -131,6 +134,7 @@ class HypervisorState {
   void carry_out(CallId id, Instant at);
   void carry_out_start(CallId id, const Call& call, Instant at);
   void give_up(CallId id);
+  void forget(CallId id);
   void answer(CallId id, port::CallResult result, std::string message = {});
   void answer_inspect(CallId id, bool reached);
   void tell(port::Lifecycle event);

@@ -42,6 +42,7 @@ Machine::Machine(Queue& queue, Random& random, Timeline& timeline, MachineIndex 
       index_(index),
       name_(std::move(name)),
       is_host_(host != nullptr),
+      times_(times),
       libvirt_(times) {
   identity_ = {random_.hex32(), random_.hex32(), {}};
   if (host != nullptr) {
@@ -74,23 +75,12 @@ void Machine::new_life() {
 Now Machine::clock() const {
   const Duration since = queue_.now() - booted_at_;
   return {Instant{since + clock_ahead_},
-          WallTime{kWallAtStart + queue_.now().since_boot / std::chrono::milliseconds(1)}};
+          WallTime{kWallAtStart + (queue_.now().since_boot + wall_ahead_) / std::chrono::milliseconds(1)}};
 }
 
 Instant Machine::to_world(Instant here) const {
   if (here == kNever) return kNever;
   return booted_at_ + (here.since_boot - clock_ahead_);
-}
-
-void Machine::after(Duration delay, Task task) {
-  queue_.after(delay, [this, boot = boot_, task = std::move(task)]() mutable {
-    if (boot != boot_) return;
-    if (hung()) {
-      frozen_.push_back(std::move(task));
-    } else {
-      task();
-    }
-  });
 }
 
 // ---- power ----
@@ -209,7 +199,7 @@ void Machine::carry(Machine& guest) {
 
 void Machine::drop(Machine& guest) {
   std::erase(carried_, &guest);
-  guest.paused_ = false;
+  guest.stand_still(guest.paused_, false);
   libvirt_.power_off_guest(guest.domain(), queue_.now());
   if (on()) fetch();
 }
@@ -325,9 +315,10 @@ void Machine::set_storage(bool reached) {
   with_libvirt([reached](HypervisorState& libvirt, Instant now) { libvirt.lose_storage(!reached, now); });
 }
 
-void Machine::with_libvirt(const std::function<void(HypervisorState&, Instant)>& deed) {
-  deed(libvirt_, queue_.now());
-  arm();
+void Machine::start_by_hand(const ResourceName& resource) {
+  constexpr Duration kPatience = 120s;
+  with_libvirt(
+      [&](HypervisorState& libvirt, Instant now) { libvirt.start(CallId{}, xml_of(resource.str()), kPatience, now); });
 }
 
 void Machine::put_guest(const ResourceName& resource) {
@@ -338,6 +329,15 @@ void Machine::put_guest(const ResourceName& resource) {
 void Machine::kill_guests() {
   for (const auto& [resource, paused] : std::map(processes_)) libvirt_.end_process(resource.str(), queue_.now());
   for (const ProcessChange& change : libvirt_.advance(queue_.now()).changes) take(change);
+}
+
+void Machine::slow_libvirt(Duration more, bool queued) {
+  HypervisorTimes times = times_;
+  (queued ? times.queued : times.start) += more;
+  if (!queued) times.appear += more;
+  times.stop += more;
+  times.destroy += more / 10;
+  libvirt_.set_times(times);
 }
 
 void Machine::arm() {

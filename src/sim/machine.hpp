@@ -60,13 +60,25 @@ class Machine {
   [[nodiscard]] const Incarnation& incarnation() const { return incarnation_; }
   [[nodiscard]] const MachineIdentity& identity() const { return identity_; }
   [[nodiscard]] Now clock() const;
+  // The wall clock only: the clock that counts since boot cannot be set.
+  void set_wall_clock_ahead(Duration ahead) { wall_ahead_ = ahead; }
   [[nodiscard]] Instant to_world(Instant here) const;  // kNever stays kNever
   std::vector<NoteRelease> notes;                      // under /run: they die with the boot
   std::vector<std::string> kept_out;                   // domains on the list that the hook reads without a havend
   std::optional<NotePromise> promise_note;             // likewise
 
   // Something that this boot does: it waits while the machine is hung and never happens once the boot has ended.
-  void after(Duration delay, Task task);
+  template <class Deed>
+  void after(Duration delay, Deed deed) {
+    queue_.after(delay, [this, boot = boot_, deed = std::move(deed)]() mutable {
+      if (boot != boot_) return;
+      if (hung()) {
+        frozen_.emplace_back(std::move(deed));
+      } else {
+        deed();
+      }
+    });
+  }
 
   // ---- power ----
   void pull_cable();
@@ -115,9 +127,15 @@ class Machine {
   void set_storage(bool reached);
   [[nodiscard]] bool storage() const { return storage_; }
   // Gives an order or does harm to libvirt or its guests, and fetches what comes of it.
-  void with_libvirt(const std::function<void(HypervisorState&, Instant)>& deed);
+  template <class Deed>
+  void with_libvirt(Deed&& deed) {
+    deed(libvirt_, queue_.now());
+    arm();
+  }
   void put_guest(const ResourceName& resource);  // it runs, nobody ordered it
   void kill_guests();
+  // Whatever libvirt begins from now on takes so much longer.
+  void slow_libvirt(Duration more);
   // The processes that exist here; true: paused.
   [[nodiscard]] const std::map<ResourceName, bool>& processes() const { return processes_; }
 
@@ -156,6 +174,7 @@ class Machine {
   bool reboot_after_ = false;
   std::uint64_t boot_ = 0;  // what belongs to an earlier boot never happens
   Instant booted_at_;
+  Duration wall_ahead_{};
   Duration clock_ahead_;  // clocks of two machines have nothing to do with each other
   Incarnation incarnation_;
   MachineIdentity identity_;
@@ -172,6 +191,7 @@ class Machine {
   bool watchdog_broken_ = false;
   Instant bite_watched_ = kNever;
   bool storage_ = true;
+  HypervisorTimes times_;
   HypervisorState libvirt_;
   Instant armed_ = kNever;
   std::map<ResourceName, bool> processes_;

@@ -3,15 +3,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <utility>
 #include <vector>
 
 #include "core/model/units.hpp"
+#include "sim/task.hpp"
 
 namespace haven::sim {
-
-using Task = std::function<void()>;
 
 class Queue {
  public:
@@ -50,8 +48,7 @@ class Queue {
     const Due due = heap_.back();
     heap_.pop_back();
     now_ = due.when;
-    const Task task = std::move(tasks_[due.slot]);
-    tasks_[due.slot] = nullptr;
+    Task task = std::move(tasks_[due.slot]);
     free_.push_back(due.slot);
     task();
   }

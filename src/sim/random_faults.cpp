@@ -41,8 +41,13 @@ Tally tally_of(const std::vector<TimelineEvent>& events) {
   const auto count = [&](EventKind kind) {
     return std::ranges::count_if(events, [&](const TimelineEvent& event) { return event.kind == kind; });
   };
-  return {count(EventKind::run),    count(EventKind::intent),  count(EventKind::fenced),
-          count(EventKind::proved), count(EventKind::recover), count(EventKind::restart)};
+  return {count(EventKind::run),
+          count(EventKind::intent),
+          count(EventKind::fenced),
+          count(EventKind::proved),
+          count(EventKind::recover),
+          count(EventKind::restart),
+          {}};
 }
 
 bool all_run(World& world) { return dead_ones(world).empty(); }
@@ -84,6 +89,7 @@ class Run {
     if (safe() && !alive) result.violations = dead_ones(world_);
     result.timeline = std::move(lines_);
     result.tally = tally_of(world_.timeline().events());
+    result.tally.faults = faults_.struck();
     return result;
   }
 
@@ -123,6 +129,7 @@ Tally& Tally::operator+=(const Tally& other) {
   returns += other.returns;
   failovers += other.failovers;
   restarts += other.restarts;
+  for (const auto& [kind, count] : other.faults) faults[kind] += count;
   return *this;
 }
 

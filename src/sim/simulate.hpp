@@ -29,6 +29,8 @@ struct SimulateOptions {
   std::optional<std::uint64_t> seeds;   // random faults: how many runs
   std::uint64_t first_seed = 1;         // also the seed of a scenario's run
   double hours = 1;                     // simulated, for each seed
+  unsigned jobs = 1;                    // seeds at a time; the results are the same for any number
+  bool vary = false;                    // each seed runs on a file of its own (sim/shapes)
   std::optional<std::string> kill;      // what happens if this host dies
   bool json = false;
 };

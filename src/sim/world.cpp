@@ -76,7 +76,8 @@ World::World(const Spec& spec, std::uint64_t seed, Pace pace)
         [this] { update_health(); },
         [this, name = host.name](const std::string& rule, const std::string& text) {
           checker_.breach(rule, name, text);
-        }};
+        },
+        [this](std::string words) { checker_.differs(std::move(words)); }};
     havends_.push_back(
         std::make_unique<Havend>(queue_, random_, timeline_, machine(host.name), *engine_, host, std::move(callbacks)));
     if (pace == Pace::varied) havends_.back()->set_message_time(std::chrono::milliseconds(random_.between(1, 20)));

@@ -149,7 +149,7 @@ bool World::deed_fails(HypervisorState::Deed deed, const ResourceName& resource,
 
 void World::heal() {
   network_.heal_all();
-  engine_->set_open(true);
+  engine_->heal();
   failing_.clear();
   for (const auto& machine : machines_) {
     machine->set_device_mode(std::nullopt, DeviceMode::working);
@@ -157,6 +157,7 @@ void World::heal() {
     machine->set_hung(false);
     if (machine->is_host()) {
       if (!machine->storage()) machine->set_storage(true);
+      machine->slow_libvirt(Duration::zero());
       machine->with_libvirt([](HypervisorState& libvirt, Instant now) { libvirt.go_on(now); });
       havend(machine->name()).set_trouble({});
     }

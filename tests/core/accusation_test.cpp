@@ -89,6 +89,27 @@ TEST(Accusation, AWriteThatTookTooLongDoesNotEndTheGrace) {
   EXPECT_FALSE(b.did<RunAgent>().empty());
 }
 
+// Found by random faults: the engine's disk was full from the intent on, and the first write after that was the shot.
+TEST(Accusation, AGraceInWhichTheEngineWroteNothingBeginsAnew) {
+  Court b;
+  b.die("h2");
+  b.run_for(kGrace / 2);
+  ASSERT_EQ(b.state(), FenceState::intent);
+  const Revision intent = b.mod(path::fence(h("h2"), boot_of(h("h2"))));
+  b.hold(lane("fence/"));
+  b.run_for(kGrace);
+  const Issued refused = b.take_held<Commit>();
+  b.release_holds();
+  b.tell(CommitDone{refused.call, CommitOutcome::refused, {}, "database space exceeded"});
+  b.run_for(1010ms);  // a refused lane rests for a second
+  EXPECT_EQ(b.state(), FenceState::intent);
+  EXPECT_GT(b.mod(path::fence(h("h2"), boot_of(h("h2")))), intent) << "written again: the engine writes";
+  b.run_for(kGrace / 2);
+  EXPECT_TRUE(b.did<RunAgent>().empty()) << "whoever lives can answer only now";
+  b.run_for(kGrace);
+  EXPECT_FALSE(b.did<RunAgent>().empty());
+}
+
 TEST(Accusation, AnIntentDeletesWhatWasSaidBeforeIt) {
   Court b;
   b.hold(lane("house"));

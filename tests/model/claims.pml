@@ -1,7 +1,7 @@
 /* Reigns and claims: who may decide, and who may run a resource (R1, R2, C1 to C5, F8's incarnations).
  *
  * One resource, three hosts, two controllers, one engine. The code that this models:
- *   src/core/controller.cpp         take_office, decide_claims: every write compares `leader` (R1, R2)
+ *   src/core/controller.cpp         take_office; src/core/recovery/claim_desk.cpp: every write compares `leader` (R1, R2)
  *   src/core/recovery/lifecycle.cpp claim_write, claim_for: what a claim's move rests on (R2, C1, C3)
  *   src/core/model/view.cpp         claim_closed, proved_dead: release or proof, nothing else (C3, F6)
  *   src/core/executor.cpp           mark_start, starting, ended, release, release_again (C2, C4, C6)

@@ -95,7 +95,19 @@ TEST(Simulate, RunsRandomFaultsForEachSeed) {
   options.json = true;
   const auto json = nlohmann::json::parse(run(options).out);
   EXPECT_EQ(json.at("seeds"), 2);
+  EXPECT_FALSE(json.at("faults").empty());
   EXPECT_TRUE(json.at("bad").empty());
+}
+
+TEST(Simulate, HowManySeedsRunAtATimeChangesNothing) {
+  SimulateOptions options = options_for("");
+  options.scenario.reset();
+  options.seeds = 6;
+  options.hours = 0.05;
+  options.vary = true;
+  const std::string one = run(options).out;
+  options.jobs = 3;
+  EXPECT_EQ(run(options).out, one);
 }
 
 }  // namespace

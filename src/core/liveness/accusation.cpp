@@ -1,6 +1,7 @@
 #include "core/liveness/accusation.hpp"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "core/liveness/proof.hpp"
 #include "core/liveness/storage_loss.hpp"
 #include "core/mutation.hpp"
+#include "core/placement/roster.hpp"
 
 namespace haven {
 namespace {
@@ -72,7 +74,7 @@ void accuse_the_silent(const ControllerState& state, const View& view, const Sel
 // B2: a resource that cannot be stopped, and whose file says that the host is to pay for it.
 void accuse_the_stuck(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
   for (const auto& [name, run] : view.runs) {
-    const Resource* resource = view.spec()->resource(name);
+    const Resource* resource = view.roster().resource(name);
     if (!run.value.stop_failed || resource == nullptr || resource->on_stop_fail != OnStopFail::fence) continue;
     const HostBoot boot{run.value.host, run.value.incarnation};
     const MemberRecord* member = member_of(view, boot.first);
@@ -158,7 +160,7 @@ Duration retry_delay(int attempts) {
 
 void run_agents(const FenceRun& run, const View& view, const SelfView& self, const HostBoot& boot,
                 const FenceRecord& fence, Pass& pass) {
-  const Host* host = view.spec()->host(boot.first);
+  const Host* host = view.roster().host(boot.first);
   if (host == nullptr) return;
   switch (run.phase) {
     case FencePhase::destroying:
@@ -286,6 +288,7 @@ void pursue(const ControllerState& state, const View& view, const SelfView& self
   switch (fence.state) {
     case FenceState::intent:
       if (cleared) return withdraw(view, self, boot, pass);
+      if (state.unheard.contains(boot)) return inherit(view, boot, fence, *state.reign, pass);
       if (cannot_be_switched(view, *view.spec()->host(boot.first))) return;
       if (may_shoot(state, view, self, boot, fence, pass)) shoot(view, boot, fence, pass);
       return;
@@ -318,7 +321,7 @@ void decide_fences(const ControllerState& state, const View& view, const SelfVie
   accuse_the_stuck(state, view, self, pass);
   accuse_the_cut_off(state, view, self, pass);
   for (const auto& [boot, fence] : view.fences) {
-    if (view.spec()->host(boot.first) == nullptr) continue;  // its devices are not known any more
+    if (view.roster().host(boot.first) == nullptr) continue;  // its devices are not known any more
     const MemberRecord* member = member_of(view, boot.first);
     const bool another = member != nullptr && member->incarnation != boot.second;
     // With a new boot there, shooting would hit the living: it is proved by its return, or by the operator's word.
@@ -328,13 +331,25 @@ void decide_fences(const ControllerState& state, const View& view, const SelfVie
   }
 }
 
+// F1: the grace is for answering, and where the engine writes nothing nobody can answer. The intent is written again,
+// which shows that it writes, and the grace begins anew.
+void observe_fence_failure(ControllerState& state, const CommitEnded& ended) {
+  if (ended.outcome == CommitOutcome::conflict) return;
+  for (const auto& write : ended.commit.writes) {
+    const auto* fence = write.value ? std::get_if<FenceRecord>(&*write.value) : nullptr;
+    if (fence == nullptr || fence->state != FenceState::shooting || !answerable(fence->reason)) continue;
+    const auto parts = path::split(write.path);
+    state.unheard.insert({HostName{parts.first}, Incarnation{parts.second}});
+  }
+}
+
 void observe_fence_commit(ControllerState& state, const View& view, const SelfView& self, const CommitEnded& ended,
                           Now now) {
   for (const auto& write : ended.commit.writes) {
     const auto parts = path::split(write.path);
     if (parts.kind != "fence" || !state.reign) continue;
     const HostBoot boot{HostName{parts.first}, Incarnation{parts.second}};
-    const Host* host = view.spec() == nullptr ? nullptr : view.spec()->host(boot.first);
+    const Host* host = view.spec() == nullptr ? nullptr : view.roster().host(boot.first);
     if (!write.value) {
       // Withdrawn: it gets another lease time to register, and its silence is explained until it is heard again.
       const auto loss = state.losses.find(boot.first);
@@ -347,6 +362,7 @@ void observe_fence_commit(ControllerState& state, const View& view, const SelfVi
     }
     const auto* fence = std::get_if<FenceRecord>(&*write.value);
     if (fence == nullptr || host == nullptr || fence->reign != *state.reign) continue;
+    if (fence->state == FenceState::intent && state.unheard.erase(boot) > 0) state.accused[boot] = now.mono;
     // A few messages may have come since it was sent: what is not held against it any more is not shot.
     Pass judged(now);
     const bool in_time = now.mono - ended.sent <= kGraceWriteLimit;

@@ -10,6 +10,8 @@ namespace haven {
 // died with the host, and a write that waits at the dead one is not passed on to its successor.
 inline constexpr Duration kUrgentTimeout = 500ms;
 
+// A commit of a fence that the engine refused, or whose fate is unknown.
+void observe_fence_failure(ControllerState& state, const CommitEnded& ended);
 void decide_fences(const ControllerState& state, const View& view, const SelfView& self, Pass& pass);
 
 // A committed write against a host: the grace ended in time, or did not; a withdrawal forgives.

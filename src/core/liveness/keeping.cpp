@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/controller.hpp"
+#include "core/placement/roster.hpp"
 
 namespace haven {
 namespace {
@@ -19,7 +20,7 @@ Wish wish_of(const View& view, const SelfView& self, bool leaving) {
   Wish wish;
   if (!view.listed() || view.spec() == nullptr || view.unreadable(path::kSpec)) return wish;
   wish.known = true;
-  const Host* host = view.spec()->host(self.host);
+  const Host* host = view.roster().host(self.host);
   // A virtual host's clocks and watchdog stop with its pause (F3).
   if (host == nullptr || !host->self_fence || !host->runs_on.empty() || leaving) return wish;
   wish.deadline = host->promise;
@@ -56,7 +57,7 @@ void read_own_key(const Keeping& k, const Wish& wish, const SelfView& self, Pass
   const Duration deadline = k.bound > Duration::zero() ? k.bound : wish.deadline;
   // One that failed is tried again soon: there are not many until the orderly stop.
   const Duration interval = read_interval(deadline);
-  const bool failed = !k.last_good || *k.last_good + interval < pass.now().mono;
+  const bool failed = !k.last_good || pass.due(*k.last_good + interval);
   if (!k.read_asked || pass.due(*k.read_asked + (failed ? interval / 5 : interval)))
     pass.act(ReadMember{self.host, interval / 2});
 }

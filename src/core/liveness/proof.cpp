@@ -1,6 +1,7 @@
 #include "core/liveness/proof.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "core/liveness/blast.hpp"
 #include "core/liveness/device_test.hpp"
@@ -8,6 +9,7 @@
 #include "core/liveness/fencing.hpp"
 #include "core/liveness/hypervisors.hpp"
 #include "core/mutation.hpp"
+#include "core/placement/roster.hpp"
 
 namespace haven {
 namespace {
@@ -86,6 +88,20 @@ bool returned(const View& view, const Host& host) {
   });
 }
 
+// Whose older boots may still own something. One look at everything, whatever the number of hosts.
+std::set<HostName> hosts_back(const View& view) {
+  std::set<HostName> back;
+  const auto is_older = [&](const HostName& host, const Incarnation& incarnation) {
+    const MemberRecord* member = member_of(view, host);
+    return member != nullptr && member->incarnation != incarnation;
+  };
+  for (const auto& [boot, fence] : view.fences)
+    if (fence.value.state != FenceState::proved && is_older(boot.first, boot.second)) back.insert(boot.first);
+  for (const auto& [name, claim] : view.claims)
+    if (is_older(claim.value.host, claim.value.incarnation) && may_still_run(view, name)) back.insert(claim.value.host);
+  return back;
+}
+
 void prove_by_return(const View& view, const SelfView& self, const HostName& host, Pass& pass) {
   const Incarnation& current = member_of(view, host)->incarnation;
   for (const auto& boot : open_boots(view, host)) {
@@ -143,10 +159,11 @@ void prove_by_power(const View& view, const SelfView& self, const HostBoot& boot
 }
 
 void prove_the_returned(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
-  for (const auto& host : view.spec()->hosts) {
-    const auto agents = state.agents.find(host.name);
+  for (const auto& name : hosts_back(view)) {
+    const Host* host = view.roster().host(name);
+    const auto agents = state.agents.find(name);
     const bool shooting = agents != state.agents.end() && agents->second > 0;
-    if (!shooting && returned(view, host)) prove_by_return(view, self, host.name, pass);
+    if (!shooting && host != nullptr && returned(view, *host)) prove_by_return(view, self, name, pass);
   }
 }
 

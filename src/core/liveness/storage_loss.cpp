@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/placement/roster.hpp"
 #include "core/recovery/lifecycle.hpp"
 
 namespace haven {
@@ -30,7 +31,7 @@ bool lists(const std::vector<ResourceName>& names, const ResourceName& name) {
 }
 
 bool runs_elsewhere(const View& view, Placement& placement, const ResourceName& name, const HostName& host) {
-  const Resource* resource = view.spec()->resource(name);
+  const Resource* resource = view.roster().resource(name);
   if (resource == nullptr || desired_state(view, *resource) != DesiredState::started) return false;
   std::vector<Refusal> avoid = storage_refusals(view, name);
   avoid.push_back({host, "its storage path is gone"});

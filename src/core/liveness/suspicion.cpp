@@ -4,6 +4,8 @@
 #include <set>
 #include <string>
 
+#include "core/placement/roster.hpp"
+
 namespace haven {
 
 std::optional<Incarnation> missing_incarnation(const View& view, const HostName& host) {
@@ -32,7 +34,7 @@ void fold_losses(Losses& losses, Sightings& seen, const View& view, Instant now)
       losses[host.name] = {*missing, now, sighting != seen.end() && sighting->second == *missing};
     }
   }
-  std::erase_if(losses, [&](const auto& loss) { return view.spec()->host(loss.first) == nullptr; });
+  std::erase_if(losses, [&](const auto& loss) { return view.roster().host(loss.first) == nullptr; });
 }
 
 bool held_by_silences(const Losses& losses, const Silences& silences, const View& view, const HostName& host) {

@@ -87,6 +87,7 @@ enum class DomainCondition { running, paused, paused_io_error, crashed };
 struct DomainSeen {
   ResourceName resource;
   DomainCondition condition = DomainCondition::running;
+  friend bool operator==(const DomainSeen&, const DomainSeen&) = default;
 };
 // What libvirt and /proc say about the resources of the spec. reached=false: libvirt did not answer, `domains` is empty
 // and means nothing; `processes` is then all that is known.

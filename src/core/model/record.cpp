@@ -28,18 +28,15 @@ std::string journal(WallTime at, const HostName& by, std::uint32_t count) {
          padded(count % 1000000, 6);
 }
 
-Parts split(const std::string& path) {
-  Parts parts;
-  std::string rest = path;
-  const std::string orders = "spec/order/";
-  if (rest.starts_with(orders)) return {"spec/order", rest.substr(orders.size()), ""};
-  const auto slash = rest.find('/');
-  parts.kind = rest.substr(0, slash);
-  if (slash == std::string::npos) return parts;
-  rest = rest.substr(slash + 1);
+Parts split(std::string_view path) {
+  constexpr std::string_view kOrders = "spec/order/";
+  if (path.starts_with(kOrders)) return {"spec/order", std::string(path.substr(kOrders.size())), ""};
+  const auto slash = path.find('/');
+  if (slash == std::string_view::npos) return {std::string(path), "", ""};
+  const auto rest = path.substr(slash + 1);
   const auto second = rest.find('/');
-  parts.first = rest.substr(0, second);
-  if (second != std::string::npos) parts.second = rest.substr(second + 1);
+  Parts parts{std::string(path.substr(0, slash)), std::string(rest.substr(0, second)), ""};
+  if (second != std::string_view::npos) parts.second = rest.substr(second + 1);
   return parts;
 }
 

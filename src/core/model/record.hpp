@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -360,7 +361,7 @@ inline const std::string kNewJournal = "journal/";
 struct Parts {
   std::string kind, first, second;
 };
-[[nodiscard]] Parts split(const std::string& path);
+[[nodiscard]] Parts split(std::string_view path);
 }  // namespace path
 
 }  // namespace haven

@@ -8,8 +8,14 @@
 
 #include "core/model/overloaded.hpp"
 #include "core/mutation.hpp"
+#include "core/placement/roster.hpp"
 
 namespace haven {
+
+bool View::unreadable(const ResourceName& resource) const {
+  return !unreadable_.empty() &&
+         (unreadable(path::claim(resource)) || unreadable(path::run(resource)) || unreadable(path::order(resource)));
+}
 
 Revision View::mod_of(const std::string& path) const {
   const auto it = mods_.find(path);
@@ -24,10 +30,11 @@ void View::take(const EngineListed& listed) {
   spec_edition_ = edition;
   for (const auto& entry : listed.entries) {
     mods_[entry.path] = entry.mod;
-    store(entry.path, entry.value, entry.mod);
+    store(entry.path, path::split(entry.path), entry.value, entry.mod);
   }
   listed_ = true;
   revision_ = listed.revision;
+  touched_.all = true;
   refresh_spec();
 }
 
@@ -46,23 +53,38 @@ void View::take_own(const Commit& commit, Revision at) {
 void View::apply(const std::string& path, const std::optional<Record>& value, Revision mod) {
   if (mod <= mod_of(path)) return;
   if (const auto grave = buried_.find(path); grave != buried_.end() && mod <= grave->second) return;
-  forget(path);
+  const auto parts = path::split(path);
+  touched_.all |= unreadable_.contains(path) || (value && std::holds_alternative<UnreadableRecord>(*value));
+  touch(parts);
+  forget(path, parts);
   if (value) {
     mods_[path] = mod;
-    store(path, *value, mod);
+    store(path, parts, *value, mod);
   } else if (mod > revision_) {
     buried_[path] = mod;
   }
-  const auto kind = path::split(path).kind;
-  if (kind == "spec" || kind == "member") refresh_spec();
+  if (parts.kind == "spec" || parts.kind == "member") refresh_spec();
 }
 
-void View::forget(const std::string& path) {
+void View::touch(const path::Parts& parts) {
+  const std::string& kind = parts.kind;
+  if (kind == "claim" || kind == "run")
+    touched_.resources.emplace_back(parts.first);
+  else if (kind == "member" || kind == "status" || kind == "fence" || kind == "answer" || kind == "away" ||
+           kind == "machine" || kind == "device" || kind == "promise" || kind == "quarantine")
+    touched_.hosts.emplace_back(parts.first);
+  else if (kind == "journal")
+    touched_.journal = true;
+  else if (kind == "leader")
+    touched_.leader = true;
+  else
+    touched_.all = true;
+}
+
+void View::forget(const std::string& path, const path::Parts& parts) {
   mods_.erase(path);
-  unreadable_.erase(path);
-  const auto [kind, first, second] = path::split(path);
-  const HostName host{first};
-  const ResourceName resource{first};
+  if (!unreadable_.empty()) unreadable_.erase(path);
+  const std::string& kind = parts.kind;
   if (path == path::kSpec)
     as_applied_.reset();
   else if (path == path::kFreeze)
@@ -74,40 +96,39 @@ void View::forget(const std::string& path) {
   else if (path == path::kDawn)
     dawn.reset();
   else if (kind == "spec/order")
-    orders.erase(resource);
+    orders.erase(ResourceName{parts.first});
   else if (kind == "claim")
-    claims.erase(resource);
+    claims.erase(ResourceName{parts.first});
   else if (kind == "run")
-    runs.erase(resource);
+    runs.erase(ResourceName{parts.first});
   else if (kind == "member")
-    members.erase(host);
+    members.erase(HostName{parts.first});
   else if (kind == "machine")
-    machines.erase(host);
+    machines.erase(HostName{parts.first});
   else if (kind == "away")
-    away.erase(host);
+    away.erase(HostName{parts.first});
   else if (kind == "status")
-    status.erase(host);
+    status.erase(HostName{parts.first});
   else if (kind == "quarantine")
-    quarantine.erase(host);
+    quarantine.erase(HostName{parts.first});
   else if (kind == "answer")
-    answers.erase({host, Incarnation{second}});
+    answers.erase({HostName{parts.first}, Incarnation{parts.second}});
   else if (kind == "fence")
-    fences.erase({host, Incarnation{second}});
+    fences.erase({HostName{parts.first}, Incarnation{parts.second}});
   else if (kind == "device")
-    devices.erase(host);
+    devices.erase(HostName{parts.first});
   else if (kind == "promise")
-    promises.erase(host);
+    promises.erase(HostName{parts.first});
   else if (path == path::kVoters)
     voters.reset();
   else if (kind == "journal")
     journal.erase(path);
 }
 
-void View::store(const std::string& path, const Record& value, Revision mod) {
-  const auto parts = path::split(path);
-  const HostName host{parts.first};
-  const ResourceName resource{parts.first};
-  const HostBoot boot{host, Incarnation{parts.second}};
+void View::store(const std::string& path, const path::Parts& parts, const Record& value, Revision mod) {
+  const auto host = [&] { return HostName{parts.first}; };
+  const auto resource = [&] { return ResourceName{parts.first}; };
+  const auto boot = [&] { return HostBoot{host(), Incarnation{parts.second}}; };
   std::visit(Overloaded{
                  [&](const UnreadableRecord& r) { unreadable_[path] = r.problem; },
                  [&](const SpecRecord& r) { as_applied_ = r.spec; },
@@ -115,7 +136,7 @@ void View::store(const std::string& path, const Record& value, Revision mod) {
                    freeze = {r, mod};
                  },
                  [&](const OrderRecord& r) {
-                   orders[resource] = {r, mod};
+                   orders[resource()] = {r, mod};
                  },
                  [&](const LeaderRecord& r) {
                    leader = {r, mod};
@@ -124,43 +145,43 @@ void View::store(const std::string& path, const Record& value, Revision mod) {
                    epoch = {r, mod};
                  },
                  [&](const MemberRecord& r) {
-                   members[host] = {r, mod};
+                   members[host()] = {r, mod};
                  },
                  [&](const MachineRecord& r) {
-                   machines[host] = {r, mod};
+                   machines[host()] = {r, mod};
                  },
                  [&](const AwayRecord& r) {
-                   away[host] = {r, mod};
+                   away[host()] = {r, mod};
                  },
                  [&](const StatusRecord& r) {
-                   status[host] = {r, mod};
+                   status[host()] = {r, mod};
                  },
                  [&](const QuarantineRecord& r) {
-                   quarantine[host] = {r, mod};
+                   quarantine[host()] = {r, mod};
                  },
                  [&](const DawnRecord& r) {
                    dawn = {r, mod};
                  },
                  [&](const AnswerRecord& r) {
-                   answers[boot] = {r, mod};
+                   answers[boot()] = {r, mod};
                  },
                  [&](const FenceRecord& r) {
-                   fences[boot] = {r, mod};
+                   fences[boot()] = {r, mod};
                  },
                  [&](const DevicesRecord& r) {
-                   devices[host] = {r, mod};
+                   devices[host()] = {r, mod};
                  },
                  [&](const PromiseRecord& r) {
-                   promises[host] = {r, mod};
+                   promises[host()] = {r, mod};
                  },
                  [&](const VotersRecord& r) {
                    voters = {r, mod};
                  },
                  [&](const ClaimRecord& r) {
-                   claims[resource] = {r, mod};
+                   claims[resource()] = {r, mod};
                  },
                  [&](const RunRecord& r) {
-                   runs[resource] = {r, mod};
+                   runs[resource()] = {r, mod};
                  },
                  [&](const JournalRecord& r) { journal[path] = r; },
              },
@@ -183,18 +204,20 @@ void View::refresh_spec() {
   }
   if (next == effective_ || (next && effective_ && *next == *effective_)) return;
   effective_ = std::move(next);
+  roster_ = effective_ ? std::make_shared<const Roster>(effective_) : nullptr;
   ++spec_edition_;
+  touched_.all = true;
 }
 
 Epoch epoch_of(const View& view) { return view.epoch ? view.epoch->value.epoch : Epoch{}; }
 
 bool proved_dead(const View& view, const HostName& host, const Incarnation& incarnation) {
-  const auto it = view.fences.find({host, incarnation});
+  const auto it = view.fences.find(HostBootRef{host, incarnation});
   return it != view.fences.end() && it->second.value.state == FenceState::proved;
 }
 
 bool left_cleanly(const View& view, const HostName& host, const Incarnation& incarnation) {
-  const auto it = view.fences.find({host, incarnation});
+  const auto it = view.fences.find(HostBootRef{host, incarnation});
   return it != view.fences.end() && it->second.value.state == FenceState::proved &&
          it->second.value.proof == ProofKind::clean_leave;
 }
@@ -225,7 +248,7 @@ bool claim_closed(const View& view, const ResourceName& resource) {
         return fence.first.first == c.host && fence.second.value.state == FenceState::proved;
       }))
     return true;
-  if (mutation::skip_proof && view.fences.contains({c.host, c.incarnation})) return true;
+  if (mutation::skip_proof && view.fences.contains(HostBootRef{c.host, c.incarnation})) return true;
   return released(view, resource, c);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,6 +29,29 @@ struct Stored {
 inline const Incarnation kNeverJoined{"never-joined"};
 
 using HostBoot = std::pair<HostName, Incarnation>;
+// The same without a copy of the names, to look one up.
+struct HostBootRef {
+  const HostName& host;
+  const Incarnation& incarnation;
+  friend bool operator<(const HostBoot& a, const HostBootRef& b) {
+    return a.first != b.host ? a.first < b.host : a.second < b.incarnation;
+  }
+  friend bool operator<(const HostBootRef& a, const HostBoot& b) {
+    return a.host != b.first ? a.host < b.first : a.incarnation < b.second;
+  }
+};
+
+// What changed in a view, for those who derive something from it and keep it.
+struct Touched {
+  bool all = false;  // a listing, the spec, the freeze, an order; whatever is not named below
+  bool leader = false;
+  bool journal = false;
+  std::vector<ResourceName> resources;  // their claim or run; perhaps more than once
+  std::vector<HostName> hosts;  // their member, machine, away, status, answer, fence, device, promise or quarantine
+  [[nodiscard]] bool nothing() const { return !all && !leader && !journal && resources.empty() && hosts.empty(); }
+};
+
+struct Roster;
 
 class View {
  public:
@@ -44,6 +68,8 @@ class View {
   // 0: no such key. Unreadable values have theirs.
   [[nodiscard]] Revision mod_of(const std::string& path) const;
   [[nodiscard]] bool unreadable(const std::string& path) const { return unreadable_.contains(path); }
+  // Any of its claim, run and order.
+  [[nodiscard]] bool unreadable(const ResourceName& resource) const;
   [[nodiscard]] const std::map<std::string, std::string>& unreadables() const { return unreadable_; }
 
   // With the capacities that the file leaves out filled in from the members. nullptr: none applied yet.
@@ -51,6 +77,12 @@ class View {
   [[nodiscard]] std::shared_ptr<const Spec> shared_spec() const { return effective_; }
   // Changes whenever spec() does; for what is derived from it and kept.
   [[nodiscard]] std::uint64_t spec_edition() const { return spec_edition_; }
+  // What follows from spec() alone; there is one as soon as there is a spec.
+  [[nodiscard]] const Roster& roster() const { return *roster_; }
+  [[nodiscard]] std::shared_ptr<const Roster> shared_roster() const { return roster_; }
+
+  // Since this was asked last.
+  [[nodiscard]] Touched take_touched() { return std::exchange(touched_, {}); }
 
   std::optional<Stored<FreezeRecord>> freeze;
   std::optional<Stored<LeaderRecord>> leader;
@@ -64,8 +96,8 @@ class View {
   std::map<HostName, Stored<StatusRecord>> status;
   std::map<HostName, Stored<QuarantineRecord>> quarantine;
   std::optional<Stored<DawnRecord>> dawn;
-  std::map<HostBoot, Stored<AnswerRecord>> answers;
-  std::map<HostBoot, Stored<FenceRecord>> fences;
+  std::map<HostBoot, Stored<AnswerRecord>, std::less<>> answers;
+  std::map<HostBoot, Stored<FenceRecord>, std::less<>> fences;
   std::map<HostName, Stored<DevicesRecord>> devices;
   std::map<HostName, Stored<PromiseRecord>> promises;
   std::optional<Stored<VotersRecord>> voters;    // or those about to vote (P4)
@@ -76,8 +108,9 @@ class View {
 
  private:
   void apply(const std::string& path, const std::optional<Record>& value, Revision mod);
-  void forget(const std::string& path);
-  void store(const std::string& path, const Record& value, Revision mod);
+  void forget(const std::string& path, const path::Parts& parts);
+  void store(const std::string& path, const path::Parts& parts, const Record& value, Revision mod);
+  void touch(const path::Parts& parts);
   void refresh_spec();
 
   bool listed_ = false;
@@ -87,7 +120,9 @@ class View {
   std::map<std::string, std::string> unreadable_;
   std::shared_ptr<const Spec> as_applied_;
   std::shared_ptr<const Spec> effective_;
+  std::shared_ptr<const Roster> roster_;
   std::uint64_t spec_edition_ = 0;
+  Touched touched_;
 };
 
 // 0: the engine is the first one.

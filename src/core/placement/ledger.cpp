@@ -1,14 +1,10 @@
 #include "core/placement/ledger.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace haven {
 namespace {
-
-std::string template_of(const ResourceName& name) {
-  const auto hash = name.str().find('#');
-  return hash == std::string::npos ? std::string{} : name.str().substr(0, hash);
-}
 
 // One choice looks at each host: a set that defeats the search must not hold up a turn of the controller.
 constexpr std::int64_t kMaxSetSteps = 1'000'000;
@@ -19,37 +15,21 @@ bool contains(const std::vector<std::size_t>& list, std::size_t value) {
 
 }  // namespace
 
-Placement::Ledger::Ledger(const Spec& s, const std::vector<HostView>& views)
-    : spec(s),
-      topology(s),
-      unusable(s.hosts.size(), "not joined"),
-      members(members_of_rules(s)),
-      rules(s.resources.size()),
-      templates(s.resources.size()),
-      standing(s.resources.size()),
-      used(s.hosts.size()) {
+Placement::Ledger::Ledger(std::shared_ptr<const Roster> of, const std::vector<HostView>& views)
+    : roster(std::move(of)),
+      spec(*roster->spec),
+      topology(roster->topology),
+      members(roster->members),
+      rules(roster->rules),
+      templates(roster->templates),
+      unusable(spec.hosts.size(), "not joined"),
+      standing(spec.resources.size()),
+      used(spec.hosts.size()) {
   for (const auto& view : views)
     if (const auto h = topology.find(view.name)) unusable[*h] = view.reason;
-  for (std::size_t i = 0; i < members.size(); ++i)
-    for (const auto r : members[i]) rules[r].push_back(i);
-  std::unordered_map<std::string, std::vector<std::size_t>> instances;
-  for (std::size_t r = 0; r < s.resources.size(); ++r) {
-    index.emplace(s.resources[r].name, r);
-    const auto name = template_of(s.resources[r].name);
-    if (!name.empty()) instances[name].push_back(r);
-  }
-  for (std::size_t r = 0; r < s.resources.size(); ++r) {
-    const auto name = template_of(s.resources[r].name);
-    if (!name.empty()) templates[r] = instances[name];
-    std::erase(templates[r], r);
-  }
 }
 
-std::optional<std::size_t> Placement::Ledger::resource(const ResourceName& name) const {
-  const auto it = index.find(name);
-  if (it == index.end()) return std::nullopt;
-  return it->second;
-}
+std::optional<std::size_t> Placement::Ledger::resource(const ResourceName& name) const { return roster->index(name); }
 
 void Placement::Ledger::book(std::size_t r, std::size_t host, int sign) {
   auto& at = standing[r];
@@ -62,7 +42,10 @@ void Placement::Ledger::book(std::size_t r, std::size_t host, int sign) {
     at.erase(place);
     used[host].memory -= spec.resources[r].memory;
     used[host].cpu -= spec.resources[r].cpu;
+  } else {
+    return;
   }
+  if (trial) trial->push_back({r, host, sign});
 }
 
 Room Placement::Ledger::free_for(std::size_t r, std::size_t host, Occasion occasion) const {

@@ -3,20 +3,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "core/placement/packing.hpp"
 #include "core/placement/placement.hpp"
 #include "core/placement/room.hpp"
+#include "core/placement/roster.hpp"
 #include "core/placement/topology.hpp"
 
 namespace haven {
 
 struct Placement::Ledger {
-  Ledger(const Spec& spec, const std::vector<HostView>& views);
+  Ledger(std::shared_ptr<const Roster> roster, const std::vector<HostView>& views);
 
   [[nodiscard]] std::optional<std::size_t> resource(const ResourceName& name) const;
   void book(std::size_t resource, std::size_t host, int sign);
@@ -51,15 +52,21 @@ struct Placement::Ledger {
   // By host; nullopt: only/never exclude it.
   [[nodiscard]] std::vector<std::optional<int>> ranks(std::size_t resource) const;
 
+  const std::shared_ptr<const Roster> roster;
+  // Of the roster, by short names.
   const Spec& spec;
-  const Topology topology;
-  std::unordered_map<ResourceName, std::size_t> index;
-  std::vector<std::string> unusable;                // by host: why, or empty
-  std::vector<std::vector<std::size_t>> members;    // by rule: its resources
-  std::vector<std::vector<std::size_t>> rules;      // by resource: its rules
-  std::vector<std::vector<std::size_t>> templates;  // by resource: the other instances of its template
-  std::vector<std::vector<std::size_t>> standing;   // by resource: where it is booked, ascending, once per booking
-  std::vector<Room> used;                           // by host
+  const Topology& topology;
+  const std::vector<std::vector<std::size_t>>&members, &rules, &templates;
+
+  struct Booking {
+    std::size_t resource, host;
+    int sign;
+  };
+  std::optional<std::vector<Booking>> trial;  // what is to be taken back
+
+  std::vector<std::string> unusable;               // by host: why, or empty
+  std::vector<std::vector<std::size_t>> standing;  // by resource: where it is booked, ascending, once per booking
+  std::vector<Room> used;                          // by host
 };
 
 }  // namespace haven

@@ -1,6 +1,7 @@
 #include "core/placement/placement.hpp"
 
 #include <tuple>
+#include <utility>
 
 #include "core/placement/ledger.hpp"
 
@@ -12,7 +13,11 @@ using Score = std::tuple<bool, int, std::size_t, std::size_t, std::int64_t, Host
 }  // namespace
 
 Placement::Placement(const Spec& spec, const std::vector<HostView>& hosts)
-    : ledger_(std::make_unique<Ledger>(spec, hosts)) {}
+    // Not owned: the caller keeps it.
+    : Placement(std::make_shared<const Roster>(std::shared_ptr<const Spec>(std::shared_ptr<const Spec>(), &spec)),
+                hosts) {}
+Placement::Placement(std::shared_ptr<const Roster> roster, const std::vector<HostView>& hosts)
+    : ledger_(std::make_unique<Ledger>(std::move(roster), hosts)) {}
 Placement::~Placement() = default;
 Placement::Placement(Placement&&) noexcept = default;
 Placement& Placement::operator=(Placement&&) noexcept = default;
@@ -27,6 +32,19 @@ void Placement::release(const ResourceName& resource, const HostName& host) {
   const auto r = ledger_->resource(resource);
   const auto h = ledger_->topology.find(host);
   if (r && h) ledger_->book(*r, *h, -1);
+}
+
+void Placement::set_refusal(const HostName& host, std::string reason) {
+  if (const auto h = ledger_->topology.find(host)) ledger_->unusable[*h] = std::move(reason);
+}
+
+void Placement::begin_trial() { ledger_->trial.emplace(); }
+
+void Placement::end_trial() {
+  auto trial = std::exchange(ledger_->trial, std::nullopt);
+  if (!trial) return;
+  for (auto made = trial->rbegin(); made != trial->rend(); ++made)
+    ledger_->book(made->resource, made->host, -made->sign);
 }
 
 Choice Placement::choose(const ResourceName& resource, const std::vector<Refusal>& avoid, Occasion occasion) const {

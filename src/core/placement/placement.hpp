@@ -36,10 +36,14 @@ struct Choice {
   std::vector<Refusal> refusals;  // also filled for the hosts that were out when another was chosen
 };
 
+struct Roster;
+
 class Placement {
  public:
   // `spec` must outlive this. Hosts that stand in no HostView may not take anything ("not joined").
   Placement(const Spec& spec, const std::vector<HostView>& hosts);
+  // The same for whoever keeps the roster of his spec.
+  Placement(std::shared_ptr<const Roster> roster, const std::vector<HostView>& hosts);
   ~Placement();
   Placement(Placement&&) noexcept;
   Placement& operator=(Placement&&) noexcept;
@@ -49,6 +53,11 @@ class Placement {
   // passed over: nothing is known of their size. release takes back one booking; where there is none, nothing.
   void book(const ResourceName& resource, const HostName& host);
   void release(const ResourceName& resource, const HostName& host);
+  // Why this host may not take anything from now on; empty: it may.
+  void set_refusal(const HostName& host, std::string reason);
+  // What is booked and released from begin_trial() on is taken back by end_trial().
+  void begin_trial();
+  void end_trial();
 
   // Hard, and the order in which a refusal is looked for: the host may take resources; only/never; `avoid`; strict
   // apart and together rules against everything booked; capacity. A strict `together` set that runs nowhere yet

@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "core/executor.hpp"
+#include "core/mutation.hpp"
+#include "core/placement/roster.hpp"
 
 namespace haven {
 namespace {
@@ -10,15 +12,6 @@ bool claimed_here(const View& view, const ResourceName& name, const SelfView& se
   const auto claim = view.claims.find(name);
   return claim != view.claims.end() && claim->second.value.host == self.host &&
          claim->second.value.incarnation == self.incarnation && claim->second.value.order != ClaimOrder::let_go;
-}
-
-const ResourceName* resource_of(const Action& action) {
-  if (const auto* a = std::get_if<StartDomain>(&action)) return &a->resource;
-  if (const auto* a = std::get_if<ShutdownDomain>(&action)) return &a->resource;
-  if (const auto* a = std::get_if<DestroyDomain>(&action)) return &a->resource;
-  if (const auto* a = std::get_if<KillDomain>(&action)) return &a->resource;
-  if (const auto* a = std::get_if<ResumeDomain>(&action)) return &a->resource;
-  return nullptr;
 }
 
 // It is absent: the next stop or start begins with a clean course.
@@ -46,23 +39,50 @@ void fold_storage(Local& local, bool was_present) {
   if (!local.storage_lost && local.domain == DomainCondition::running) local.unsettled = false;
 }
 
+bool same_findings(const Inspected& a, const Inspected& b) {
+  return a.reached == b.reached && a.domains == b.domains && a.processes == b.processes &&
+         a.storage_lost == b.storage_lost && a.uplink_lost == b.uplink_lost && a.others == b.others;
+}
+
 }  // namespace
 
-void observe_inspection(HostState& host, const View& view, const Inspected& seen, Instant now) {
+const ResourceName* resource_of(const Action& action) {
+  if (const auto* a = std::get_if<StartDomain>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<ShutdownDomain>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<DestroyDomain>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<KillDomain>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<ResumeDomain>(&action)) return &a->resource;
+  return nullptr;
+}
+
+Moment last_touched(const HostState& host) {
+  Moment touched = std::max(host.touched, guard_touched(host.guard));
+  for (const auto& [name, local] : host.locals) touched = std::max(touched, local.touched);
+  return touched;
+}
+
+bool observe_inspection(HostState& host, const View& view, const Inspected& seen, Instant now) {
+  observe_answer(host.care, seen.reached, now);
+  const bool settled = host.looked && host.hypervisor && host.inspected >= last_touched(host);
+  // What libvirt was allowed to start, and has not shown yet, is waited for.
+  if (settled && same_findings(seen, host.seen) && host.guard.allowed.empty()) {
+    host.inspected = host.inspecting;
+    return false;
+  }
+  host.seen = seen;
   for (const auto& name : seen.storage_lost) host.locals.try_emplace(name);
   for (auto& [name, local] : host.locals)
     local.storage_lost = std::find(seen.storage_lost.begin(), seen.storage_lost.end(), name) != seen.storage_lost.end();
   for (const auto& name : seen.uplink_lost) host.locals.try_emplace(name);
   for (auto& [name, local] : host.locals)
     local.uplink_lost = std::find(seen.uplink_lost.begin(), seen.uplink_lost.end(), name) != seen.uplink_lost.end();
-  observe_answer(host.care, seen.reached, now);
   if (!seen.reached) {
     host.hypervisor = false;
     // Nothing is concluded from it, but it is said: without libvirt nobody can tell that it does not start again (C4).
     for (auto& [name, local] : host.locals)
       local.vanished = (local.domain || local.process) &&
                        std::find(seen.processes.begin(), seen.processes.end(), name) == seen.processes.end();
-    return;
+    return true;
   }
   if (!host.hypervisor) host.touched = host.inspecting;
   host.hypervisor = true;
@@ -81,9 +101,10 @@ void observe_inspection(HostState& host, const View& view, const Inspected& seen
   }
   host.inspected = host.inspecting;
   const bool about_spec = view.spec() != nullptr && host.inspected >= host.touched;
-  if (host.looked || !about_spec) return;
+  if (host.looked || !about_spec) return true;
   host.looked = true;
   host.found_none = seen.domains.empty() && seen.processes.empty();
+  return true;
 }
 
 void observe_hint(HostState& host, const DomainHint& hint) {
@@ -168,11 +189,12 @@ void observe_engine_back(HostState& host) {
 }
 
 std::string hook_refusal(const HostState& host, const View& view, const HookAsked& asked) {
+  if (mutation::hook_open) return "";
   if (asked.resource.empty()) return guard_refusal(view, asked.uuid);
   // Asked about means known by the list; without a spec nobody can say that it may.
   if (view.spec() == nullptr || host.rebooting)
     return "Haven knows " + asked.resource.str() + " and cannot judge just now";
-  const Resource* resource = view.spec()->resource(asked.resource);
+  const Resource* resource = view.roster().resource(asked.resource);
   if (resource == nullptr || desired_state(view, *resource) == DesiredState::ignored) return "";
   if (asked.migration) return "Haven protects " + asked.resource.str() + " and takes no migration of it";
   const auto local = host.locals.find(asked.resource);
@@ -191,7 +213,7 @@ StatusRecord report_of_host(const HostState& host, const View& view, const SelfV
     report.problems.push_back("libvirt's service cannot be restarted: " + host.care.trouble);
   if (!host.keeping.trouble.empty()) report.problems.push_back("it makes no promise: " + host.keeping.trouble);
   for (const auto& [name, local] : host.locals) {
-    if (view.spec()->resource(name) == nullptr) continue;
+    if (view.roster().resource(name) == nullptr) continue;
     if (local.storage_lost) report.storage_lost.push_back(name);
     if (local.uplink_lost) report.uplink_lost.push_back(name);
     if (local.vanished)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/placement/roster.hpp"
 #include "core/recovery/home.hpp"
 #include "core/recovery/uplink.hpp"
 
@@ -230,7 +231,7 @@ Step place(const Case& c) {
   Choice choice = c.placement.choose(c.resource.name, avoidance(c, ending.attempts),
                                      ending.failover ? Occasion::recovery : Occasion::start);
   if (!wanted && c.claim != nullptr) wanted = c.claim->move_to;
-  if (wanted && c.view.spec()->host(*wanted) != nullptr && !refused(choice, *wanted)) choice.host = wanted;
+  if (wanted && c.view.roster().host(*wanted) != nullptr && !refused(choice, *wanted)) choice.host = wanted;
   if (choice.host) return claim_for(c, *choice.host, ending, std::move(choice.refusals));
   // Hosts are left that could not take it now, but did not fail it: it waits. None is left: it has failed.
   const bool all_tried = std::all_of(choice.refusals.begin(), choice.refusals.end(), [&](const Refusal& r) {
@@ -288,7 +289,7 @@ Step relocate(const Case& c) {
   std::string why = to == c.claim->host ? "it runs there already" : "there is no such host";
   c.placement.release(c.resource.name, c.claim->host);
   const Choice choice = c.placement.choose(c.resource.name, path_refusals(c.view, c.resource.name));
-  const bool known = c.view.spec()->host(to) != nullptr;
+  const bool known = c.view.roster().host(to) != nullptr;
   const bool possible = known && to != c.claim->host && !refused(choice, to, &why);
   c.placement.book(c.resource.name, c.claim->host);
   if (possible) return ordered(c, ClaimOrder::stop, to, moving(c, to, "the operator said so"));
@@ -310,16 +311,20 @@ Step mend(const Case& c) {
   const auto broken = c.placement.broken_rules(c.resource.name, c.claim->host);
   const auto now = c.placement.preference(c.resource.name, c.claim->host);
   const bool misplaced = !broken.empty() || !now;
-  if (!misplaced && c.resource.failback != Failback::restart) return {};
+  Step step;
+  step.restless = misplaced || (c.resource.failback == Failback::restart && *now > 0);
+  if (!step.restless) return step;
   c.placement.release(c.resource.name, c.claim->host);
   const Choice choice = c.placement.choose(c.resource.name, avoidance(c, c.claim->attempts));
   const bool elsewhere = choice.host && *choice.host != c.claim->host;
   const bool better = elsewhere && !misplaced && *c.placement.preference(c.resource.name, *choice.host) < *now &&
                       well_for_failback(c, *choice.host);
   c.placement.book(c.resource.name, c.claim->host);
-  if (!elsewhere || (!misplaced && !better)) return {};
+  if (!elsewhere || (!misplaced && !better)) return step;
   const std::string why = !broken.empty() ? broken.front() : !now ? "the file excludes its host" : "goes back";
-  return ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, why));
+  step = ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, why));
+  step.restless = true;
+  return step;
 }
 
 // It runs, and nobody outside its host can reach it.
@@ -329,7 +334,9 @@ Step leave_dead_network(const Case& c) {
   c.placement.release(c.resource.name, c.claim->host);
   const Choice choice = c.placement.choose(c.resource.name, avoidance(c, c.claim->attempts));
   c.placement.book(c.resource.name, c.claim->host);
-  if (!choice.host || uplink_lost(c.view, *choice.host, c.resource.name)) return {};  // it is lost everywhere
+  Step waits;  // it is lost everywhere, or there is no room
+  waits.restless = true;
+  if (!choice.host || uplink_lost(c.view, *choice.host, c.resource.name)) return waits;
   return ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, "its network has no uplink where it is"));
 }
 
@@ -357,9 +364,12 @@ Step running_well(const Case& c, bool may_mend) {
     return step;
   }
   if (c.run == nullptr || c.run->state != RunState::running) return {};
-  if (Step step = leave_dead_network(c); step.move) return step;
-  if (Step step = refill(c); step.move) return step;
-  return may_mend ? mend(c) : Step{};
+  Step leaves = leave_dead_network(c);
+  if (leaves.move) return leaves;
+  Step step = refill(c);
+  if (!step.move && may_mend) step = mend(c);
+  step.restless |= leaves.restless;
+  return step;
 }
 
 }  // namespace
@@ -367,9 +377,7 @@ Step running_well(const Case& c, bool may_mend) {
 Step next_step(const View& view, const ControllerState& state, const Resource& resource, Placement& placement,
                const SelfView& self, bool may_mend, Pass& pass) {
   const ResourceName& name = resource.name;
-  for (const auto& path : {path::claim(name), path::run(name), path::order(name)})
-    if (view.unreadable(path)) return {};
-  if (left_alone(view, name)) return {};
+  if (view.unreadable(name) || left_alone(view, name)) return {};
   const Case c = look_up(view, state, resource, placement, self, pass);
   const DesiredState desired = desired_state(view, resource);
   const bool unowned = c.claim == nullptr || c.claim->order == ClaimOrder::let_go;

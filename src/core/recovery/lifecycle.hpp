@@ -29,16 +29,22 @@ struct Unplaced {
 struct Step {
   std::optional<ClaimMove> move;
   std::optional<Unplaced> unplaced;
+  bool restless = false;  // it would move if it could: where others stand matters to it
 };
 
-// Why nothing may be placed on this host now; empty: it may take resources.
+// Why this host is in no state to take resources; empty: it is.
 [[nodiscard]] std::string host_refusal(const View& view, const Host& host);
+// Why nothing may be placed there now: that, or the operator's word.
+[[nodiscard]] std::string placing_refusal(const View& view, const Host& host);
 
 // The hosts that cannot read this resource's disk, as they report.
 [[nodiscard]] std::vector<Refusal> storage_refusals(const View& view, const ResourceName& resource);
 
 // Those, and the hosts where its network ends.
 [[nodiscard]] std::vector<Refusal> path_refusals(const View& view, const ResourceName& resource);
+
+// Where its claim, or a host that found it running, says that it is or may be. Empty: nowhere.
+[[nodiscard]] std::vector<HostName> bookings_of(const View& view, const ResourceName& resource);
 
 // All of the spec's hosts with their refusals, and everything claimed or found running booked.
 [[nodiscard]] Placement book_view(const View& view);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/liveness/quarantine.hpp"
+#include "core/placement/roster.hpp"
 #include "core/recovery/home.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/recovery/uplink.hpp"
@@ -25,10 +26,18 @@ std::string absence(const View& view, const HostName& host) {
   if (status == view.status.end()) return "has never joined";
   const Incarnation& last = status->second.value.incarnation;
   if (proved_dead(view, host, last)) return "is down, proved";
-  if (view.fences.contains({host, last})) return "is being fenced";
+  if (view.fences.contains(HostBootRef{host, last})) return "is being fenced";
   const auto away = view.away.find(host);
   if (away != view.away.end() && away->second.value.incarnation == last) return "is away, as planned";
   return "has lost its lease";
+}
+
+// Empty: all can be read.
+std::string unreadable_key(const View& view, const HostName& host) {
+  if (view.unreadables().empty()) return "";
+  for (const auto& path : {path::member(host), path::status(host), path::machine(host)})
+    if (view.unreadable(path)) return path;
+  return "";
 }
 
 }  // namespace
@@ -36,15 +45,21 @@ std::string absence(const View& view, const HostName& host) {
 std::string host_refusal(const View& view, const Host& host) {
   const MemberRecord* member = member_of(view, host.name);
   if (member == nullptr) return absence(view, host.name);
-  for (const auto& path : {path::member(host.name), path::status(host.name), path::machine(host.name)})
-    if (view.unreadable(path)) return "its record " + path + " cannot be read";
-  if (view.fences.contains({host.name, member->incarnation})) return "is being fenced";
+  if (const std::string path = unreadable_key(view, host.name); !path.empty())
+    return "its record " + path + " cannot be read";
+  if (view.fences.contains(HostBootRef{host.name, member->incarnation})) return "is being fenced";
   const auto away = view.away.find(host.name);
   if (away != view.away.end() && away->second.value.incarnation == member->incarnation) return "is leaving, as planned";
   if (older_boot_open(view, host.name, member->incarnation)) return "its last boot is not proved dead yet";
   const auto status = view.status.find(host.name);
   if (status != view.status.end() && !status->second.value.hypervisor) return "its libvirt does not answer";
   return quarantine_refusal(view, host.name);
+}
+
+std::string placing_refusal(const View& view, const Host& host) {
+  std::string refusal = host_refusal(view, host);
+  if (refusal.empty() && frozen_host(view, host.name)) refusal = "is frozen";
+  return refusal;
 }
 
 std::vector<Refusal> storage_refusals(const View& view, const ResourceName& resource) {
@@ -63,33 +78,34 @@ std::vector<Refusal> path_refusals(const View& view, const ResourceName& resourc
   return refusals;
 }
 
+std::vector<HostName> bookings_of(const View& view, const ResourceName& resource) {
+  std::vector<HostName> hosts;
+  if (!claim_closed(view, resource)) {
+    const ClaimRecord& claim = view.claims.at(resource).value;
+    hosts.push_back(claim.host);
+    // What is being moved needs its room at both ends.
+    if (claim.move_to && *claim.move_to != claim.host) hosts.push_back(*claim.move_to);
+    return hosts;
+  }
+  // What is frozen with its host keeps its room there.
+  if (const auto home = home_of(view, resource); home && home->frozen) hosts.push_back(home->host);
+  for (const auto& [host, status] : view.status) {
+    const auto& found = status.value.found;
+    if (std::find(found.begin(), found.end(), resource) == found.end()) continue;
+    const MemberRecord* member = member_of(view, host);
+    if (member != nullptr && member->incarnation == status.value.incarnation) hosts.push_back(host);
+  }
+  return hosts;
+}
+
 Placement book_view(const View& view) {
   const Spec& spec = *view.spec();
   std::vector<HostView> hosts;
   hosts.reserve(spec.hosts.size());
-  for (const auto& host : spec.hosts) {
-    std::string refusal = host_refusal(view, host);
-    if (refusal.empty() && frozen_host(view, host.name)) refusal = "is frozen";
-    hosts.push_back({host.name, std::move(refusal)});
-  }
-  Placement placement(spec, hosts);
-  for (const auto& [resource, claim] : view.claims) {
-    if (spec.resource(resource) == nullptr) continue;
-    if (claim_closed(view, resource)) {
-      // What is frozen with its host keeps its room there.
-      if (const auto home = home_of(view, resource); home && home->frozen) placement.book(resource, home->host);
-      continue;
-    }
-    placement.book(resource, claim.value.host);
-    // What is being moved needs its room at both ends.
-    if (claim.value.move_to && *claim.value.move_to != claim.value.host) placement.book(resource, *claim.value.move_to);
-  }
-  for (const auto& [host, status] : view.status) {
-    const MemberRecord* member = member_of(view, host);
-    if (member == nullptr || member->incarnation != status.value.incarnation) continue;
-    for (const auto& resource : status.value.found)
-      if (spec.resource(resource) != nullptr && claim_closed(view, resource)) placement.book(resource, host);
-  }
+  for (const auto& host : spec.hosts) hosts.push_back({host.name, placing_refusal(view, host)});
+  Placement placement(view.shared_roster(), hosts);
+  for (const auto& resource : spec.resources)
+    for (const auto& host : bookings_of(view, resource.name)) placement.book(resource.name, host);
   return placement;
 }
 
@@ -99,7 +115,7 @@ std::string missing_report(const View& view, const ResourceName& resource) {
   const auto claim = view.claims.find(resource);
   if (claim != view.claims.end()) {
     const ClaimRecord& last = claim->second.value;
-    if (view.spec()->host(last.host) == nullptr && !proved_dead(view, last.host, last.incarnation))
+    if (view.roster().host(last.host) == nullptr && !proved_dead(view, last.host, last.incarnation))
       return "it was left on " + last.host.str() + ", which is not in the file any more and not proved dead";
     // A later boot of that name cannot speak for the one that it was left to.
     const auto report = view.status.find(last.host);

@@ -1,0 +1,67 @@
+#include "core/placement/roster.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "core/recovery/importance.hpp"
+#include "core/recovery/sets.hpp"
+
+namespace haven {
+namespace {
+
+std::string template_of(const ResourceName& name) {
+  const auto hash = name.str().find('#');
+  return hash == std::string::npos ? std::string{} : name.str().substr(0, hash);
+}
+
+std::vector<std::vector<std::size_t>> siblings_of(const Spec& spec) {
+  std::unordered_map<std::string, std::vector<std::size_t>> instances;
+  for (std::size_t r = 0; r < spec.resources.size(); ++r)
+    if (const auto name = template_of(spec.resources[r].name); !name.empty()) instances[name].push_back(r);
+  std::vector<std::vector<std::size_t>> siblings(spec.resources.size());
+  for (std::size_t r = 0; r < spec.resources.size(); ++r) {
+    if (const auto name = template_of(spec.resources[r].name); !name.empty()) siblings[r] = instances[name];
+    std::erase(siblings[r], r);
+  }
+  return siblings;
+}
+
+}  // namespace
+
+Roster::Roster(std::shared_ptr<const Spec> of)
+    : spec(std::move(of)),
+      topology(*spec),
+      order(by_importance(*spec)),
+      rank(spec->resources.size()),
+      sets(sets_of(*spec)),
+      set_of(spec->resources.size()),
+      members(members_of_rules(*spec)),
+      rules(spec->resources.size()),
+      templates(siblings_of(*spec)) {
+  for (std::size_t r = 0; r < spec->resources.size(); ++r) indexes.emplace(spec->resources[r].name, r);
+  for (std::size_t rule = 0; rule < members.size(); ++rule)
+    for (const auto r : members[rule]) rules[r].push_back(rule);
+  const auto place_of = [this](const Resource* r) { return static_cast<std::size_t>(r - spec->resources.data()); };
+  for (std::size_t place = 0; place < order.size(); ++place) rank[place_of(order[place])] = place;
+  for (std::size_t set = 0; set < sets.size(); ++set)
+    for (const Resource* member : sets[set]) set_of[place_of(member)] = set;
+}
+
+std::optional<std::size_t> Roster::index(const ResourceName& name) const {
+  const auto it = indexes.find(name);
+  if (it == indexes.end()) return std::nullopt;
+  return it->second;
+}
+
+const Resource* Roster::resource(const ResourceName& name) const {
+  const auto it = indexes.find(name);
+  return it == indexes.end() ? nullptr : &spec->resources[it->second];
+}
+
+const Host* Roster::host(const HostName& name) const {
+  const auto it = topology.find(name);
+  return it ? &spec->hosts[*it] : nullptr;
+}
+
+}  // namespace haven
