@@ -85,8 +85,8 @@ bool in_touch(const Case& c) { return c.self.registered && c.self.watching && c.
 bool has_room(const Case& c) { return may_start(c.host.keeping, c.pass.now().mono); }
 
 bool names_us(const Case& c) {
-  return c.claim != nullptr && c.claim->host == c.self.host && c.claim->incarnation == c.self.incarnation &&
-         c.claim->order != ClaimOrder::let_go;
+  if (c.claim == nullptr || c.claim->host != c.self.host || c.claim->order == ClaimOrder::let_go) return false;
+  return mutation::ignore_incarnation || c.claim->incarnation == c.self.incarnation;
 }
 
 Generation noted(const Case& c) {
@@ -100,10 +100,6 @@ Commit run_commit(const Case& c, const RunRecord& run) {
   Commit commit;
   commit.lane = "run/" + name.str();
   commit.timeout = kCommitTimeout;
-  if (mutation::late_create && run.state == RunState::starting) {
-    commit.writes.push_back({path::run(name), run, {}});
-    return commit;
-  }
   for (const auto& path : {path::claim(name), path::run(name)}) commit.checks.push_back({path, c.view.mod_of(path)});
   // The member key stands for this incarnation being admitted: a host without it starts and records nothing.
   commit.checks.push_back({path::member(c.self.host), c.view.mod_of(path::member(c.self.host))});

@@ -86,6 +86,7 @@ void FaultSource::strike() {
       Kind{"fence device", &FaultSource::fence_device},
       Kind{"libvirt", &FaultSource::libvirt},
       Kind{"slow libvirt", &FaultSource::slow_libvirt},
+      Kind{"stranger's start", &FaultSource::stranger},
       Kind{"guest", &FaultSource::guest},
       Kind{"storage", &FaultSource::storage},
       Kind{"failing calls", &FaultSource::failures},
@@ -254,8 +255,20 @@ void FaultSource::clock() {
 void FaultSource::slow_libvirt() {
   const HostName host = some_host();
   if (note_) note_("libvirt of " + host.str() + " is slow");
-  world_.machine(host).slow_libvirt(span(5s, 180s));
+  world_.machine(host).slow_libvirt(span(5s, 180s), random_.once_in(2));
   later(span(10s, 120s), [this, host] { world_.machine(host).slow_libvirt(Duration::zero()); });
+}
+
+// virsh, libvirt-guests or an autostart: whoever starts a protected domain beside Haven (C5). What it let go of once
+// may run by others' will, and be taken up again before every host has heard of it: that is between them.
+void FaultSource::stranger() {
+  if (resources_.empty()) return;
+  const HostName host = some_host();
+  const ResourceName& resource = some_resource();
+  Machine& machine = world_.machine(host);
+  if (!machine.runs() || let_go_.contains(resource)) return;
+  if (note_) note_("somebody starts " + resource.str() + " on " + host.str());
+  machine.start_by_hand(resource);
 }
 
 void FaultSource::crash_in_a_step() {
@@ -383,6 +396,7 @@ void FaultSource::operators() {
       deed(Order{OperatorVerb::clear, resource, {}}, "clear " + resource.str());
       return;
     default:
+      let_go_.insert(resource);
       deed(Order{OperatorVerb::ignore, resource, {}}, "ignore " + resource.str());
       later(span(100ms, 120s), [this, resource] {
         deed(Order{OperatorVerb::start, resource, {}}, "start " + resource.str());
@@ -395,6 +409,7 @@ void FaultSource::operators() {
 void FaultSource::files() {
   if (resources_.empty()) return;
   const Resource resource = as_written_.at(some_resource());
+  let_go_.insert(resource.name);
   deed(Remove{resource.name}, "remove " + resource.name.str());
   later(span(100ms, 60s), [this, resource] { deed(Add{resource}, "add " + resource.name.str()); });
 }

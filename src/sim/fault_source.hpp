@@ -49,6 +49,7 @@ class FaultSource {
   void clock();
   void slow_libvirt();
   void crash_in_a_step();
+  void stranger();
   void isolate();
   void cut();
   void link();
@@ -80,6 +81,7 @@ class FaultSource {
   std::vector<ResourceName> resources_;
   std::map<ResourceName, Resource> as_written_;
   std::vector<std::size_t> links_;
+  std::set<ResourceName> let_go_;
   std::set<HostName> promising_;
   std::set<HostName> unwatched_;    // their watchdogs are broken
   std::vector<HostName> machines_;  // the witness among them

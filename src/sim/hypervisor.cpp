@@ -55,7 +55,8 @@ void HypervisorState::kill(CallId call, const std::string& uuid, const std::stri
 }
 
 void HypervisorState::order(Verb verb, CallId call, std::string uuid, std::string xml, Duration timeout, Instant now) {
-  put(now + times_.call, {Due::arrival, call, {}, 0, {}});
+  const Duration queued = verb == Verb::start ? times_.queued : Duration::zero();
+  put(now + times_.call + queued, {Due::arrival, call, {}, 0, {}});
   put(now + timeout, {Due::deadline, call, {}, 0, {}});
   calls_[call] = {verb, std::move(uuid), std::move(xml), false, true, {now + timeout, last_item_}};
 }

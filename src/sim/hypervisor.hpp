@@ -20,6 +20,7 @@
 namespace haven::sim {
 
 struct HypervisorTimes {
+  Duration queued{};         // a start waits for so long before libvirt looks at it
   Duration call = 1ms;       // from here to libvirt; a plain answer comes after it
   Duration start = 2s;       // from the order's arrival until `done`
   Duration appear = 2s;      // from the order's arrival until the process runs; at most `start`

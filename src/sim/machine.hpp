@@ -132,10 +132,11 @@ class Machine {
     deed(libvirt_, queue_.now());
     arm();
   }
-  void put_guest(const ResourceName& resource);  // it runs, nobody ordered it
+  void start_by_hand(const ResourceName& resource);  // through libvirt and its hook, by nobody that Haven knows
+  void put_guest(const ResourceName& resource);      // it runs, nobody ordered it
   void kill_guests();
-  // Whatever libvirt begins from now on takes so much longer.
-  void slow_libvirt(Duration more);
+  // Whatever libvirt begins from now on takes so much longer; `queued`: a start waits for that before it is begun.
+  void slow_libvirt(Duration more, bool queued = false);
   // The processes that exist here; true: paused.
   [[nodiscard]] const std::map<ResourceName, bool>& processes() const { return processes_; }
 

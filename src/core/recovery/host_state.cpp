@@ -199,6 +199,7 @@ std::string hook_refusal(const HostState& host, const View& view, const HookAske
   if (asked.migration) return "Haven protects " + asked.resource.str() + " and takes no migration of it";
   const auto local = host.locals.find(asked.resource);
   if (local != host.locals.end() && local->second.start_in_flight) return "";
+  if (mutation::late_create && local != host.locals.end() && local->second.start_for != Revision{}) return "";
   return "Haven protects " + asked.resource.str() + ": only Haven starts it (haven start " + asked.resource.str() + ")";
 }
 
