@@ -3,6 +3,7 @@
 
 #include "core/court.hpp"
 #include "core/liveness/device_test.hpp"
+#include "core/liveness/heartbeat.hpp"
 
 namespace haven {
 namespace {
@@ -44,6 +45,29 @@ TEST(Blast, WhoLivesOnTheSameOutletForbidsTheShot) {
 
 TEST(Blast, OnceEverythingInsideIsLostItMayBeSwitched) {
   const View view = Records(one_outlet()).member("h1").lost("h2").lost("h3").view();
+  EXPECT_FALSE(cannot_be_switched(view, view.spec()->hosts[1]));
+}
+
+TEST(Blast, WhoIsHeardLivesWithoutALease) {
+  View view = Records(one_outlet()).member("h1").lost("h2").lost("h3").view();
+  PeerHeard h3;
+  h3.host = h("h3");
+  h3.boot = boot_digest(boot_of(h("h3")));
+  h3.links = 1;
+  h3.of = 1;
+  view.heard = PeersHeard{{h3}};
+  EXPECT_TRUE(cannot_be_switched(view, view.spec()->hosts[1]));
+  view.heard->peers[0].links = 0;
+  EXPECT_FALSE(cannot_be_switched(view, view.spec()->hosts[1]));
+  PeerHeard h1;
+  h1.host = h("h1");
+  h1.boot = boot_digest(boot_of(h("h1")));
+  h1.links = 1;
+  h1.of = 1;
+  h1.opinions = {{h("h3"), h3.boot, true}};
+  view.heard->peers.push_back(h1);
+  EXPECT_TRUE(cannot_be_switched(view, view.spec()->hosts[1])) << "another one hears it";
+  view.heard->peers[1].opinions[0].boot = boot_digest(Incarnation{"another"});
   EXPECT_FALSE(cannot_be_switched(view, view.spec()->hosts[1]));
 }
 

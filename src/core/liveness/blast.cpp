@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/liveness/fencing.hpp"
+#include "core/liveness/silence.hpp"
 #include "core/mutation.hpp"
 
 namespace haven {
@@ -26,8 +27,12 @@ bool among(const std::vector<FenceDevice>& devices, const FenceDevice& wanted) {
 }
 
 bool lives(const View& view, const HostName& host) {
-  const MemberRecord* member = member_of(view, host);
-  return member != nullptr && !proved_dead(view, host, member->incarnation);
+  if (const MemberRecord* member = member_of(view, host)) return !proved_dead(view, host, member->incarnation);
+  // Its lease is gone, and somebody hears it: it lives, and does not reach the engine (S3).
+  const auto status = view.status.find(host);
+  if (status == view.status.end()) return false;
+  const Incarnation& last = status->second.value.incarnation;
+  return !proved_dead(view, host, last) && heard_by_anybody(view, host, last);
 }
 
 bool has_foreign_device(const View& view, const Host& host, int level) {

@@ -102,6 +102,13 @@ bool is_heard(const View& view, const HostName& self, const HostName& host, cons
   return 2 * count.heard > count.voters || own_word(view, host, boot) == Word::heard;
 }
 
+bool heard_by_anybody(const View& view, const HostName& host, const Incarnation& boot) {
+  if (!view.heard) return false;
+  if (own_word(view, host, boot) == Word::heard) return true;
+  return std::any_of(view.heard->peers.begin(), view.heard->peers.end(),
+                     [&](const PeerHeard& peer) { return word_of(view, peer.host, host, boot) == Word::heard; });
+}
+
 void fold_silences(Silences& silences, const View& view, const HostName& self, Instant now) {
   const std::set<HostName> silent = silent_hosts(view, self);
   for (const auto& host : silent) {

@@ -32,6 +32,8 @@ using Silences = std::map<HostName, Silence>;
 
 // This boot is heard here, or by a majority, and no majority misses it: it lives, whatever became of its lease (S3).
 [[nodiscard]] bool is_heard(const View& view, const HostName& self, const HostName& host, const Incarnation& boot);
+// This boot is heard here, or by one that is heard here: not all of it is lost, whoever misses it.
+[[nodiscard]] bool heard_by_anybody(const View& view, const HostName& host, const Incarnation& boot);
 
 // Brings the silences up to date with the view. An answer is remembered until the host is heard here again.
 void fold_silences(Silences& silences, const View& view, const HostName& self, Instant now);
