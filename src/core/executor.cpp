@@ -420,7 +420,13 @@ void act(const HostState& host, const View& view, const SelfView& self, Agenda& 
   }
   if (agenda.wake() != kNever) (void)pass.due(agenda.wake());
   const bool in_touch = self.registered && self.watching && pass.now().mono < self.lease_until;
-  if (in_touch) keep_guard(host.guard, view, host.hypervisor ? host.inspected : 0, pass);
+  Pass guard(pass.now());
+  keep_guard(host.guard, view, host.hypervisor ? host.inspected : 0, guard);
+  Decision guarded = std::move(guard).take();
+  // Out of touch it ends nobody; what this host reports changes with time all the same.
+  if (guarded.wake != kNever) (void)pass.due(guarded.wake);
+  if (in_touch)
+    for (auto& action : guarded.actions) pass.act(std::move(action));
   report_status(host, view, self, pass);
   if (!view.spec()->resources.empty() && !frozen_host(view, self.host)) tend_hypervisor(host.care, pass);
 }
