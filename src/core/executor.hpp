@@ -101,7 +101,8 @@ void observe_disturbance(HostState& host, bool hypervisor_answers);
 void observe_issued(HostState& host, const View& view, const Action& action, Now now);
 void observe_call(HostState& host, const Action& action, const CallDone& done);
 // The engine answers again: what it cost to be without it is forgotten (B1).
-void observe_engine_back(HostState& host);
+// Those that need not wait any more.
+std::vector<ResourceName> observe_engine_back(HostState& host);
 
 // libvirt asks whether it may start this domain, or let it migrate in (C5, F3). Empty: yes; else why not.
 [[nodiscard]] std::string hook_refusal(const HostState& host, const View& view, const HookAsked& asked);

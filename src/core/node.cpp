@@ -258,6 +258,7 @@ void Node::Inside::follow_standing(Turn& turn, Now now) {
                       self.outdated,
                       now.mono < self.lease_until,
                       session.exited,
+                      clock_of(host.keeping).has_value(),
                       may_start(host.keeping, now.mono),
                       strain_of(host.keeping, now.mono)};
   turn.everything |= next != standing;

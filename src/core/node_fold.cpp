@@ -115,6 +115,13 @@ void Node::Inside::fold_changed(const EngineChanged& changed, Turn& turn, Now no
   turn.acts = turn.session = true;
 }
 
+void Node::Inside::fold_engine_back(Turn& turn) {
+  for (const ResourceName& name : observe_engine_back(host)) {
+    turn.acts = true;
+    if (view.spec() != nullptr) agenda.mark(view.roster(), name);
+  }
+}
+
 void Node::Inside::fold_commit(const CommitDone& done, Turn& turn, Now now) {
   Flight flight;
   if (!take_flight(done.call, flight)) return;
@@ -149,7 +156,7 @@ void Node::Inside::fold_commit(const CommitDone& done, Turn& turn, Now now) {
   }
   turn_for_lane(commit.lane, turn);
   observe_commit(controller, view, self, ended, now);
-  if (done.outcome == CommitOutcome::committed) observe_engine_back(host);
+  if (done.outcome == CommitOutcome::committed) fold_engine_back(turn);
   observe_keeping_commit(host.keeping, self, ended);
   if (commit.lane.starts_with("operator/") && done.outcome == CommitOutcome::committed) {
     const CallId question{std::stoull(commit.lane.substr(9))};

@@ -53,7 +53,8 @@ struct Question {
 // Everything that decisions rest on beside view and memory: when it changes, all passes run over everything.
 struct Standing {
   bool registered = false, watching = false, outdated = false, in_time = false, exited = false;
-  bool room = true;  // the promise's clock has it for a start (C2)
+  bool promised = false;  // nothing starts while the engine is out of reach (C6)
+  bool room = true;       // the promise's clock has it for a start (C2)
   Strain strain = Strain::none;
   friend bool operator==(const Standing&, const Standing&) = default;
 };
@@ -89,6 +90,7 @@ struct Node::Inside {
   // ---- folding (node_fold.cpp) ----
   Turn fold(const Event& event, Now now);
   void fold_changed(const EngineChanged& changed, Turn& turn, Now now);
+  void fold_engine_back(Turn& turn);
   void fold_commit(const CommitDone& done, Turn& turn, Now now);
   void fold_lease(const LeaseAnswer& answer, Turn& turn, Now now);
   void fold_inspection(const Inspected& seen, Turn& turn, Now now);

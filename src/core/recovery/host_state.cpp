@@ -181,11 +181,14 @@ void observe_call(HostState& host, const Action& action, const CallDone& done) {
   if (std::holds_alternative<DestroyDomain>(action)) local.destroy_refused = bad;
 }
 
-void observe_engine_back(HostState& host) {
+std::vector<ResourceName> observe_engine_back(HostState& host) {
+  std::vector<ResourceName> waited;
   for (auto& [name, local] : host.locals) {
+    if (local.unrecorded != 0 || local.restarted) waited.push_back(name);
     local.unrecorded = 0;
     local.restarted.reset();
   }
+  return waited;
 }
 
 std::string hook_refusal(const HostState& host, const View& view, const HookAsked& asked) {
