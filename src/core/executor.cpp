@@ -7,6 +7,7 @@
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/home.hpp"
+#include "core/start_slots.hpp"
 
 namespace haven {
 namespace {
@@ -26,44 +27,6 @@ bool fresh(const HostState& host, const Local& local) {
 
 bool present(const Local& local) { return local.domain.has_value() || local.process; }
 
-int free_starts(const HostState& host, const View& view, const SelfView& self) {
-  int free = kParallelStarts;
-  for (const auto& [name, run] : view.runs) {
-    const auto claim = view.claims.find(name);
-    const bool ours = claim != view.claims.end() && claim->second.value.host == self.host &&
-                      claim->second.value.incarnation == self.incarnation &&
-                      claim->second.value.order != ClaimOrder::let_go &&
-                      claim->second.value.generation == run.value.generation && view.roster().resource(name) != nullptr;
-    if ((ours && run.value.state == RunState::starting) || local_of(host, name).start_in_flight) --free;
-  }
-  return free;
-}
-
-// The starts that may still begin in this pass; counted only where somebody asks.
-class Slots {
- public:
-  Slots(const HostState& host, const View& view, const SelfView& self) : host_(host), view_(view), self_(self) {}
-  // False: there is none left, and somebody has to wait.
-  [[nodiscard]] bool take() {
-    if (!free_) free_ = free_starts(host_, view_, self_);
-    if (*free_ > 0) {
-      --*free_;
-      return true;
-    }
-    refused_ = true;
-    return false;
-  }
-  // Whether anybody was refused since this was asked last.
-  [[nodiscard]] bool refused() { return std::exchange(refused_, false); }
-
- private:
-  const HostState& host_;
-  const View& view_;
-  const SelfView& self_;
-  std::optional<int> free_;
-  bool refused_ = false;
-};
-
 // One resource of this host, looked up once.
 struct Case {
   const HostState& host;
@@ -75,7 +38,7 @@ struct Case {
   const ClaimRecord* claim = nullptr;
   const RunRecord* run = nullptr;  // of the claim's generation
   bool sure = false;               // `present` can be relied on
-  Slots* slots = nullptr;
+  StartSlots* slots = nullptr;
   Strain strain = Strain::none;  // what the host's promise asks (P3)
 };
 
@@ -401,7 +364,7 @@ void act(const HostState& host, const View& view, const SelfView& self, Agenda& 
   if (agenda.everything() || host.guard.published != guarded_uuids(view)) publish_protected(host, view, pass);
   if (const auto clock = clock_of(host.keeping)) (void)(pass.due(stop_from(*clock)) && pass.due(kill_from(*clock)));
   const Strain strain = strain_of(host.keeping, pass.now().mono);
-  Slots slots(host, view, self);
+  StartSlots slots(host, view, self);
   const Roster& roster = view.roster();
   for (const std::size_t place : agenda.take(roster, pass.now().mono)) {
     const Resource& resource = *roster.order[place];
