@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/liveness/device_test.hpp"
+#include "core/liveness/fence_writes.hpp"
 #include "core/placement/roster.hpp"
 
 namespace haven {
@@ -166,27 +167,22 @@ Result confirm(const View& view, const OperatorAsked& asked, const Heard& heard,
     return tl::unexpected(asked.host.str() + " holds a lease: it is alive, and nothing waits for its death");
   if (boots.empty()) return Commit{};
   Commit commit;
-  commit.checks.push_back({path::member(asked.host), view.mod_of(path::member(asked.host))});
+  check_as_seen(commit, view, path::member(asked.host));
   for (const auto& boot : boots) {
-    const std::string path = path::fence(asked.host, boot);
-    commit.checks.push_back({path, view.mod_of(path)});
+    check_as_seen(commit, view, path::fence(asked.host, boot));
     FenceRecord proof;
     if (const auto known = view.fences.find({asked.host, boot}); known != view.fences.end())
       proof = known->second.value;
     proof.state = FenceState::proved;
     proof.proof = ProofKind::operator_word;
     proof.by = asked.by;
-    proof.at = now.wall;
-    commit.writes.push_back({path, proof, {}});
+    add_fence(commit, {asked.host, boot}, proof, now);
   }
-  JournalRecord journal;
-  journal.at = now.wall;
-  journal.by = self.host;
-  journal.kind = JournalKind::fenced;
-  journal.host = asked.host;
+  JournalRecord journal =
+      fence_entry(self, now, JournalKind::fenced, asked.host,
+                  "confirmed by " + asked.by + (asked.force ? " by force" : "") + ": incarnation " + names_of(boots));
   journal.level = "operator";
-  journal.why = "confirmed by " + asked.by + (asked.force ? " by force" : "") + ": incarnation " + names_of(boots);
-  commit.writes.push_back({path::kNewJournal, journal, {}});
+  add_journal(commit, std::move(journal));
   return commit;
 }
 

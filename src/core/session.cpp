@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/liveness/dawn.hpp"
+#include "core/liveness/fence_writes.hpp"
 #include "core/placement/roster.hpp"
 
 namespace haven {
@@ -70,20 +71,12 @@ void answer_unseen(const SelfView& self, Pass& pass) {
 
 // This boot's own word that all is released and nothing of it runs: a proof, and its last word (F8).
 void leave_for_good(Commit& commit, const View& view, const SelfView& self, Now now) {
-  const std::string proof = path::fence(self.host, self.incarnation);
-  commit.checks.push_back({proof, view.mod_of(proof)});
+  check_as_seen(commit, view, path::fence(self.host, self.incarnation));
   FenceRecord left;
   left.state = FenceState::proved;
   left.proof = ProofKind::clean_leave;
-  left.at = now.wall;
-  commit.writes.push_back({proof, left, {}});
-  JournalRecord journal;
-  journal.at = now.wall;
-  journal.by = self.host;
-  journal.kind = JournalKind::proved;
-  journal.host = self.host;
-  journal.why = "it left in good order and runs nothing";
-  commit.writes.push_back({path::kNewJournal, journal, {}});
+  add_fence(commit, {self.host, self.incarnation}, left, now);
+  add_journal(commit, fence_entry(self, now, JournalKind::proved, self.host, "it left in good order and runs nothing"));
 }
 
 Commit away_commit(const View& view, const SelfView& self, AwayKind kind, bool reigning) {

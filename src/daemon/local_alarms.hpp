@@ -2,6 +2,8 @@
 // this host's own `haven status` shows it even while the engine is out of reach.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -51,7 +53,7 @@ class LocalAlarms {
     const std::lock_guard lock(mutex_);
     std::vector<Alarm> result;
     for (const auto& [kind, texts] : alarms_)
-      for (const auto& text : texts) result.push_back({kind + "/" + text, text, {}, {}});
+      for (const auto& text : texts) result.push_back({fmt::format("{}/{}", kind, text), text, {}, {}});
     return result;
   }
 

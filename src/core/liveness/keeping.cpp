@@ -269,14 +269,6 @@ void add_withdrawal(Commit& commit, const View& view, const SelfView& self) {
   commit.writes.push_back({path, std::nullopt, {}});
 }
 
-std::vector<HostName> hosts_not_naming(const View& view, const VoterList& voters) {
-  std::vector<HostName> hosts;
-  for (const auto& [host, promise] : view.promises) {
-    if (!contains(promise.value.voters, voters)) hosts.push_back(host);
-  }
-  return hosts;
-}
-
 void keep_promise(const Keeping& k, const View& view, const SelfView& self, bool idle, bool leaving, Pass& pass) {
   const Wish wish = wish_of(view, self, leaving);
   if (!wanted(wish) && k.bound == Duration::zero() && k.armed == Duration::zero() && own_promise(view, self) == nullptr)

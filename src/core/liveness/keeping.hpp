@@ -69,9 +69,6 @@ void observe_watchdog_broke(Keeping& keeping, const std::string& why);
 // Withdraws it together with what else is committed, where there is one.
 void add_withdrawal(Commit& commit, const View& view, const SelfView& self);
 
-// Whose promise does not name these voters: while there are any, they may not begin to vote (P4).
-[[nodiscard]] std::vector<HostName> hosts_not_naming(const View& view, const VoterList& voters);
-
 // `idle`: by a fresh look nothing runs here and no start is under way. Pure.
 void keep_promise(const Keeping& keeping, const View& view, const SelfView& self, bool idle, bool leaving, Pass& pass);
 
