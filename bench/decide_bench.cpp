@@ -25,7 +25,7 @@ std::shared_ptr<const Spec> large_spec(std::size_t hosts, std::size_t vms) {
     Host host;
     host.name = host_at(i);
     host.cpu = Vcpu{64};
-    host.memory = MiB{512 * 1024};
+    host.memory = MiB{524288};
     host.rack = numbered("rack", i / 16);
     host.fence.push_back({"fence_ipmilan", {}, 1});
     spec->hosts.push_back(std::move(host));
@@ -34,7 +34,7 @@ std::shared_ptr<const Spec> large_spec(std::size_t hosts, std::size_t vms) {
     Resource vm;
     vm.name = vm_at(i);
     vm.cpu = Vcpu{4};
-    vm.memory = MiB{8 * 1024};
+    vm.memory = MiB{8192};
     vm.priority = static_cast<int>(i % 10);
     spec->resources.push_back(std::move(vm));
   }

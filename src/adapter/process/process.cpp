@@ -116,6 +116,7 @@ tl::expected<Process, std::string> Process::start(const std::vector<std::string>
   if (!out) return tl::make_unexpected(out.error());
   if (!err) return tl::make_unexpected(err.error());
   std::vector<char*> words;
+  words.reserve(argv.size() + 1);
   for (const auto& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   const pid_t parent = getpid();

@@ -32,7 +32,7 @@ class Fd {
 class Output {
  public:
   enum class Keep { first, last };
-  static constexpr std::size_t kMost = 64 * 1024;
+  static constexpr std::size_t kMost = 65536;
   explicit Output(Keep keep) : keep_(keep) {}
   void add(const char* data, std::size_t size);
   [[nodiscard]] const std::string& text() const { return text_; }

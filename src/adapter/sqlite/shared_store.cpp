@@ -165,8 +165,8 @@ void SharedStore::commit(const std::shared_ptr<Client>& client, CallId id, port:
   const TransactionDone late{id, Outcome::unknown, {}, "no answer by the deadline"};
   const TransactionDone full{id, Outcome::refused, {}, kTooMany};
   if (auto reason = port::reason_to_refuse(transaction); !reason.empty()) {
-    const port::EngineEvent refused = TransactionDone{id, Outcome::refused, {}, std::move(reason)};
-    call(client, timeout, refused, refused, [refused]() -> port::EngineEvent { return refused; });
+    const TransactionDone refused{id, Outcome::refused, {}, std::move(reason)};
+    call(client, timeout, refused, refused, [refused] { return port::EngineEvent(refused); });
     return;
   }
   call(client, timeout, late, full, [this, id, transaction = std::move(transaction)] {
