@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t kPortion = 20;
 // A sanitized run is several times slower, and looks for other things.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef HAVEN_SANITIZED
 constexpr double kHours = 0.2;
 #else
 constexpr double kHours = 1;
