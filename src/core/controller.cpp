@@ -34,6 +34,7 @@ void fold_office(ControllerState& state, const View& view, const SelfView& self,
     state.accused.clear();
     state.unheard.clear();
     state.exhausted.clear();
+    state.cut_short.clear();
     state.promise_counts.clear();
     state.deposed.push_back(now.mono);
   }
@@ -61,7 +62,11 @@ void fold_resource(ControllerState& state, const View& view, const ResourceName&
   const bool runs = run != view.runs.end() && run->second.value.state == RunState::running &&
                     run->second.value.generation == claim->second.value.generation && !claim_closed(view, name);
   note_since(state.running_since, name, runs, now);
-  note_since(state.uplink_lost_since, name, runs && uplink_lost(view, claim->second.value.host, name), now);
+  // Counted while it has its uplink elsewhere: an outage for all ends on one host after the other, and whoever is first
+  // must not draw the others' guests to it.
+  const bool cut_off =
+      runs && uplink_lost(view, claim->second.value.host, name) && !uplink_refusals(view, name).empty();
+  note_since(state.uplink_lost_since, name, cut_off, now);
 }
 
 void fold_hosts(ControllerState& state, const View& view, Instant now) {
@@ -115,6 +120,7 @@ void fold_fences(ControllerState& state, const View& view, Instant now) {
   std::erase_if(state.accused, gone);
   std::erase_if(state.unheard, [&](const HostBoot& boot) { return !view.fences.contains(boot); });
   std::erase_if(state.exhausted, gone);
+  std::erase_if(state.cut_short, [&](const auto& cut) { return now >= cut.second + kAgentTimeout; });
   for (auto it = state.fences.begin(); it != state.fences.end();)
     it = run_goes_on(it->second, view, it->first) ? std::next(it) : state.fences.erase(it);
   for (auto& [boot, run] : state.fences) {
@@ -346,8 +352,9 @@ void fold_alarms(ControllerState& state, const View& view, Instant now) {
 }
 
 // What earlier reigns said stands until somebody says that it has ended.
-void begin_reign(ControllerState& state, const View& view, const Reign& reign) {
+void begin_reign(ControllerState& state, const View& view, const Reign& reign, Instant now) {
   state.reign = reign;
+  state.reign_since = now;
   state.said_alarms.clear();
   for (auto& [key, record] : alarms_said(view)) state.said_alarms[key] = {record, std::nullopt};
 }
@@ -386,7 +393,8 @@ void observe_commit(ControllerState& state, const View& view, const SelfView& se
   if (ended.outcome != CommitOutcome::committed) return observe_fence_failure(state, ended);
   for (const auto& write : ended.commit.writes) {
     if (!write.value) continue;
-    if (const auto* leader = std::get_if<LeaderRecord>(&*write.value)) begin_reign(state, view, leader->reign);
+    if (const auto* leader = std::get_if<LeaderRecord>(&*write.value))
+      begin_reign(state, view, leader->reign, now.mono);
     if (const auto* journal = std::get_if<JournalRecord>(&*write.value)) remember_said(state, *journal);
   }
   observe_fence_commit(state, view, self, ended, now);
