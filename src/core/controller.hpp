@@ -58,6 +58,7 @@ struct SelfView {
   bool registered = false;  // our member key stands under our lease
   bool watching = false;    // the watch stands: the view is as new as the network allows
   Revision own_last;        // of this host's last transaction: an older view judges nobody (C6)
+  bool waivers = true;      // as NodeConfig has it
   bool outdated = false;    // a higher epoch is known than the engine's own: what it says is not acted on (E3)
 };
 

@@ -305,6 +305,7 @@ Node::Node(NodeConfig config) : inside_(std::make_unique<Inside>()) {
   for (const auto& note : config.released) inside_->host.released[note.resource] = note.generation;
   inside_->self.host = config.host;
   inside_->self.incarnation = config.incarnation;
+  inside_->self.waivers = config.waivers;
   inside_->session.known_epoch = config.epoch;
   if (config.promise && config.promise->deadline > Duration::zero()) {
     Keeping& keeping = inside_->host.keeping;

@@ -215,7 +215,7 @@ struct PromiseRecord {
   Incarnation incarnation;
   Duration deadline{};
   Duration watchdog{};            // bites this long after a pet, at the latest
-  std::vector<VoterList> voters;  // a waiver needs a majority of each (P4)
+  std::vector<VoterList> voters;  // a waiver needs a majority of each (P4); empty: it never waives
   friend bool operator==(const PromiseRecord&, const PromiseRecord&) = default;
 };
 

@@ -48,7 +48,7 @@ VoterList voters_after(const Survey& survey, const MembershipStep& step) {
   return voters;
 }
 
-// Hosts whose promise does not name these voters, in a row; empty: none.
+// Hosts whose promise does not name these voters, in a row; empty: none. One that names none never waives.
 std::string not_naming(const port::Listed& promises, const std::string& folder, const VoterList& voters) {
   std::string hosts;
   for (const auto& entry : promises.entries) {
@@ -56,7 +56,8 @@ std::string not_naming(const port::Listed& promises, const std::string& folder, 
     const auto record = codec::decode(path::promise(HostName(host)), entry.value);
     const auto* promise = record ? std::get_if<PromiseRecord>(&*record) : nullptr;
     const bool named = promise != nullptr &&
-                       std::find(promise->voters.begin(), promise->voters.end(), voters) != promise->voters.end();
+                       (promise->voters.empty() ||
+                        std::find(promise->voters.begin(), promise->voters.end(), voters) != promise->voters.end());
     if (!named) hosts += (hosts.empty() ? "" : ", ") + host;
   }
   return hosts;
