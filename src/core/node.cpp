@@ -206,7 +206,7 @@ void Node::Inside::pass_brain(Now now) {
   if (controller.reign && !reigning(now)) controller.fences.clear();
   if (session.leaving) return;
   Pass pass(now);
-  controller.hearing_alarms = hearing_alarms(controller, view, self, pass);
+  observe_hearing(controller, view, hearing_alarms(controller, view, self, pass), now.mono);
   decide(controller, view, self, desk, next_reign, pass);
   Decision decision = std::move(pass).take();
   brain_wake = decision.wake;
