@@ -300,6 +300,7 @@ enum class JournalKind {
   place_failed,
   failed,
   freeze,
+  engine,  // who holds the engine, and who votes in it, has changed
   alarm,
   cleared
 };
@@ -316,7 +317,7 @@ struct JournalRecord {
   ResourceName resource;               // empty: not about one
   HostName host;                       // where it goes, or whom it is about
   HostName from;                       // recover, relocate: where it ran before
-  std::string level;                   // fenced: "1", "promise", "operator"
+  std::string level;                   // fenced: "1", "promise", "operator"; engine: "init", "joined", "learner"…
   std::string why;                     // a sentence
   std::vector<JournalReason> reasons;  // place_failed
   friend bool operator==(const JournalRecord&, const JournalRecord&) = default;
