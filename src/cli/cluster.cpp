@@ -114,7 +114,8 @@ void print_members(const Output& output, const Json& status) {
 
 int cluster_init(const Client& client, const Output& output, const ClusterOptions& options) {
   const std::string run = run_of(client);
-  const auto begun = client.post("/v1/cluster/init", {{"cluster", options.name}, {"address", options.address}});
+  const auto begun = client.post("/v1/cluster/init",
+                                 {{"cluster", options.name}, {"address", options.address}, {"by", on_behalf_of()}});
   if (!begun) return output.fail(begun.error());
   return begun_again(
       client, output, run, true,
@@ -122,7 +123,7 @@ int cluster_init(const Client& client, const Output& output, const ClusterOption
 }
 
 int cluster_invite(const Client& client, const Output& output) {
-  const auto made = client.post("/v1/cluster/invite", Json::object());
+  const auto made = client.post("/v1/cluster/invite", {{"by", on_behalf_of()}});
   if (!made) return output.fail(made.error());
   const std::string file = text_at(*made, "file");
   output.line("the secret is in " + file +
@@ -149,7 +150,7 @@ int cluster_leave(const Client& client, const Output& output, const ClusterOptio
   if (!options.yes && !confirmed("What runs here stops and starts elsewhere, where there is room. Leave?"))
     return output.fail(trouble(kNotAsWished, "nothing was changed", "", ""));
   const std::string run = run_of(client);
-  const auto begun = client.post("/v1/cluster/leave", Json::object());
+  const auto begun = client.post("/v1/cluster/leave", {{"by", on_behalf_of()}});
   if (!begun) return output.fail(begun.error());
   return begun_again(client, output, run, false, "this host has left; nothing of the cluster runs here");
 }
@@ -237,7 +238,7 @@ int cluster_restore(const Client& client, const Output& output, const ClusterOpt
   if (fd >= 0) ::close(fd);
   if (got != static_cast<ssize_t>(text.size()))
     return output.fail(trouble(kBadInput, "it cannot be read", options.file, ""));
-  const auto done = client.post("/v1/cluster/restore", {{"backup", text}});
+  const auto done = client.post("/v1/cluster/restore", {{"backup", text}, {"by", on_behalf_of()}});
   if (!done) return output.fail(done.error());
   output.line("cluster " + text_at(*done, "cluster") + " stands in the engine again (" + done->at("entries").dump() +
               " entries, epoch " + done->at("epoch").dump() +

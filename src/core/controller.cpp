@@ -377,7 +377,16 @@ void observe_view(ControllerState& state, const View& view, const SelfView& self
   for (auto it = state.said_waiting.begin(); it != state.said_waiting.end();)
     it = claim_closed(view, it->first) ? std::next(it) : state.said_waiting.erase(it);
   fold_links(state.lost_links, view, now.mono);
+  fold_witness(state.silent_witness, view, now.mono);
   if (of_hosts || !touched.resources.empty()) fold_alarms(state, view, now.mono);
+}
+
+void observe_hearing(ControllerState& state, const View& view, std::vector<Alarm> alarms, Instant now) {
+  const auto same_key = [](const Alarm& a, const Alarm& b) { return a.key == b.key; };
+  const bool same =
+      std::equal(alarms.begin(), alarms.end(), state.hearing_alarms.begin(), state.hearing_alarms.end(), same_key);
+  state.hearing_alarms = std::move(alarms);
+  if (!same) fold_alarms(state, view, now);
 }
 
 bool concerns_controller(const ControllerState& state, const View& view, const SelfView& self, const Touched& touched) {

@@ -58,6 +58,7 @@ struct SelfView {
   bool registered = false;  // our member key stands under our lease
   bool watching = false;    // the watch stands: the view is as new as the network allows
   Revision own_last;        // of this host's last transaction: an older view judges nobody (C6)
+  bool waivers = true;      // as NodeConfig has it
   bool outdated = false;    // a higher epoch is known than the engine's own: what it says is not acted on (E3)
 };
 
@@ -69,6 +70,12 @@ struct SaidAlarm {
 
 using LostLinks = std::map<std::pair<HostName, std::size_t>, Instant>;  // of a peer, counted from 0
 
+// The file's witness, and since when this host does not hear it.
+struct SilentWitness {
+  HostName name;
+  Instant since;
+};
+
 // What a controller remembers between two passes; all of it can be lost without harm.
 struct ControllerState {
   std::optional<Reign> reign;  // ours, while `leader` names it
@@ -77,6 +84,7 @@ struct ControllerState {
   Sightings seen;
   Silences silences;
   LostLinks lost_links;
+  std::optional<SilentWitness> silent_witness;
   std::vector<Alarm> hearing_alarms;  // as this host hears it, at the latest pass
   std::optional<DawnSeen> dawn;
   Calms calms;
@@ -101,6 +109,8 @@ struct ControllerState {
 
 // The view changed, as `touched` says: bring the memory up to date.
 void observe_view(ControllerState& state, const View& view, const SelfView& self, const Touched& touched, Now now);
+// What this host's ears find wrong now.
+void observe_hearing(ControllerState& state, const View& view, std::vector<Alarm> alarms, Instant now);
 // Whether decide() could come out differently for this.
 [[nodiscard]] bool concerns_controller(const ControllerState& state, const View& view, const SelfView& self,
                                        const Touched& touched);

@@ -207,7 +207,7 @@ void Node::Inside::pass_brain(Now now) {
   if (controller.reign && !reigning(now)) controller.fences.clear();
   if (session.leaving) return;
   Pass pass(now);
-  controller.hearing_alarms = hearing_alarms(controller, view, self, pass);
+  observe_hearing(controller, view, hearing_alarms(controller, view, self, pass), now.mono);
   decide(controller, view, self, desk, next_reign, pass);
   Decision decision = std::move(pass).take();
   brain_wake = decision.wake;
@@ -306,6 +306,7 @@ Node::Node(NodeConfig config) : inside_(std::make_unique<Inside>()) {
   for (const auto& note : config.released) inside_->host.released[note.resource] = note.generation;
   inside_->self.host = config.host;
   inside_->self.incarnation = config.incarnation;
+  inside_->self.waivers = config.waivers;
   inside_->session.known_epoch = config.epoch;
   if (config.promise && config.promise->deadline > Duration::zero()) {
     Keeping& keeping = inside_->host.keeping;

@@ -33,7 +33,10 @@ struct NodeConfig {
   std::optional<NotePromise> promise;  // likewise (P2)
   std::uint64_t seed = 0;              // randomness: reign ids
   Epoch epoch;                         // the highest that any havend of this host ever saw (E3)
-  bool derives_everything = false;     // in every turn: what marks are held to in tests
+  // The engine's voters change only as P4 has it, and its elections take as long as Haven's own: else nothing is
+  // waived.
+  bool waivers = true;
+  bool derives_everything = false;  // in every turn: what marks are held to in tests
 };
 
 class Node {

@@ -198,6 +198,21 @@ TEST(Promises, AnEngineThatIsLedIsNot) {
   EXPECT_TRUE(b.domains.empty());
 }
 
+// Whose members others change, in their own time: no list that a promise names could be relied on (P4).
+TEST(Promises, WithAnEngineOfSomebodyElsesNothingIsWaived) {
+  Promiser b;
+  EXPECT_FALSE(b.promise()->voters.empty());
+  b.config.waivers = false;
+  b.restart_havend();
+  b.run_for(3s);
+  EXPECT_TRUE(b.promise()->voters.empty()) << "so that nobody waits for it to name others";
+  b.started();
+  b.lose_engine(VoterWord::leaderless);
+  b.run_for(12s);
+  EXPECT_TRUE(b.domains.empty()) << "it stops as if its voters were silent";
+  EXPECT_TRUE(b.did<AskVoters>().empty());
+}
+
 TEST(Promises, NoStartWithoutRoomForIt) {
   Promiser b;
   b.silence([](const Action& action) {

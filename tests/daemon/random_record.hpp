@@ -176,7 +176,7 @@ class Draw {
     if (flag()) r.by = host();
     using enum JournalKind;
     r.kind = word({intent, fenced, proved, withdrawn, tested, recover, place, restart, relocate, stop, place_failed,
-                   failed, freeze, alarm, cleared});
+                   failed, freeze, engine, alarm, cleared});
     if (flag()) r.resource = resource();
     if (flag()) r.host = host();
     if (flag()) r.from = host();

@@ -132,6 +132,23 @@ TEST(Pulse, ALostLinkIsAnAlarmAndNothingElse) {
   EXPECT_GT(count(world, EventKind::alarm), 0);
 }
 
+TEST(Pulse, AWitnessThatDiesIsOneAlarmAndFencesNobody) {
+  Spec spec = small_cluster(2, 2);
+  spec.cluster.witness = "w";
+  World world(spec, 1);
+  world.warm_up({});
+  world.run_until(60s);
+  EXPECT_EQ(count(world, EventKind::alarm), 0);
+  world.perform(SetPower{HostName{"w"}, false});
+  world.run_until(600s);
+  EXPECT_EQ(count(world, EventKind::alarm), 1);
+  EXPECT_EQ(count(world, EventKind::intent), 0);
+  EXPECT_FALSE(world.havend(h1).node()->report().alarms.empty());
+  world.perform(SetPower{HostName{"w"}, true});
+  world.run_until(700s);
+  EXPECT_TRUE(world.havend(h1).node()->report().alarms.empty());
+}
+
 TEST(Pulse, ALinkThatIsLostForAMomentIsNoAlarm) {
   World world(small_cluster(3, 2), 1);
   world.warm_up({});

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "adapter/etcd/answer.hpp"
 #include "adapter/etcd/connect.hpp"
 #include "adapter/etcd/endpoint.hpp"
 #include "adapter/etcd/loop.hpp"
@@ -38,7 +39,7 @@ constexpr std::array<std::string_view, 7> kNotNow{
 
 EtcdRefusal refusal_of(const std::string& endpoint, const grpc::Status& status) {
   const std::string_view said = status.error_message();
-  const std::string why = endpoint + ": " + status.error_message();
+  const std::string why = endpoint + ": " + etcd::wording(status);
   if (std::find(kNotNow.begin(), kNotNow.end(), said) != kNotNow.end()) return {Kind::not_now, why};
   const bool late = said.starts_with("etcdserver: request timed out") || said.starts_with("etcdserver: server stopped");
   if (said.starts_with("etcdserver:") && !late) return {Kind::refused, why};

@@ -17,6 +17,9 @@ enum class Verdict {
 // whole that does nothing, is taken for "did not happen".
 [[nodiscard]] Verdict verdict(const grpc::Status& status);
 
+// What it says, for a person.
+[[nodiscard]] std::string wording(const grpc::Status& status);
+
 // Did etcd itself answer, however badly? Otherwise the connection broke or nobody answered.
 [[nodiscard]] bool said_by_etcd(const grpc::Status& status);
 

@@ -117,7 +117,7 @@ void Endpoint::probed(const grpc::Status& status) {
     observer_.up();
     return;
   }
-  trouble_ = status.error_message();
+  trouble_ = wording(status);
   // A connection that swallowed a request may be one that a partition cut: its recovery would wait for TCP's.
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) connect();
   probe_later(said_by_etcd(status) ? kLongestElectionPause : kLongestPause);

@@ -44,7 +44,33 @@ void add_silent(const ControllerState& state, const View& view, const PeerHeard&
           "firewall, and to its heartbeat key");
 }
 
+// It holds no lease that could run out, so that nothing else would tell.
+void add_witness(const ControllerState& state, const View& view, Pass& pass, std::vector<Alarm>& alarms) {
+  if (!state.silent_witness || !pass.due(state.silent_witness->since + view.spec()->cluster.lease)) return;
+  const HostName& name = state.silent_witness->name;
+  alarms.push_back({"witness/" + name.str(),
+                    "the witness " + name.str() +
+                        " is not heard: it has no say about who is silent, and its vote may be lost as well; see to "
+                        "the machine, to its network and to a firewall: haven cluster status",
+                    name,
+                    {}});
+}
+
 }  // namespace
+
+bool misses_witness(const View& view) {
+  if (!view.heard || view.spec() == nullptr || view.spec()->cluster.witness.empty()) return false;
+  const auto& peers = view.heard->peers;
+  return std::none_of(peers.begin(), peers.end(), [&](const PeerHeard& peer) {
+    return peer.host.str() == view.spec()->cluster.witness && peer.links != 0;
+  });
+}
+
+void fold_witness(std::optional<SilentWitness>& silent, const View& view, Instant now) {
+  if (!misses_witness(view)) return silent.reset();
+  const HostName name{view.spec()->cluster.witness};
+  if (!silent || silent->name != name) silent = {name, now};
+}
 
 void fold_links(LostLinks& lost, const View& view, Instant now) {
   LostLinks still;
@@ -65,6 +91,7 @@ std::vector<Alarm> hearing_alarms(const ControllerState& state, const View& view
     add_links(state, view, peer, pass, alarms);
     add_silent(state, view, peer, pass, alarms);
   }
+  add_witness(state, view, pass, alarms);
   for (const auto& [host, loss] : state.losses)
     if (is_heard(view, self.host, host, loss.incarnation))
       add(alarms, "lease", host,

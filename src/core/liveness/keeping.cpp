@@ -63,6 +63,7 @@ void read_own_key(const Keeping& k, const Wish& wish, const SelfView& self, Pass
 }
 
 void ask_voters(const Keeping& k, const Wish& wish, const View& view, const SelfView& self, bool idle, Pass& pass) {
+  if (!self.waivers) return;
   const auto clock = clock_of(k);
   const bool doubts = clock && !idle && own_promise(view, self) != nullptr && pass.due(doubt_from(*clock)) &&
                       pass.now().mono < pets_end(*clock);
@@ -89,7 +90,10 @@ Instant permit_of(const Keeping& k, bool idle, Pass& pass) {
 }
 
 // What it is to name: the voters as they are, and as they are about to be. What it names already stays until then.
-std::vector<VoterList> lists_of(const Keeping& k, const View& view, const PromiseRecord* standing) {
+// None where nobody announces who votes next (P4): such a promise waives nothing, and no change waits for it.
+std::vector<VoterList> lists_of(const Keeping& k, const View& view, const SelfView& self,
+                                const PromiseRecord* standing) {
+  if (!self.waivers) return {};
   std::vector<VoterList> wished{k.voters};
   if (view.voters && view.voters->value.next != k.voters) wished.push_back(view.voters->value.next);
   if (standing == nullptr) return wished;
@@ -112,7 +116,7 @@ Commit promise_commit(const View& view, const SelfView& self) {
 
 void make_promise(const Keeping& k, const Wish& wish, const View& view, const SelfView& self, Pass& pass) {
   const bool armed_for_it = k.armed > Duration::zero() && k.armed <= watchdog_time(wish.deadline);
-  if (!armed_for_it || !k.last_good || k.voters.empty()) return;
+  if (!armed_for_it || !k.last_good || (self.waivers && k.voters.empty())) return;
   const PromiseClock clock{wish.deadline, *k.last_good};
   if (!room_for_start(clock, pass.now().mono)) return;
   const PromiseRecord* standing = own_promise(view, self);
@@ -120,7 +124,7 @@ void make_promise(const Keeping& k, const Wish& wish, const View& view, const Se
   // That of an older boot is its controller's to bury (P1).
   if (standing == nullptr && view.mod_of(path::promise(self.host)) != Revision{}) return;
   const PromiseRecord promise{self.incarnation, wish.deadline, watchdog_time(wish.deadline),
-                              lists_of(k, view, standing)};
+                              lists_of(k, view, self, standing)};
   if (standing != nullptr && *standing == promise) return;
   // From here on it may stand: bound first, by the shorter of both.
   const bool binds = k.bound == Duration::zero() || wish.deadline < k.bound;

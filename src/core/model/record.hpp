@@ -217,7 +217,7 @@ struct PromiseRecord {
   Incarnation incarnation;
   Duration deadline{};
   Duration watchdog{};            // bites this long after a pet, at the latest
-  std::vector<VoterList> voters;  // a waiver needs a majority of each (P4)
+  std::vector<VoterList> voters;  // a waiver needs a majority of each (P4); empty: it never waives
   friend bool operator==(const PromiseRecord&, const PromiseRecord&) = default;
 };
 
@@ -302,6 +302,7 @@ enum class JournalKind {
   place_failed,
   failed,
   freeze,
+  engine,  // who holds the engine, and who votes in it, has changed
   alarm,
   cleared
 };
@@ -318,7 +319,7 @@ struct JournalRecord {
   ResourceName resource;               // empty: not about one
   HostName host;                       // where it goes, or whom it is about
   HostName from;                       // recover, relocate: where it ran before
-  std::string level;                   // fenced: "1", "promise", "operator"
+  std::string level;                   // fenced: "1", "promise", "operator"; engine: "init", "joined", "learner"…
   std::string why;                     // a sentence
   std::vector<JournalReason> reasons;  // place_failed
   friend bool operator==(const JournalRecord&, const JournalRecord&) = default;

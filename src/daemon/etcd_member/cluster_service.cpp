@@ -1,11 +1,14 @@
 #include "daemon/etcd_member/cluster_service.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "daemon/etcd_member/door.hpp"
+#include "daemon/etcd_member/engine_news.hpp"
 #include "daemon/etcd_member/etcd_plan.hpp"
 #include "daemon/etcd_member/local_file.hpp"
 #include "daemon/etcd_member/move.hpp"
@@ -101,7 +104,7 @@ Answer ClusterService::status() {
   return data(std::move(json));
 }
 
-Answer ClusterService::init(const std::string& body) {
+Answer ClusterService::init(const std::string& body, const std::string& who) {
   const std::lock_guard lock(one_at_a_time_);
   if (joined())
     return refused("this host has joined cluster " + parts_.keeper->file().cluster + " already",
@@ -111,7 +114,7 @@ Answer ClusterService::init(const std::string& body) {
   const auto json = object(body);
   if (!json) return no_request("{\"address\", \"cluster\"}");
   const Present now = present();
-  MoveOrder order{text_of(*json, "cluster"), text_of(*json, "address")};
+  MoveOrder order{text_of(*json, "cluster"), text_of(*json, "address"), asked_by(*json, who)};
   if (order.cluster.empty()) order.cluster = now.cluster;
   if (order.cluster.empty()) return bad_input("the cluster has no name yet, since no file is applied", "--name prod");
   if (!codec::is_name(order.cluster))
@@ -130,10 +133,12 @@ Answer ClusterService::init(const std::string& body) {
   return data({{"cluster", order.cluster}, {"address", order.address}});
 }
 
-Answer ClusterService::invite() {
+Answer ClusterService::invite(const std::string& body, const std::string& who) {
+  const auto json = object(body);
+  if (!json) return no_request("{\"by\"}");
   if (!joined()) return refused("this host has joined no engine that Haven runs", "haven cluster init");
   if (parts_.runtime == nullptr) return refused("a witness invites nobody", "haven cluster invite, on a host");
-  const auto made = invitations_.make();
+  const auto made = invitations_.make(asked_by(*json, who));
   if (!made) return refused(made.error(), "");
   const MemberFile file = parts_.keeper->file();
   const std::string at = parts_.config.listen.empty() ? host_and_port(file.address, kDoorPort) : parts_.config.listen;
@@ -213,8 +218,10 @@ tl::expected<void, std::string> ClusterService::take_reply(const std::string& re
   return set_engine(parts_.config_path, file::EngineKind::etcd);
 }
 
-Answer ClusterService::leave() {
+Answer ClusterService::leave(const std::string& body, const std::string& who) {
   const std::lock_guard lock(one_at_a_time_);
+  const auto json = object(body);
+  if (!json) return no_request("{\"by\"}");
   if (!joined()) return refused("this host has joined no engine that Haven runs", "");
   const Present now = present();
   const auto voters = now.spec ? now.spec->cluster.voters : std::vector<HostName>{};
@@ -223,7 +230,7 @@ Answer ClusterService::leave() {
   if (named)
     return refused(parts_.config.host.str() + " stands in voters of the cluster file",
                    "take it out there and apply the file first");
-  if (auto left = parts_.keeper->leave(); !left) return refused(left.error(), "");
+  if (auto left = parts_.keeper->leave(asked_by(*json, who)); !left) return refused(left.error(), "");
   parts_.go(Afterwards::leave);
   return data(Json::object());
 }
@@ -242,7 +249,7 @@ Answer ClusterService::backup() {
                {"revision", listed->revision.count}});
 }
 
-Answer ClusterService::restore(const std::string& body) {
+Answer ClusterService::restore(const std::string& body, const std::string& who) {
   const std::lock_guard lock(one_at_a_time_);
   const auto json = object(body);
   if (!json) return no_request("{\"backup\"}");
@@ -264,7 +271,12 @@ Answer ClusterService::restore(const std::string& body) {
   if (!engine) return refused(engine.error(), "");
   const std::size_t entries = content->entries.size();
   const std::string cluster = content->cluster;
-  if (auto written = write_content(*engine, made_anew(std::move(*content), epoch)); !written)
+  const EngineNews news{"restored", "",
+                        fmt::format("{} records of a backup go on, in epoch {}: haven cluster restore, by {}", entries,
+                                    epoch.count, asked_by(*json, who))};
+  if (auto written = write_content(*engine, made_anew(std::move(*content), epoch),
+                                   {entry_of(cluster, parts_.config.host.str(), news)});
+      !written)
     return refused(written.error(), "");
   if (joined()) parts_.keeper->nudge();
   return data({{"cluster", cluster}, {"entries", entries}, {"epoch", epoch.count}});
@@ -296,7 +308,7 @@ std::string ClusterService::answer_join(const std::string& body) {
   const std::string name = text_of(*inner, "name");
   const std::string address = text_of(*inner, "address");
   const bool witness = flag_of(*inner, "witness");
-  if (auto seated = seat(name, address, witness); !seated) return reply({{"error", seated.error()}});
+  if (auto seated = seat(name, address, witness, invitation->by); !seated) return reply({{"error", seated.error()}});
   const auto key = keep_or_make_key(parts_.config.heartbeat_key);
   if (!key) return reply({{"error", key.error()}});
   if (!invitations_.use_up(invitation->id)) return reply({{"error", "the join secret was used meanwhile"}});
@@ -309,8 +321,8 @@ std::string ClusterService::answer_join(const std::string& body) {
                 {"key", base64(*key)}});
 }
 
-tl::expected<void, std::string> ClusterService::seat(const std::string& name, const std::string& address,
-                                                     bool witness) {
+tl::expected<void, std::string> ClusterService::seat(const std::string& name, const std::string& address, bool witness,
+                                                     const std::string& by) {
   const MemberFile file = parts_.keeper->file();
   if (!codec::is_name(name)) return tl::unexpected("\"" + name + "\" is no name of a host");
   const Present now = present();
@@ -328,7 +340,9 @@ tl::expected<void, std::string> ClusterService::seat(const std::string& name, co
   const auto around = parts_.keeper->look_around();
   if (!around) return tl::unexpected(around.error());
   Revision mod;
+  std::string before;  // the witness in whose place it comes
   for (const auto& [other, known] : around->records.seats) {
+    if (witness && known.seat.witness && other != name && !known.seat.left) before = other;
     if (other == name) mod = known.mod;
     if (other == name && now.up.contains(name) && name != file.name && known.seat.address != address)
       return tl::unexpected(name + " has joined from " + known.seat.address +
@@ -339,8 +353,12 @@ tl::expected<void, std::string> ClusterService::seat(const std::string& name, co
   }
   const SeatRecord record{address, witness, false};
   const std::string key = engine_key::seat(file.cluster, name);
-  const auto done = parts_.keeper->admin().commit(around->endpoint,
-                                                  {{{key, mod}}, {port::Put{key, encode(record), {}}}}, kAdminTimeout);
+  const EngineNews news{"joined", name,
+                        fmt::format("{} has joined {}from {}, invited by {}{}", name, witness ? "as the witness " : "",
+                                    address, by, before.empty() ? "" : fmt::format(", in place of {}", before))};
+  const auto done = parts_.keeper->admin().commit(
+      around->endpoint, {{{key, mod}}, {port::Put{key, encode(record), {}}, entry_of(file.cluster, file.name, news)}},
+      kAdminTimeout);
   if (done.outcome == port::Outcome::committed) return {};
   return tl::unexpected("the engine did not take it: " +
                         (done.message.empty() ? "somebody else wrote meanwhile" : done.message));

@@ -37,13 +37,14 @@ class ClusterService {
   explicit ClusterService(Parts parts) : parts_(std::move(parts)), invitations_(parts_.config.run_dir) {}
 
   [[nodiscard]] Answer status();
-  [[nodiscard]] Answer init(const std::string& body);  // {"address", "cluster"}
-  [[nodiscard]] Answer invite();                       // the secret stays on this host, in a file
-  [[nodiscard]] Answer join(const std::string& body);  // {"at", "secret_file", "address", "witness"}
-  [[nodiscard]] Answer leave();
+  // `who`: by the socket; "by" of the body: whom they say they act for. The journal names both.
+  [[nodiscard]] Answer init(const std::string& body, const std::string& who);     // {"address", "cluster", "by"}
+  [[nodiscard]] Answer invite(const std::string& body, const std::string& who);   // {"by"}; the secret stays in a file
+  [[nodiscard]] Answer join(const std::string& body);                             // {"at", "secret_file", …}
+  [[nodiscard]] Answer leave(const std::string& body, const std::string& who);    // {"by"}
   [[nodiscard]] Answer recover(const std::string& body, const std::string& who);  // {"lost": [hosts], "by"}
   [[nodiscard]] Answer backup();
-  [[nodiscard]] Answer restore(const std::string& body);  // {"backup", "by"}
+  [[nodiscard]] Answer restore(const std::string& body, const std::string& who);  // {"backup", "by"}
 
   // What strangers and other hosts ask (door.hpp).
   [[nodiscard]] std::string answer_door(const std::string& path, const std::string& body);
@@ -60,7 +61,8 @@ class ClusterService {
   [[nodiscard]] Present present() const;
   [[nodiscard]] std::string answer_join(const std::string& body);
   [[nodiscard]] std::string answer_hello(const std::string& body);
-  [[nodiscard]] tl::expected<void, std::string> seat(const std::string& name, const std::string& address, bool witness);
+  [[nodiscard]] tl::expected<void, std::string> seat(const std::string& name, const std::string& address, bool witness,
+                                                     const std::string& by);
   [[nodiscard]] tl::expected<void, std::string> take_reply(const std::string& reply, const Invitation& invitation,
                                                            const std::string& own_address, bool witness);
   [[nodiscard]] bool may_join_again(const Present& now) const;

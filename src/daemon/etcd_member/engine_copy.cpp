@@ -149,7 +149,8 @@ EngineContent made_anew(EngineContent content, Epoch epoch) {
   return content;
 }
 
-OrWhy<void> write_content(PatientEngine& engine, const EngineContent& content) {
+OrWhy<void> write_content(PatientEngine& engine, const EngineContent& content,
+                          const std::vector<port::Operation>& beside) {
   const auto key = [&](const std::string& path) { return engine_key::of(content.cluster, path); };
   const std::string address = sha256_hex(backup_text(content));
   const auto listed = engine.list(key(""));
@@ -158,7 +159,8 @@ OrWhy<void> write_content(PatientEngine& engine, const EngineContent& content) {
   bool holds = false;
   for (const auto& entry : listed->entries) {
     if (entry.key == key(kCopying) && entry.value == address) mark = entry.mod;
-    holds = holds || (lasts(entry.key.substr(key("").size())) && entry.lease == port::LeaseId{});
+    const std::string path = entry.key.substr(key("").size());
+    holds = holds || (lasts(path) && !path.starts_with(path::kNewJournal) && entry.lease == port::LeaseId{});
   }
   if (holds && mark == Revision{})
     return tl::unexpected("the engine is not empty: cluster " + content.cluster + " stands in it already");
@@ -189,6 +191,7 @@ OrWhy<void> write_content(PatientEngine& engine, const EngineContent& content) {
   batch.compares = {{key(path::kSpec), {}}};
   if (spec != content.entries.end()) batch.operations.emplace_back(port::Put{key(path::kSpec), spec->second, {}});
   batch.operations.emplace_back(port::Delete{key(kCopying)});
+  batch.operations.insert(batch.operations.end(), beside.begin(), beside.end());
   return send();
 }
 

@@ -54,8 +54,10 @@ struct EngineContent {
 [[nodiscard]] std::optional<std::string> claim_made_anew(const std::string& value, Epoch epoch);
 
 // Into an engine that holds nothing of this cluster. What counts (the file) is written last, so that a copy that was
-// broken off is no cluster; doing it again with the same content goes on.
-[[nodiscard]] OrWhy<void> write_content(PatientEngine& engine, const EngineContent& content);
+// broken off is no cluster; doing it again with the same content goes on. `beside`: written with what counts. Entries
+// of the journal alone make no cluster.
+[[nodiscard]] OrWhy<void> write_content(PatientEngine& engine, const EngineContent& content,
+                                        const std::vector<port::Operation>& beside = {});
 
 // The file: a line with the checksum of the rest, which is its address too, then the content as JSON.
 [[nodiscard]] std::string backup_text(const EngineContent& content);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/liveness/hearing_alarms.hpp"
 #include "daemon/etcd_member/local_file.hpp"
 #include "daemon/etcd_member/move.hpp"
 #include "daemon/etcd_member/recovery.hpp"
@@ -21,6 +22,7 @@ std::optional<EngineSight> engine_sight(Runtime& runtime) {
     sight.leader = view.mod_of(path::kLeader);
     sight.spec = view.shared_spec();
     sight.epoch = epoch_of(view);
+    sight.misses_witness = misses_witness(view);
     for (const auto& [name, member] : view.members) sight.up.insert(name.str());
     for (const auto& [boot, fence] : view.fences) {
       if (fence.value.state != FenceState::proved || view.members.contains(boot.first)) continue;
@@ -102,15 +104,17 @@ std::vector<Route> EngineMember::routes() {
       {false, "/v1/cluster/status", [&s](const Query&, const std::string&, const std::string&) { return s.status(); }},
       {false, "/v1/cluster/backup", [&s](const Query&, const std::string&, const std::string&) { return s.backup(); }},
       {true, "/v1/cluster/init",
-       [&s](const Query&, const std::string& body, const std::string&) { return s.init(body); }},
-      {true, "/v1/cluster/invite", [&s](const Query&, const std::string&, const std::string&) { return s.invite(); }},
+       [&s](const Query&, const std::string& body, const std::string& who) { return s.init(body, who); }},
+      {true, "/v1/cluster/invite",
+       [&s](const Query&, const std::string& body, const std::string& who) { return s.invite(body, who); }},
       {true, "/v1/cluster/join",
        [&s](const Query&, const std::string& body, const std::string&) { return s.join(body); }},
-      {true, "/v1/cluster/leave", [&s](const Query&, const std::string&, const std::string&) { return s.leave(); }},
+      {true, "/v1/cluster/leave",
+       [&s](const Query&, const std::string& body, const std::string& who) { return s.leave(body, who); }},
       {true, "/v1/cluster/recover",
        [&s](const Query&, const std::string& body, const std::string& who) { return s.recover(body, who); }},
       {true, "/v1/cluster/restore",
-       [&s](const Query&, const std::string& body, const std::string&) { return s.restore(body); }},
+       [&s](const Query&, const std::string& body, const std::string& who) { return s.restore(body, who); }},
   };
 }
 

@@ -52,13 +52,13 @@ OrWhy<Invitation> read_invitation(const std::string& text) {
   const std::string id = line.substr(0, dash);
   const std::string secret = line.substr(dash + 1);
   if (!is_hex(id, 2 * kIdBytes) || !is_hex(secret, 2 * kSecretBytes)) return no;
-  return Invitation{id, bytes_of(secret)};
+  return Invitation{id, bytes_of(secret), {}};
 }
 
-OrWhy<Invitation> Invitations::make() const {
+OrWhy<Invitation> Invitations::make(const std::string& by) const {
   if (auto made = make_folder(folder_, 0700); !made) return tl::unexpected(made.error());
-  Invitation invitation{hex(random_bytes(kIdBytes)), random_bytes(kSecretBytes)};
-  if (auto kept = replace_file(path_of(invitation.id), to_text(invitation) + "\n"); !kept)
+  Invitation invitation{hex(random_bytes(kIdBytes)), random_bytes(kSecretBytes), by};
+  if (auto kept = replace_file(path_of(invitation.id), to_text(invitation) + "\n" + by + "\n"); !kept)
     return tl::unexpected(kept.error());
   return invitation;
 }
@@ -71,8 +71,10 @@ std::optional<Invitation> Invitations::find(const std::string& id) const {
   if (error || fs::file_time_type::clock::now() - made > kInvitationLasts) return std::nullopt;
   const auto text = read_file(path.string());
   if (!text) return std::nullopt;
-  const auto invitation = read_invitation(*text);
+  auto invitation = read_invitation(*text);
   if (!invitation || invitation->id != id) return std::nullopt;
+  const auto second = text->find('\n') + 1;
+  invitation->by = text->substr(second, text->find('\n', second) - second);
   return *invitation;
 }
 

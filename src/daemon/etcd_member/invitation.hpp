@@ -13,6 +13,7 @@ namespace haven::daemon {
 struct Invitation {
   std::string id;      // 16 hex digits; not secret
   std::string secret;  // 32 bytes
+  std::string by;      // who invited; known to the host that made it alone
 };
 
 // An unused one is worth nothing after this.
@@ -28,7 +29,7 @@ class Invitations {
   // Their folder is made with the first.
   explicit Invitations(const std::string& run_dir) : folder_(run_dir + "/invitations") {}
 
-  [[nodiscard]] OrWhy<Invitation> make() const;
+  [[nodiscard]] OrWhy<Invitation> make(const std::string& by) const;
   // The file with the line to be carried over; root's alone.
   [[nodiscard]] std::string path_of(const std::string& id) const { return folder_ + "/" + id; }
   // nullopt: never made here, used, or too old.

@@ -1,7 +1,11 @@
 #include "daemon/etcd_member/member_keeper.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
+
+#include "daemon/etcd_member/engine_news.hpp"
 
 namespace haven::daemon {
 namespace {
@@ -97,7 +101,9 @@ bool MemberKeeper::tick() {
     set_doing("");
     dead_since_.clear();
     learner_since_.clear();
+    silent_since_.clear();
     alarms_.set("engine/members", "");
+    alarms_.set("engine/silent", "");
   }
   return busy;
 }
@@ -237,7 +243,7 @@ void MemberKeeper::watch_own_member() {
   alarms_.set("engine/process", trouble);
 }
 
-OrWhy<void> MemberKeeper::leave() {
+OrWhy<void> MemberKeeper::leave(const std::string& by) {
   const MemberFile known = file();
   const auto around = look_around();
   if (!around) return tl::unexpected("nothing was changed: " + around.error());
@@ -261,8 +267,14 @@ OrWhy<void> MemberKeeper::leave() {
     SeatRecord record = seat->second.seat;
     record.left = left;
     const std::string key = engine_key::seat(known.cluster, known.name);
-    const auto done =
-        admin_->commit(now->endpoint, {{{key, seat->second.mod}}, {port::Put{key, encode(record), {}}}}, kAdminTimeout);
+    const EngineNews news =
+        left ? EngineNews{"leaves", known.name, fmt::format("{} leaves: haven cluster leave, by {}", known.name, by)}
+             : EngineNews{"stays", known.name,
+                          fmt::format("{} stays: nobody took its member out of the engine", known.name)};
+    const auto done = admin_->commit(
+        now->endpoint,
+        {{{key, seat->second.mod}}, {port::Put{key, encode(record), {}}, entry_of(known.cluster, known.name, news)}},
+        kAdminTimeout);
     if (done.outcome != port::Outcome::committed) return tl::unexpected("the engine did not take it: " + done.message);
     return {};
   };

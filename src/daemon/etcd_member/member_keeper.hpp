@@ -32,6 +32,7 @@ struct EngineSight {
   std::set<std::string> up;    // hosts whose havend is registered
   std::set<std::string> dead;  // hosts whose last boot is proved dead, and that are not back
   Epoch epoch;
+  bool misses_witness = false;  // the file's witness is not heard here: an alarm of its own
 };
 
 class MemberKeeper {
@@ -79,7 +80,7 @@ class MemberKeeper {
   [[nodiscard]] adapter::EtcdAdmin& admin() { return *admin_; }
   void nudge();
   // Notes that this host goes, and waits until it is no member. The error says why it cannot, or what became of it.
-  [[nodiscard]] OrWhy<void> leave();
+  [[nodiscard]] OrWhy<void> leave(const std::string& by);
   // Ends the thread and etcd; afterwards the data may be touched.
   void stop();
 
@@ -102,6 +103,10 @@ class MemberKeeper {
   bool lead(const EngineSight& sight);
   [[nodiscard]] Membership membership(const EngineSight& sight, const Survey& survey);
   void warn_of_space(const Survey& survey);
+  // Voters whose machine is there and whose member has not answered for a lease. True: one does not answer now.
+  bool warn_of_silence(const EngineSight& sight, const Survey& survey);
+  // Writes into the journal how the members differ from what it told last. False: not now, look again.
+  bool tell(const EngineSight& sight, const Survey& survey);
   bool perform(const EngineSight& sight, const Survey& survey, const MembershipStep& step);
   [[nodiscard]] adapter::EtcdAnswer<void> change_members(const Survey& survey, const MembershipStep& step);
   // nullopt: somebody else changes the members, or this host does not control the cluster any more.
@@ -129,6 +134,7 @@ class MemberKeeper {
 
   // The thread's.
   std::map<std::string, Clock::time_point> dead_since_;
+  std::map<std::uint64_t, Clock::time_point> silent_since_;
   std::map<std::uint64_t, Clock::time_point> learner_since_;
   std::map<std::string, Clock::time_point> failed_at_;  // learners that did not come up
   std::pair<Revision, Clock::time_point> foreign_change_;

@@ -1,9 +1,12 @@
 // The controller's part of the keeper: what the engine's members are, against what the file wants, one step at a time.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "core/model/overloaded.hpp"
 #include "daemon/codec.hpp"
+#include "daemon/etcd_member/engine_news.hpp"
 #include "daemon/etcd_member/member_keeper.hpp"
 
 namespace haven::daemon {
@@ -13,9 +16,9 @@ std::string wording(const MembershipStep& step) {
   return std::visit(Overloaded{
                         [](const Settled&) { return std::string(); },
                         [](const WaitFor& s) { return s.why; },
-                        [](const AddLearner& s) { return s.name + " is taken into the engine"; },
-                        [](const Promote& s) { return s.name + " has caught up and votes in the engine"; },
-                        [](const RemoveMember& s) { return s.name + " is taken out of the engine: " + s.why; },
+                        [](const AddLearner& s) { return engine_words::learner(s.name); },
+                        [](const Promote& s) { return engine_words::voter(s.name); },
+                        [](const RemoveMember& s) { return engine_words::removed(s.name) + ": " + s.why; },
                         [](const MoveLeader& s) { return s.name + " is to lead the engine"; },
                     },
                     step);
@@ -48,7 +51,7 @@ VoterList voters_after(const Survey& survey, const MembershipStep& step) {
   return voters;
 }
 
-// Hosts whose promise does not name these voters, in a row; empty: none.
+// Hosts whose promise does not name these voters, in a row; empty: none. One that names none never waives.
 std::string not_naming(const port::Listed& promises, const std::string& folder, const VoterList& voters) {
   std::string hosts;
   for (const auto& entry : promises.entries) {
@@ -56,7 +59,8 @@ std::string not_naming(const port::Listed& promises, const std::string& folder, 
     const auto record = codec::decode(path::promise(HostName(host)), entry.value);
     const auto* promise = record ? std::get_if<PromiseRecord>(&*record) : nullptr;
     const bool named = promise != nullptr &&
-                       std::find(promise->voters.begin(), promise->voters.end(), voters) != promise->voters.end();
+                       (promise->voters.empty() ||
+                        std::find(promise->voters.begin(), promise->voters.end(), voters) != promise->voters.end());
     if (!named) hosts += (hosts.empty() ? "" : ", ") + host;
   }
   return hosts;
@@ -108,10 +112,44 @@ void MemberKeeper::warn_of_space(const Survey& survey) {
                                         : "");
 }
 
+bool MemberKeeper::warn_of_silence(const EngineSight& sight, const Survey& survey) {
+  const std::string& witness = sight.spec->cluster.witness;
+  std::vector<std::string> silent;
+  bool any = false;
+  for (const auto& m : survey.members) {
+    const bool is_witness = !witness.empty() && m.name == witness;
+    const bool there = is_witness ? !sight.misses_witness : sight.up.contains(m.name);
+    const bool mute = there && !m.member.learner && !m.healthy();
+    any = any || mute;
+    if (since(silent_since_, m.member.id, mute) < sight.spec->cluster.lease) continue;
+    silent.push_back(
+        fmt::format("the engine member of {}{} does not answer, and its vote is missing: haven cluster status",
+                    is_witness ? "the witness " : "", m.name));
+  }
+  alarms_.replace("engine/silent", std::move(silent));
+  return any;
+}
+
+bool MemberKeeper::tell(const EngineSight& sight, const Survey& survey) {
+  const MemberFile own = file();
+  const EngineRecords& records = survey.records;
+  const ToldMembers now = told_of(survey);
+  // What an older version left untold is not news.
+  const auto news = differences(records.told.value_or(now), now, records.change);
+  if (records.told && news.empty()) return true;
+  const std::string key = engine_key::members(own.cluster);
+  port::Transaction transaction{{{key, records.told_mod}, {engine_key::of(own.cluster, path::kLeader), sight.leader}},
+                                {port::Put{key, encode(now), {}}}};
+  for (const auto& one : news) transaction.operations.push_back(entry_of(own.cluster, own.name, one));
+  return admin_->commit(survey.endpoint, transaction, kAdminTimeout).outcome == port::Outcome::committed;
+}
+
 bool MemberKeeper::lead(const EngineSight& sight) {
   const auto around = look_around();
   if (!around) return true;
   warn_of_space(*around);
+  const bool silent = warn_of_silence(sight, *around);
+  if (!tell(sight, *around)) return true;
   const Membership m = membership(sight, *around);
   const MembershipStep step = next_step(m, place_.replace_after);
   const std::string text = wording(step);
@@ -119,10 +157,10 @@ bool MemberKeeper::lead(const EngineSight& sight) {
   alarms_.set("engine/members", std::holds_alternative<WaitFor>(step) ? "the engine's voters: " + text : "");
   if (std::holds_alternative<Settled>(step)) {
     defragment(sight, *around, m);
-    return false;
+    return silent;
   }
   if (std::holds_alternative<WaitFor>(step)) {
-    return std::any_of(m.members.begin(), m.members.end(), [](const EngineMember& e) { return e.learner; });
+    return silent || std::any_of(m.members.begin(), m.members.end(), [](const EngineMember& e) { return e.learner; });
   }
   return perform(sight, *around, step);
 }
@@ -206,6 +244,8 @@ bool MemberKeeper::perform(const EngineSight& sight, const Survey& survey, const
     retry_ = std::min(2 * retry_, kLongestRetry);
     set_doing(text + ": not yet, " + done.error().why);
   }
+  // Before the mark goes, which says why. Where this fails, the next look tells it.
+  if (const auto after = done ? look_around() : tl::unexpected(std::string()); after) (void)tell(sight, *after);
   // A call whose answer was lost may still be obeyed: the mark stays until that cannot be any more.
   if (done || done.error().kind != adapter::EtcdRefusal::Kind::unreachable) end_change(survey, *mark);
   return true;

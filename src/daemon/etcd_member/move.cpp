@@ -1,5 +1,6 @@
 #include "daemon/etcd_member/move.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include "adapter/etcd/etcd_engine.hpp"
 #include "adapter/sqlite/sqlite_engine.hpp"
 #include "daemon/etcd_member/engine_copy.hpp"
+#include "daemon/etcd_member/engine_news.hpp"
 #include "daemon/etcd_member/etcd_plan.hpp"
 #include "daemon/etcd_member/local_file.hpp"
 #include "daemon/etcd_member/seats.hpp"
@@ -21,6 +23,7 @@ template <class Io>
 void describe(Io& io, typename Io::template Ref<MoveOrder> o) {
   io.field("cluster", o.cluster);
   io.field("address", o.address);
+  io.field("by", o.by);
 }
 
 namespace {
@@ -46,23 +49,31 @@ OrWhy<EngineContent> read_embedded(const std::string& state_dir, const std::stri
 }
 
 OrWhy<void> copy_to(const std::string& endpoint, const std::optional<adapter::EtcdTls>& tls,
-                    const EngineContent& content, const MemberFile& file) {
-  auto next = PatientEngine::open([&](port::EngineSink sink) {
-    return adapter::open_etcd_engine({{endpoint}, tls}, std::move(sink));
-  });
+                    const EngineContent& content, const MemberFile& file, const std::string& by) {
+  const auto open = [&] {
+    return PatientEngine::open([&](port::EngineSink sink) {
+      return adapter::open_etcd_engine({{endpoint}, tls}, std::move(sink));
+    });
+  };
+  auto next = open();
   if (!next) return tl::unexpected(next.error());
   if (auto copied = write_content(*next, content); !copied) return copied;
-  const auto seat =
-      next->commit({{}, {port::Put{engine_key::seat(file.cluster, file.name), encode(SeatRecord{file.address}), {}}}});
-  if (seat.outcome != port::Outcome::committed) return tl::unexpected("the engine did not take it: " + seat.message);
-  auto check = PatientEngine::open([&](port::EngineSink sink) {
-    return adapter::open_etcd_engine({{endpoint}, tls}, std::move(sink));
-  });
+  auto check = open();
   if (!check) return tl::unexpected(check.error());
   const auto listed = check->list(engine_key::of(file.cluster, ""));
   if (!listed) return tl::unexpected(listed.error());
   if (content_of(*listed, file.cluster).entries != content.entries)
     return tl::unexpected(std::string("the copy differs from what was copied"));
+  const ToldMembers told{{adapter::etcd_voter_id(file.member), {file.name, true}}};
+  const EngineNews news{
+      "init", file.name,
+      fmt::format("the engine moved from {}'s file to etcd, where it alone votes: haven cluster init, by {}", file.name,
+                  by)};
+  const auto seat = next->commit(
+      {{},
+       {port::Put{engine_key::seat(file.cluster, file.name), encode(SeatRecord{file.address}), {}},
+        port::Put{engine_key::members(file.cluster), encode(told), {}}, entry_of(file.cluster, file.name, news)}});
+  if (seat.outcome != port::Outcome::committed) return tl::unexpected("the engine did not take it: " + seat.message);
   return {};
 }
 
@@ -98,7 +109,7 @@ OrWhy<Moved> move_now(const file::LocalConfig& config, const MoveOrder& order, c
   const auto member = wait_for_member(**admin, endpoint, *moved.process);
   if (!member) return tl::unexpected(member.error());
   moved.file.member = *member;
-  if (auto copied = copy_to(endpoint, tls_of(config), *content, moved.file); !copied)
+  if (auto copied = copy_to(endpoint, tls_of(config), *content, moved.file, order.by); !copied)
     return tl::unexpected(copied.error());
   if (auto written = write_member_file(dir, moved.file); !written) return tl::unexpected(written.error());
   // From here on the new engine counts.

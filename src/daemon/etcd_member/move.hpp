@@ -19,6 +19,7 @@ namespace haven::daemon {
 struct MoveOrder {
   std::string cluster;
   std::string address;
+  std::string by;  // who asked
 };
 [[nodiscard]] OrWhy<void> order_move(const std::string& state_dir, const MoveOrder& order);
 

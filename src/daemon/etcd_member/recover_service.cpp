@@ -42,7 +42,7 @@ Answer ClusterService::recover(const std::string& body, const std::string& who) 
   if (parts_.keeper->look_around())
     return refused("the engine answers: there is nothing to recover", "haven cluster status");
   RecoveryOrder order;
-  order.by = said_by(who, text_of(*json, "by")).substr(0, 64);
+  order.by = asked_by(*json, who);
   for (const auto& name : (*json)["lost"])
     if (name.is_string()) order.lost.push_back(name.get<std::string>());
   const auto key = read_file(parts_.config.heartbeat_key);

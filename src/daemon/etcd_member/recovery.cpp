@@ -1,5 +1,6 @@
 #include "daemon/etcd_member/recovery.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "daemon/codec.hpp"
 #include "daemon/etcd_member/engine_copy.hpp"
+#include "daemon/etcd_member/engine_news.hpp"
 #include "daemon/etcd_member/etcd_plan.hpp"
 #include "daemon/etcd_member/move.hpp"
 #include "daemon/etcd_member/seats.hpp"
@@ -83,6 +85,11 @@ class Writer {
     }
     if (batch_.operations.size() >= kMostOperations) flush();
   }
+  // Of a key that nobody can have written.
+  void add(port::Operation operation) {
+    batch_.operations.push_back(std::move(operation));
+    if (batch_.operations.size() >= kMostOperations) flush();
+  }
   void flush() {
     if (batch_.operations.empty() || !trouble_.empty()) return;
     const auto done = admin_.commit(endpoint_, batch_, kAdminTimeout);
@@ -106,7 +113,13 @@ WallTime wall_now() {
   return {std::chrono::duration_cast<std::chrono::milliseconds>(now).count()};
 }
 
-void prove_lost(Writer& writer, const Content& content, const RecoveryOrder& order) {
+std::string in_a_row(const std::vector<std::string>& names) {
+  std::string row;
+  for (const auto& name : names) row += (row.empty() ? "" : ", ") + name;
+  return row;
+}
+
+void prove_lost(Writer& writer, const Content& content, const MemberFile& file, const RecoveryOrder& order) {
   for (const auto& host : order.lost) {
     for (const auto& boot : content.boots_of(host)) {
       FenceRecord proof;
@@ -116,6 +129,8 @@ void prove_lost(Writer& writer, const Content& content, const RecoveryOrder& ord
       proof.at = wall_now();
       writer.write(path::fence(HostName(host), boot), codec::encode(proof));
     }
+    writer.add(
+        entry_of_proof(file.cluster, file.name, host, fmt::format("haven cluster recover --lost, by {}", order.by)));
     const std::string seat = "engine/seat/" + host;
     if (const auto it = content.entries().find(seat); it != content.entries().end()) {
       auto json = codec::Json::parse(it->second.value, nullptr, false);
@@ -128,7 +143,7 @@ void prove_lost(Writer& writer, const Content& content, const RecoveryOrder& ord
 
 // Frozen from the first transaction to the last: nobody decides on half a recovery.
 OrWhy<Epoch> make_content_anew(adapter::EtcdAdmin& admin, const std::string& endpoint, const MemberFile& file,
-                               const RecoveryOrder& order) {
+                               std::uint64_t member, const RecoveryOrder& order) {
   const auto listed = admin.read(endpoint, engine_key::of(file.cluster, ""), kAdminTimeout);
   if (!listed) return tl::unexpected(listed.error().why);
   const Content content(*listed, file.cluster);
@@ -149,7 +164,15 @@ OrWhy<Epoch> make_content_anew(adapter::EtcdAdmin& admin, const std::string& end
     if (!path.starts_with("claim/")) continue;
     if (auto anew = claim_made_anew(entry.value, epoch)) writer.write(path, std::move(anew));
   }
-  prove_lost(writer, content, order);
+  prove_lost(writer, content, file, order);
+  const ToldMembers told{{adapter::etcd_voter_id(member), {file.name, true}}};
+  writer.write("engine/members", encode(told));
+  writer.add(entry_of(
+      file.cluster, file.name,
+      {"recovered", file.name,
+       fmt::format(
+           "the engine goes on from {}'s copy, where it alone votes, in epoch {}{}: haven cluster recover, by {}",
+           file.name, epoch.count, order.lost.empty() ? "" : "; called lost: " + in_a_row(order.lost), order.by)}));
   writer.flush();
   if (!writer.trouble().empty()) return tl::unexpected(writer.trouble());
   if (ours) {
@@ -194,7 +217,7 @@ OrWhy<MemberFile> recover_now(const file::LocalConfig& config, const MemberFile&
     if (!member) return tl::unexpected(member.error());
     next.member = *member;
     next.endpoints = {endpoint};
-    const auto epoch = make_content_anew(**admin, endpoint, file, order);
+    const auto epoch = make_content_anew(**admin, endpoint, file, *member, order);
     if (!epoch) return tl::unexpected(epoch.error());
     next.epoch = *epoch;
   }

@@ -34,6 +34,10 @@ inline std::string text_of(const Json& json, const char* key) {
   const auto it = json.find(key);
   return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
+// Short enough for a record.
+inline std::string asked_by(const Json& json, const std::string& who) {
+  return said_by(who, text_of(json, "by")).substr(0, 64);
+}
 inline bool flag_of(const Json& json, const char* key) {
   const auto it = json.find(key);
   return it != json.end() && it->is_boolean() && it->get<bool>();

@@ -17,6 +17,8 @@ std::string name_of(const adapter::EtcdMember& member, const EngineRecords& reco
 
 }  // namespace
 
+std::string called(const SurveyedMember& m) { return m.name.empty() ? adapter::etcd_voter_id(m.member.id) : m.name; }
+
 OrWhy<std::pair<std::string, adapter::EtcdMemberList>> list_members(adapter::EtcdAdmin& admin,
                                                                     const std::vector<std::string>& endpoints) {
   std::string troubles;
@@ -60,7 +62,7 @@ std::vector<EngineMember> members_of(const Survey& survey) {
   std::vector<EngineMember> members;
   for (const auto& m : survey.members) {
     members.push_back(
-        {m.member.id, m.name, m.member.learner, m.healthy(), m.leads(), m.status ? m.status->applied : 0, {}});
+        {m.member.id, called(m), m.member.learner, m.healthy(), m.leads(), m.status ? m.status->applied : 0, {}});
   }
   return members;
 }

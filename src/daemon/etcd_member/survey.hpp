@@ -18,6 +18,9 @@ struct SurveyedMember {
   [[nodiscard]] bool healthy() const { return status && status->leader != 0; }
   [[nodiscard]] bool leads() const { return status && status->leader == member.id; }
 };
+// By its name, else by its id.
+[[nodiscard]] std::string called(const SurveyedMember& member);
+
 struct Survey {
   std::string endpoint;  // who answered, and can be asked for more
   std::uint64_t cluster = 0;

@@ -2,10 +2,6 @@
 
 #include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <fstream>
 
 #include "adapter/engine/etcd_members.hpp"
 #include "adapter/engine/outage_contract.hpp"
@@ -296,58 +292,6 @@ TEST_F(ThreeEtcdMembers, AnotherLeaderHasAnotherTerm) {
     ASSERT_EQ(there.commit({}, 20s).outcome, Outcome::committed);
   }
   EXPECT_GT(session.read("a").term, before);
-}
-
-void openssl(std::vector<std::string> words) {
-  words.insert(words.begin(), "openssl");
-  std::vector<char*> argv;
-  argv.reserve(words.size() + 1);
-  for (auto& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    std::freopen("/dev/null", "w", stderr);
-    ::execvp("openssl", argv.data());
-    ::_exit(127);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  ASSERT_EQ(status, 0);
-}
-
-TEST(EtcdEngine, SpeaksTlsWithACertificateOfItsOwn) {
-  EtcdMembers etcd;
-  etcd.kill(0);
-  const auto file = [&](const std::string& name) { return etcd.folder().file(name); };
-  const auto address = etcd.endpoints()[0].substr(0, etcd.endpoints()[0].find(':'));
-  const std::vector<std::string> key{"-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"};
-  const auto request = [&](std::vector<std::string> words, const std::string& name) {
-    words.insert(words.begin(), {"req", "-subj", "/CN=" + name});
-    words.insert(words.end(), key.begin(), key.end());
-    words.insert(words.end(), {"-keyout", file(name + ".key")});
-    openssl(words);
-  };
-  request({"-x509", "-days", "2", "-out", file("ca.pem")}, "ca");
-  std::ofstream(file("san")) << "subjectAltName=IP:" << address;
-  for (const std::string name : {"member", "client"}) {
-    request({"-out", file(name + ".csr")}, name);
-    openssl({"x509", "-req", "-days", "2", "-in", file(name + ".csr"), "-CA", file("ca.pem"), "-CAkey", file("ca.key"),
-             "-CAcreateserial", "-extfile", file("san"), "-out", file(name + ".pem")});
-  }
-  etcd.serve_tls({"--client-cert-auth", "--trusted-ca-file=" + file("ca.pem"), "--cert-file=" + file("member.pem"),
-                  "--key-file=" + file("member.key")});
-  etcd.start(0);
-  const adapter::EtcdTls tls{file("ca.pem"), file("client.pem"), file("client.key")};
-  Session session([&](port::EngineSink sink) {
-    return open_at({{"https://" + etcd.endpoints()[0]}, tls}, std::move(sink));
-  });
-  session.watch("");
-  EXPECT_TRUE(session.wait_revision(session.put("a", "1")));
-
-  Session stranger([&](port::EngineSink sink) {
-    return open_at({etcd.endpoints(), adapter::EtcdTls{file("ca.pem"), "", ""}}, std::move(sink));
-  });
-  EXPECT_EQ(stranger.commit({}, 1s).outcome, Outcome::unknown);
 }
 
 }  // namespace

@@ -110,6 +110,12 @@ class Machine:
         found = self.status() or {"members": []}
         return sorted(m["name"] for m in found["members"] if m["voter"] and m["healthy"])
 
+    def news(self):
+        """What the journal tells of the engine: (what, whom, why), oldest first."""
+        code, answer = self.haven("journal")
+        entries = answer["entries"] if code == 0 else []
+        return [(e["level"], e["host"], e["why"]) for e in entries if e["kind"] == "engine"]
+
     def config(self):
         with open(self.path("havend.toml"), encoding="ascii") as file:
             return file.read()
@@ -171,8 +177,16 @@ class Joining(Case):
         self.assertTrue(w.status()["witness"])
         self.assertTrue(eventually(lambda: "it hears h1 and h2" in w.haven("status")[1]["error"]["what"]),
                         w.log()[-3000:])
+        told = ["init h1", "joined h2", "joined w", "learner h2", "learner w", "voter h2", "voter w"]
+        self.assertTrue(eventually(lambda: sorted(f"{what} {whom}" for what, whom, _ in h2.news()) == told), h2.news())
+        why = {f"{what} {whom}": why for what, whom, why in h2.news()}
+        self.assertIn("haven cluster init, by root", why["init h1"])
+        self.assertEqual(why["joined h2"], f"h2 has joined from {h2.address}, invited by root")
+        self.assertEqual(why["joined w"], f"w has joined as the witness from {w.address}, invited by root")
         w.does("cluster", "leave", "--yes")
         self.assertEqual(h1.voters(), ["h1", "h2"])
+        self.assertTrue(eventually(lambda: h1.news()[-1][:2] == ("removed", "w")), h1.news())
+        self.assertEqual(h1.news()[-2], ("leaves", "w", "w leaves: haven cluster leave, by root"))
         self.assertFalse(w.status()["managed"])
         self.assertFalse(os.path.exists(w.path("heartbeat.key")))
         h2.does("cluster", "leave", "--yes")
@@ -236,6 +250,11 @@ class Recovering(Case):
         self.assertTrue(eventually(lambda: h1.haven("status")[1].get("controller") == "h1"), h1.haven("status"))
         self.assertEqual([(s["name"], s["left"]) for s in h1.status()["joined"]],
                          [("h1", False), ("h2", True), ("w", True)])
+        self.assertEqual(h1.news()[-1], ("recovered", "h1",
+                                         "the engine goes on from h1's copy, where it alone votes, in epoch 1; called "
+                                         "lost: h2, w: haven cluster recover, by root"))
+        fenced = [(e["host"], e["level"]) for e in h1.haven("journal")[1]["entries"] if e["kind"] == "fenced"]
+        self.assertEqual(fenced, [("h2", "operator"), ("w", "operator")])
         # It comes back as a member of the past, finds that it is none any more, and joins again.
         h2.reboot()
         self.assertTrue(eventually(lambda: h2.status()["epoch"] == 1 and not h2.status()["member"]), h2.status())
@@ -269,6 +288,9 @@ class Copies(Case):
         self.assertEqual(fresh.does("cluster", "restore", backup)["epoch"], 1)
         self.assertTrue(eventually(lambda: fresh.haven("status")[1].get("cluster") == "prod"))
         self.assertEqual([h["name"] for h in fresh.haven("status")[1]["hosts"]], ["h1", "h2"])
+        what, _, why = fresh.news()[-1]
+        self.assertEqual(what, "restored")
+        self.assertIn("in epoch 1: haven cluster restore, by root", why)
 
 
 if __name__ == "__main__":

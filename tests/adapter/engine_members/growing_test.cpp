@@ -1,6 +1,8 @@
 // An engine that grows and shrinks under load: nothing acknowledged is lost, and it never stands still for long.
 #include <gtest/gtest.h>
 
+#include <iostream>
+
 #include "adapter/engine_members/machines.hpp"
 
 namespace haven::test {
@@ -62,9 +64,39 @@ TEST(Growing, FromOneToThreeToFiveAndBackUnderLoad) {
   expect_nothing_lost(machines, load);
 }
 
+// 1 -> 2 and a witness -> 3 -> 5, and all the way back.
+TEST(Growing, TheWholeWayAndBackUnderLoad) {
+  Machines machines(2, "w");
+  Load load(machines.endpoints());
+  machines.load(&load);
+  machines.join("h2");
+  machines.join("w", true);
+  EXPECT_TRUE(machines.becomes({"h1", "h2", "w"}));
+  machines.apply(3);
+  machines.join("h3");
+  EXPECT_TRUE(machines.becomes({"h1", "h2", "h3"}));
+  machines.leave("w");
+  machines.apply(7);
+  for (const char* name : {"h4", "h5"}) machines.join(name);
+  EXPECT_TRUE(machines.becomes({"h1", "h2", "h3", "h4", "h5"}));
+  expect_nothing_lost(machines, load);
+  machines.apply(3);
+  EXPECT_TRUE(machines.becomes({"h1", "h2", "h3"}));
+  machines.apply(2, "w");
+  machines.join("w", true);
+  EXPECT_TRUE(machines.becomes({"h1", "h2", "w"}));
+  machines.leave("w");
+  machines.leave("h2");
+  EXPECT_EQ(machines.voters(), Names{"h1"});
+  load.stop();
+  expect_nothing_lost(machines, load);
+  RecordProperty("load", load.figures());
+  std::cout << load.figures() << "\n";
+}
+
 TEST(Growing, TheLastOneDoesNotLeave) {
   Machines machines(1);
-  const auto left = machines.keeper("h1").leave();
+  const auto left = machines.keeper("h1").leave("root");
   ASSERT_FALSE(left);
   EXPECT_NE(left.error().find("only member"), std::string::npos) << left.error();
   EXPECT_EQ(machines.voters(), Names{"h1"});

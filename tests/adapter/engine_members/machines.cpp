@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "adapter/etcd/etcd_engine.hpp"
+#include "daemon/codec.hpp"
 #include "daemon/etcd_member/seats.hpp"
 
 namespace haven::test {
@@ -32,7 +33,11 @@ Load::Load(const std::vector<std::string>& endpoints) {
       const std::string key = "/load/" + std::to_string(n);
       const auto done = engine_->commit({{{key, {}}}, {port::Put{key, std::string(200, 'x'), {}}}}, 2s);
       const std::lock_guard lock(mutex_);
-      if (done.outcome == port::Outcome::committed) acknowledged_.insert(key);
+      if (done.outcome != port::Outcome::committed) continue;
+      acknowledged_.insert(key);
+      const auto now = std::chrono::steady_clock::now();
+      longest_stall_ = std::max<Duration>(longest_stall_, now - latest_);
+      latest_ = now;
     }
   });
 }
@@ -44,14 +49,26 @@ void Load::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+std::string Load::figures() const {
+  const std::lock_guard lock(mutex_);
+  const auto ran = std::chrono::duration<double>(latest_ - begun_).count();
+  return std::to_string(acknowledged_.size()) + " writes acknowledged in " + std::to_string(ran) +
+         " s, the longest pause " + std::to_string(std::chrono::duration<double>(longest_stall_).count()) + " s";
+}
+
 std::set<std::string> Load::acknowledged() const {
   const std::lock_guard lock(mutex_);
   return acknowledged_;
 }
 
-Machines::Machines(int hosts, const std::string& witness, Duration replace_after)
-    : replace_after_(replace_after), witness_(witness), controller_("h1") {
-  spec_hosts(hosts);
+Machines::Machines(int hosts, const std::string& witness, Duration replace_after, bool secure)
+    : replace_after_(replace_after), controller_("h1") {
+  apply(hosts, witness);
+  if (secure) {
+    std::vector<std::string> addresses;
+    for (int i = 1; i <= hosts; ++i) addresses.push_back(loopback_address(i));
+    tls_ = Certificates(folder_, addresses).issue("host");
+  }
   Machine& first = machine("h1");
   const std::string toml = folder_.file("h1.toml");
   std::ofstream(toml) << "# kept\nhost = \"h1\"\n";
@@ -60,7 +77,8 @@ Machines::Machines(int hosts, const std::string& witness, Duration replace_after
   config.state_dir = first.state_dir;
   config.run_dir = first.state_dir;
   config.heartbeat_key = folder_.file("heartbeat.key");
-  EXPECT_TRUE(order_move(config.state_dir, {kCluster, first.address}));
+  config.tls = local_tls();
+  EXPECT_TRUE(order_move(config.state_dir, {kCluster, first.address, "root"}));
   auto moved = move_if_ordered(config, toml);
   if (!moved || !*moved) {
     ADD_FAILURE() << (moved ? "no move was ordered" : moved.error());
@@ -74,7 +92,18 @@ Machines::~Machines() {
   for (auto& [name, machine] : machines_) machine->keeper.reset();
 }
 
-void Machines::spec_hosts(int hosts) {
+std::optional<file::Tls> Machines::local_tls() const {
+  if (!tls_) return std::nullopt;
+  return file::Tls{tls_->ca_file, tls_->certificate_file, tls_->key_file};
+}
+
+std::unique_ptr<adapter::EtcdAdmin> Machines::admin() const {
+  auto admin = adapter::EtcdAdmin::open(tls_);
+  EXPECT_TRUE(admin) << admin.error();
+  return admin ? std::move(*admin) : nullptr;
+}
+
+void Machines::apply(int hosts, const std::string& witness) {
   auto spec = std::make_shared<Spec>();
   for (int i = 1; i <= hosts; ++i) {
     Host host;
@@ -83,7 +112,7 @@ void Machines::spec_hosts(int hosts) {
     spec->hosts.push_back(host);
   }
   spec->cluster.name = kCluster;
-  spec->cluster.witness = witness_;
+  spec->cluster.witness = witness;
   const std::lock_guard lock(mutex_);
   spec_ = std::move(spec);
 }
@@ -111,9 +140,8 @@ void Machines::run(Machine& m, const MemberFile& file, std::unique_ptr<EtcdProce
     if (Load* load = load_) load->use(endpoints);
   };
   edges.say = [](bool, const std::string&) {};
-  auto admin = adapter::EtcdAdmin::open({});
-  m.keeper = std::make_unique<MemberKeeper>(MemberKeeper::Place{m.state_dir, {}, replace_after_}, file,
-                                            std::move(*admin), m.alarms, std::move(edges), std::move(process));
+  m.keeper = std::make_unique<MemberKeeper>(MemberKeeper::Place{m.state_dir, local_tls(), replace_after_}, file,
+                                            admin(), m.alarms, std::move(edges), std::move(process));
 }
 
 void Machines::join(const std::string& name, bool witness) {
@@ -128,8 +156,7 @@ void Machines::join(const std::string& name, bool witness) {
   file.member = 0;
   const SeatRecord seat{m.address, witness, false};
   const std::string key = engine_key::seat(kCluster, name);
-  auto admin = adapter::EtcdAdmin::open({});
-  const auto done = (*admin)->commit(around.endpoint, {{}, {port::Put{key, encode(seat), {}}}}, 5s);
+  const auto done = admin()->commit(around.endpoint, {{}, {port::Put{key, encode(seat), {}}}}, 5s);
   EXPECT_EQ(done.outcome, port::Outcome::committed) << done.message;
   EXPECT_TRUE(write_member_file(m.state_dir, file));
   run(m, file);
@@ -138,7 +165,7 @@ void Machines::join(const std::string& name, bool witness) {
 }
 
 void Machines::leave(const std::string& name) {
-  const auto left = keeper(name).leave();
+  const auto left = keeper(name).leave("root");
   EXPECT_TRUE(left) << left.error();
   machines_.at(name)->keeper.reset();
   const std::lock_guard lock(mutex_);
@@ -188,6 +215,32 @@ Survey Machines::survey() {
   }
   ADD_FAILURE() << around.error();
   return {};
+}
+
+std::vector<std::string> Machines::journal() {
+  const std::string folder = engine_key::of(kCluster, path::kNewJournal);
+  const auto read = admin()->read(survey().endpoint, folder, 5s);
+  std::vector<std::string> lines;
+  if (!read) return lines;
+  for (const auto& entry : read->entries) {
+    const auto record = codec::decode("journal/" + entry.key.substr(folder.size()), entry.value);
+    const auto* told = record ? std::get_if<JournalRecord>(&*record) : nullptr;
+    EXPECT_NE(told, nullptr) << entry.value;
+    if (told != nullptr && told->kind == JournalKind::engine)
+      lines.push_back(told->level + " " + told->host.str() + ": " + told->why);
+  }
+  return lines;
+}
+
+std::vector<std::string> Machines::journal_to(const std::string& latest, Duration within) {
+  const auto deadline = std::chrono::steady_clock::now() + within;
+  auto lines = journal();
+  while ((lines.empty() || !lines.back().starts_with(latest)) && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(100ms);
+    lines = journal();
+  }
+  EXPECT_TRUE(!lines.empty() && lines.back().starts_with(latest)) << testing::PrintToString(lines);
+  return lines;
 }
 
 std::vector<std::string> Machines::voters() {

@@ -6,11 +6,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "adapter/engine/certificates.hpp"
 #include "adapter/engine/folder.hpp"
 #include "daemon/etcd_member/engine_copy.hpp"
 #include "daemon/etcd_member/member_keeper.hpp"
@@ -29,12 +31,16 @@ class Load {
   void use(const std::vector<std::string>& endpoints);
   void stop();
   [[nodiscard]] std::set<std::string> acknowledged() const;
+  [[nodiscard]] std::string figures() const;  // for a person: how many, and the longest time without one
 
  private:
   std::unique_ptr<daemon::PatientEngine> engine_;
   adapter::EtcdHandle* handle_ = nullptr;
   mutable std::mutex mutex_;
   std::set<std::string> acknowledged_;
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point latest_ = begun_;
+  Duration longest_stall_{};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
@@ -44,7 +50,9 @@ class Machines {
   static inline const std::string kCluster = "prod";
 
   // The spec's first host begins, by `haven cluster init`'s move.
-  explicit Machines(int hosts, const std::string& witness = "", Duration replace_after = kReplaceAfter);
+  // `secure`: every host has a certificate of one authority, and `tls` in its havend.toml.
+  explicit Machines(int hosts, const std::string& witness = "", Duration replace_after = kReplaceAfter,
+                    bool secure = false);
   ~Machines();
 
   // As if it had joined: its seat stands in the engine, its keeper runs.
@@ -60,9 +68,18 @@ class Machines {
   [[nodiscard]] std::vector<std::string> endpoints();
   [[nodiscard]] daemon::MemberKeeper& keeper(const std::string& name) { return *machines_.at(name)->keeper; }
   [[nodiscard]] std::string alarms(const std::string& name);
+  [[nodiscard]] const std::optional<adapter::EtcdTls>& tls() const { return tls_; }
+  // As an operator of etcd with a certificate of this cluster's.
+  [[nodiscard]] std::unique_ptr<adapter::EtcdAdmin> admin() const;
+  [[nodiscard]] const Folder& folder() const { return folder_; }
   [[nodiscard]] daemon::Survey survey();
+  // What the journal tells of the engine, oldest first: "voter h2: h2 has caught up …".
+  [[nodiscard]] std::vector<std::string> journal();
+  // The same, once its latest entry begins so.
+  [[nodiscard]] std::vector<std::string> journal_to(const std::string& latest, Duration within = 60s);
   void load(Load* load) { load_ = load; }
-  void spec_hosts(int hosts);
+  // The file names h1 to hN and this witness from now on.
+  void apply(int hosts, const std::string& witness = "");
   // What the controller believes of the key `leader`.
   void leader_mod(Revision mod) {
     const std::lock_guard lock(mutex_);
@@ -80,11 +97,13 @@ class Machines {
   void run(Machine& machine, const daemon::MemberFile& file, std::unique_ptr<daemon::EtcdProcess> process = nullptr);
   [[nodiscard]] daemon::EngineSight sight(const std::string& name);
 
+  [[nodiscard]] std::optional<file::Tls> local_tls() const;
+
   Duration replace_after_;
   Folder folder_;
+  std::optional<adapter::EtcdTls> tls_;
   std::mutex mutex_;
   std::shared_ptr<const Spec> spec_;
-  std::string witness_;
   std::set<std::string> up_, dead_;
   std::string controller_;
   Revision leader_;

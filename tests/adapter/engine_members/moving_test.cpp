@@ -51,7 +51,7 @@ struct Moving : testing::Test {
     }
   }
   auto move(const std::string& cluster = "prod") {
-    EXPECT_TRUE(order_move(config.state_dir, {cluster, address}));
+    EXPECT_TRUE(order_move(config.state_dir, {cluster, address, "root"}));
     return move_if_ordered(config, toml);
   }
   void expect_nothing_changed(const std::string& why) {
@@ -189,12 +189,13 @@ TEST(Sealed, OnlyTheSameSecretAndDirectionOpenIt) {
 TEST(Invitation, IsGoodForOne) {
   Folder folder;
   const Invitations invitations(folder.file(""));
-  const auto made = invitations.make();
+  const auto made = invitations.make("anna as root");
   ASSERT_TRUE(made);
   const auto carried = read_invitation(content(invitations.path_of(made->id)));
   ASSERT_TRUE(carried);
   EXPECT_EQ(carried->secret, made->secret);
   EXPECT_EQ(invitations.find(made->id)->secret, made->secret);
+  EXPECT_EQ(invitations.find(made->id)->by, "anna as root");
   EXPECT_TRUE(invitations.use_up(made->id));
   EXPECT_FALSE(invitations.use_up(made->id));
   EXPECT_FALSE(invitations.find(made->id));
