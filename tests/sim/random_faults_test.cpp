@@ -1,4 +1,4 @@
-// Five hundred seeds of random faults, in portions, so that progress shows.
+// Seeds of random faults, in portions, so that progress shows.
 #include "sim/random_faults.hpp"
 
 #include <gtest/gtest.h>
@@ -13,8 +13,10 @@ constexpr std::uint64_t kPortion = 20;
 // A sanitized run is several times slower, and looks for other things.
 #ifdef HAVEN_SANITIZED
 constexpr double kHours = 0.2;
+constexpr std::uint64_t kSeeds = 100;
 #else
 constexpr double kHours = 1;
+constexpr std::uint64_t kSeeds = 500;
 #endif
 
 class RandomFaults : public testing::TestWithParam<std::uint64_t> {};
@@ -61,7 +63,7 @@ TEST_P(RandomFaults, BreakNoPromiseOfAHostEither) {
   EXPECT_GT(tally.failovers, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomFaults, testing::Range<std::uint64_t>(1, 501, kPortion));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomFaults, testing::Range<std::uint64_t>(1, kSeeds + 1, kPortion));
 
 }  // namespace
 }  // namespace haven::sim
