@@ -56,7 +56,7 @@ void Pulse::take_roster(std::size_t m) {
 
 void Pulse::stir() {
   wake();
-  const Roster now = roster();
+  const PeerRoster now = roster();
   stay_awake(now.suspect + kIntervalsMore * now.heartbeat);
   for (std::size_t m = 0; m < ears_.size(); ++m) {
     attend(m);

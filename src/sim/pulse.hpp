@@ -57,7 +57,7 @@ class Pulse {
   void stay_awake(Duration time);
   void sleep_when_quiet();
   [[nodiscard]] Now clock(std::size_t m) const { return machines_[m]->clock(); }
-  [[nodiscard]] Roster roster() const { return roster_of(*spec_()); }
+  [[nodiscard]] PeerRoster roster() const { return roster_of(*spec_()); }
 
   Queue& queue_;
   Network& network_;

@@ -46,7 +46,7 @@ void expect_round_trip(const Bytes& bytes, const adapter::Received& received) {
 
 Hearing listener() {
   Hearing hearing(HostName("h1"), Incarnation("11111111111111111111111111111111"));
-  Roster roster;
+  PeerRoster roster;
   roster.members = {{HostName("h1"), 2}, {HostName("h2"), 2}, {HostName("h3"), 1}};
   hearing.take_roster(roster, Instant{});
   return hearing;

@@ -211,7 +211,7 @@ void Heart::Inside::take_inbox() {
     news.swap(inbox_);
   }
   if (!news) return;
-  const Roster& roster = news->first.roster;
+  const PeerRoster& roster = news->first.roster;
   const bool same_members = roster.members == hearing_.roster().members;
   const auto own = self_ < addresses_.size() ? addresses_[self_] : std::vector<std::optional<UdpAddress>>{};
   hearing_.take_roster(roster, boot_clock());

@@ -25,7 +25,7 @@ struct HeartConfig {
 // The roster with the addresses of each member's links, in the same order. The file gives the witness none: it adds its
 // own address, and the hosts answer where its packets come from, which must be signed and new.
 struct HeartRoster {
-  Roster roster;
+  PeerRoster roster;
   std::vector<std::vector<std::string>> links;
   friend bool operator==(const HeartRoster&, const HeartRoster&) = default;
 };

@@ -33,8 +33,8 @@ LinkSet heard_links(const Links& links) {
 HostDigest host_digest(const HostName& host) { return {digest_of(host.str())}; }
 BootDigest boot_digest(const Incarnation& boot) { return {digest_of(boot.str())}; }
 
-Roster roster_of(const Spec& spec) {
-  Roster roster;
+PeerRoster roster_of(const Spec& spec) {
+  PeerRoster roster;
   for (const auto& host : spec.hosts) {
     const std::size_t links = std::clamp<std::size_t>(host.links.size(), 1, kMaxLinks);
     roster.members.push_back({host.name, links});
@@ -59,7 +59,7 @@ bool Hearing::Peer::heard() const {
 Hearing::Hearing(HostName self, const Incarnation& boot)
     : self_(std::move(self)), self_tag_(host_digest(self_)), boot_(boot_digest(boot)) {}
 
-void Hearing::take_roster(const Roster& roster, Instant now) {
+void Hearing::take_roster(const PeerRoster& roster, Instant now) {
   if (roster == roster_) return;
   std::map<HostDigest, Peer> known;
   for (auto& peer : peers_) known[peer.tag] = std::move(peer);

@@ -21,7 +21,7 @@
 namespace haven {
 
 // Who takes part: the hosts of the file in its order, then the witness, who has one link; this host among them.
-struct Roster {
+struct PeerRoster {
   struct Member {
     HostName name;
     std::size_t links = 1;
@@ -30,9 +30,9 @@ struct Roster {
   std::vector<Member> members;
   Duration heartbeat = 100ms;
   Duration suspect = 500ms;
-  friend bool operator==(const Roster&, const Roster&) = default;
+  friend bool operator==(const PeerRoster&, const PeerRoster&) = default;
 };
-[[nodiscard]] Roster roster_of(const Spec& spec);
+[[nodiscard]] PeerRoster roster_of(const Spec& spec);
 
 // What became of a packet.
 enum class Taken {
@@ -47,8 +47,8 @@ class Hearing {
   Hearing(HostName self, const Incarnation& boot);
 
   // Keeps what is known of those who stay. A host that is not in the roster itself hears nobody.
-  void take_roster(const Roster& roster, Instant now);
-  [[nodiscard]] const Roster& roster() const { return roster_; }
+  void take_roster(const PeerRoster& roster, Instant now);
+  [[nodiscard]] const PeerRoster& roster() const { return roster_; }
   void take_brain(const Brain& brain) { brain_ = brain; }
 
   // To be called at wake_at() and as often as one likes. True: a round of packets is to be sent now: compose() for
@@ -108,7 +108,7 @@ class Hearing {
   BootDigest boot_;
   std::size_t self_index_ = 0;
   bool member_ = false;
-  Roster roster_;
+  PeerRoster roster_;
   Brain brain_;
   std::vector<Peer> peers_;  // by member
   std::map<HostDigest, std::size_t> index_;

@@ -77,7 +77,7 @@ class Ears {
   }
   void stall(std::size_t host, bool stalled) { ears_[host].stalled = stalled; }
 
-  Roster roster;
+  PeerRoster roster;
   Instant now{1h};
   std::function<bool(std::size_t from, std::size_t to, std::size_t link)> lost;
   std::vector<Heartbeat> sent;

@@ -206,7 +206,7 @@ TEST(Hearing, WhatAPeerSaysOfItselfIsNews) {
 
 TEST(Hearing, WhoLeavesTheFileIsForgottenAndWhoJoinsIsHeard) {
   Three ears;
-  Roster two = ears.roster;
+  PeerRoster two = ears.roster;
   two.members.pop_back();
   ears.hearing(0).take_roster(two, ears.clock(0));
   ears.run_for(200ms);
