@@ -65,7 +65,8 @@ Machines::Machines(int hosts, const std::string& witness, Duration replace_after
     : replace_after_(replace_after), controller_("h1") {
   apply(hosts, witness);
   if (secure) {
-    std::vector<std::string> addresses;
+    // A member also asks whether a peer's certificate names the address that it comes from: here the loopback's own.
+    std::vector<std::string> addresses{"127.0.0.1"};
     for (int i = 1; i <= hosts; ++i) addresses.push_back(loopback_address(i));
     tls_ = Certificates(folder_, addresses).issue("host");
   }
