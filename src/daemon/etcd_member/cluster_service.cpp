@@ -349,7 +349,7 @@ tl::expected<void, std::string> ClusterService::seat(const std::string& name, co
                             " and is up: a machine of that name is enough");
     if (other == name && name == file.name) return tl::unexpected(name + " is this host's own name");
     if (other != name && known.seat.address == address && !known.seat.left)
-      return tl::unexpected(address + " is where " + other + " has joined from");
+      return tl::unexpected(fmt::format("{} is where {} has joined from", address, other));
   }
   const SeatRecord record{address, witness, false};
   const std::string key = engine_key::seat(file.cluster, name);

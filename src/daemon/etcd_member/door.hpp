@@ -12,7 +12,7 @@ namespace haven::daemon {
 
 class Door {
  public:
-  static constexpr std::size_t kMostBytes = 16 * 1024;
+  static constexpr std::size_t kMostBytes = std::size_t{16} * 1024;
   // `answer` gets the path ("/v1/join", "/v1/hello") and the body, and answers with a body; an empty one is no answer.
   using Answer = std::function<std::string(const std::string& path, const std::string& body)>;
   // `at` is ADDRESS:PORT.
