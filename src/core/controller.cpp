@@ -34,6 +34,7 @@ void fold_office(ControllerState& state, const View& view, const SelfView& self,
     state.accused.clear();
     state.unheard.clear();
     state.exhausted.clear();
+    state.cut_short.clear();
     state.promise_counts.clear();
     state.deposed.push_back(now.mono);
   }
@@ -115,6 +116,7 @@ void fold_fences(ControllerState& state, const View& view, Instant now) {
   std::erase_if(state.accused, gone);
   std::erase_if(state.unheard, [&](const HostBoot& boot) { return !view.fences.contains(boot); });
   std::erase_if(state.exhausted, gone);
+  std::erase_if(state.cut_short, [&](const auto& cut) { return now >= cut.second + kAgentTimeout; });
   for (auto it = state.fences.begin(); it != state.fences.end();)
     it = run_goes_on(it->second, view, it->first) ? std::next(it) : state.fences.erase(it);
   for (auto& [boot, run] : state.fences) {
@@ -346,8 +348,9 @@ void fold_alarms(ControllerState& state, const View& view, Instant now) {
 }
 
 // What earlier reigns said stands until somebody says that it has ended.
-void begin_reign(ControllerState& state, const View& view, const Reign& reign) {
+void begin_reign(ControllerState& state, const View& view, const Reign& reign, Instant now) {
   state.reign = reign;
+  state.reign_since = now;
   state.said_alarms.clear();
   for (auto& [key, record] : alarms_said(view)) state.said_alarms[key] = {record, std::nullopt};
 }
@@ -386,7 +389,8 @@ void observe_commit(ControllerState& state, const View& view, const SelfView& se
   if (ended.outcome != CommitOutcome::committed) return observe_fence_failure(state, ended);
   for (const auto& write : ended.commit.writes) {
     if (!write.value) continue;
-    if (const auto* leader = std::get_if<LeaderRecord>(&*write.value)) begin_reign(state, view, leader->reign);
+    if (const auto* leader = std::get_if<LeaderRecord>(&*write.value))
+      begin_reign(state, view, leader->reign, now.mono);
     if (const auto* journal = std::get_if<JournalRecord>(&*write.value)) remember_said(state, *journal);
   }
   observe_fence_commit(state, view, self, ended, now);

@@ -72,6 +72,7 @@ using LostLinks = std::map<std::pair<HostName, std::size_t>, Instant>;  // of a 
 // What a controller remembers between two passes; all of it can be lost without harm.
 struct ControllerState {
   std::optional<Reign> reign;  // ours, while `leader` names it
+  Instant reign_since;         // when its key was committed
   Losses losses;
   Sightings seen;
   Silences silences;
@@ -84,6 +85,7 @@ struct ControllerState {
   std::map<HostBoot, Instant> exhausted;    // when our last round was recorded as failed
   std::map<HostBoot, FenceRun> fences;      // agents of this reign
   std::map<HostName, int> agents;           // that this node called against a host and that have not ended; not 0
+  std::map<HostBoot, Instant> cut_short;    // our agent was to switch it off, and was killed then
   PromiseCounts promise_counts;             // of this reign (P5)
   std::map<HostName, Instant> member_read;  // when a read of a host's member key last ended
   std::map<ResourceName, Instant> failed_since;

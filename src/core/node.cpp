@@ -159,7 +159,7 @@ void Node::Inside::ask_operator_questions(Now now) {
 }
 
 // Agents of a reign that ended, or of a fence that came to its end, are killed (F7, F8).
-void Node::Inside::kill_orphans() {
+void Node::Inside::kill_orphans(Now now) {
   for (auto& flight : flights) {
     const auto* agent = std::get_if<RunAgent>(&flight.action);
     if (agent == nullptr || flight.killed) continue;
@@ -168,6 +168,7 @@ void Node::Inside::kill_orphans() {
     if (mutation::agents_live_on) continue;
     if (mutation::intent_later && agent->round == 0) continue;
     flight.killed = true;
+    if (agent->verb == AgentVerb::off) controller.cut_short[{agent->host, agent->incarnation}] = now.mono;
     out.push_back({{}, KillAgent{flight.call}});
   }
 }
@@ -295,7 +296,7 @@ void Node::Inside::run(Turn& turn, Now now) {
   if (turn.brain) pass_brain(now);
   if (turn.probes) pass_probes(now);
   if (turn.questions && !session.exited) ask_operator_questions(now);
-  if (turn.brain) kill_orphans();
+  if (turn.brain) kill_orphans(now);
   // After the others: what a pass notes (a look, a release) decides what may be said of this host.
   if (turn.acts || turn.session) pass_session(now);
 }

@@ -121,7 +121,7 @@ struct Node::Inside {
   // `retry`: moved to when what was held back may leave.
   void issue(Decision decision, Now now, Instant& retry);
   void issue_one(Action action, Now now, Instant& retry);
-  void kill_orphans();
+  void kill_orphans(Now now);
   bool withheld(const Action& action, Now now, Instant& retry);
 };
 

@@ -173,6 +173,7 @@ Result confirm(const View& view, const OperatorAsked& asked, const Heard& heard,
     FenceRecord proof;
     if (const auto known = view.fences.find({asked.host, boot}); known != view.fences.end())
       proof = known->second.value;
+    proof.late_shots |= proof.state == FenceState::shooting;
     proof.state = FenceState::proved;
     proof.proof = ProofKind::operator_word;
     proof.by = asked.by;

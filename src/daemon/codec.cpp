@@ -134,6 +134,7 @@ void describe(Io& io, typename Io::template Ref<FenceRecord> r) {
   io.field("by", r.by);
   io.field("at_ms", r.at);
   io.field("power_on", r.power_on);
+  io.field("late_shots", r.late_shots);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<ProbedDevice> r) {

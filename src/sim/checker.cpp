@@ -60,6 +60,16 @@ void Checker::agent_called(const HostName& host, const Incarnation& boot) {
            "an agent was called against " + host.str() + ", and no intent against it outlasted its grace");
 }
 
+void Checker::shot_landed(const HostName& host, std::optional<Duration> well_for) {
+  const bool held_back = std::ranges::any_of(view_.fences, [&](const auto& fence) {
+    const FenceRecord& record = fence.second.value;
+    return fence.first.first == host && (record.state != FenceState::proved || record.late_shots);
+  });
+  const Duration lease = view_.spec() == nullptr ? Duration{} : view_.spec()->cluster.lease;
+  if (held_back || !well_for || *well_for <= lease + kGrace + kSlack) return;
+  violated("F7", {}, {host}, host.str() + " was well, and let in, and a fence agent switched it off");
+}
+
 void Checker::died_beside(const HostName& host, const HostName& fenced, std::optional<Duration> well_for) {
   const Duration lease = view_.spec() == nullptr ? Duration{} : view_.spec()->cluster.lease;
   if (!well_for || *well_for <= lease + kGrace + kSlack) return;

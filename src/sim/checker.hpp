@@ -3,6 +3,8 @@
 // never-twice: no resource has a process on two powered machines; a paused or frozen one counts, it may go on.
 // F6: a boot that is proved dead runs nothing, from the proof on.
 // F1: no agent switches anything off for a boot before an intent against it has outlasted its grace.
+// F7, F8: no host that is well, stands unaccused and may be given something is switched off by an agent, whoever called
+// it and for whichever boot.
 // F4: no host that was well loses its power beside another one that is fenced.
 // needless-fence: no host is shot that was on, not hung, joined to the engine and with a living havend during the whole
 // lease and grace before; unless its guest would not stop and the file says so (B2).
@@ -45,6 +47,8 @@ class Checker {
   }
   // A fence agent is called to switch this boot off.
   void agent_called(const HostName& host, const Incarnation& boot);
+  // An agent's device has switched off a host that had been well for so long.
+  void shot_landed(const HostName& host, std::optional<Duration> well_for);
   // For how long a host has been well.
   [[nodiscard]] std::optional<Duration> well_for(const HostName& host, const Incarnation& boot) const {
     return facts_.healthy_for(host, boot);

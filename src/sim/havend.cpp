@@ -122,6 +122,12 @@ void Havend::agent_acts(const RunAgent& run) {
   callbacks_.switch_device(run, run.verb == AgentVerb::on);
 }
 
+// The order is in the device now: it is carried out, and nobody calls it back.
+void Havend::slow_device(CallId call, const RunAgent& run, std::uint64_t token) {
+  queue_.after(kSlowDevice, [this, run] { callbacks_.switch_device(run, run.verb == AgentVerb::on); });
+  later(kSlowDevice, [this, call, token] { agent_ends(call, token, AgentResult::done, ""); });
+}
+
 AgentResult Havend::agent_result(const RunAgent& run) const {
   const Machine& target = callbacks_.machine_of(run.host);
   if (target.device_mode(run.device) == DeviceMode::broken) return AgentResult::failed;
@@ -139,10 +145,10 @@ void Havend::agent_ends(CallId call, std::uint64_t token, AgentResult result, st
 void Havend::perform_one(CallId call, RunAgent& action) {
   if (action.verb == AgentVerb::off) callbacks_.agent_called(action);
   const std::uint64_t token = ++last_agent_;
-  agents_[call] = {token, false};
+  agents_[call] = {token, false, queue_.now() + action.timeout};
   const auto runs = [this, call, token] {
     const auto found = agents_.find(call);
-    return found != agents_.end() && found->second.token == token;
+    return found != agents_.end() && found->second.token == token && queue_.now() < found->second.deadline;
   };
   const Machine& target = callbacks_.machine_of(action.host);
   if (action.device >= target.devices()) {
@@ -151,11 +157,13 @@ void Havend::perform_one(CallId call, RunAgent& action) {
   if (target.device_mode(action.device) == DeviceMode::hanging) {
     return later(action.timeout, [this, call, token] { agent_ends(call, token, AgentResult::timed_out, "no answer"); });
   }
+  if (target.device_mode(action.device) == DeviceMode::slow && action.verb != AgentVerb::status)
+    return slow_device(call, action, token);
   later(kAgentActs, [this, runs, action] {
     if (runs()) agent_acts(action);
   });
   later(kAgentTime, [this, runs, call, token, action] {
-    if (!runs()) return;
+    if (!runs()) return agent_ends(call, token, AgentResult::timed_out, "no answer");
     const AgentResult result = agent_result(action);
     agent_ends(call, token, result, result == AgentResult::failed ? "the device does not answer" : "");
   });
@@ -174,6 +182,7 @@ void Havend::perform_one(CallId call, ProbeDevice& action) {
       return later(kAgentTime, answer(AgentResult::failed, "the device does not answer"));
     case DeviceMode::working:
     case DeviceMode::lying:
+    case DeviceMode::slow:
       break;
   }
   const bool off = target.device_says_off(action.device);
@@ -184,7 +193,7 @@ void Havend::perform_one(CallId, KillAgent& action) {
   const auto found = agents_.find(action.running);
   if (found == agents_.end()) return;
   const std::uint64_t token = ++last_agent_;
-  found->second = {token, true};
+  found->second = {token, true, found->second.deadline};
   later(kMessage, [this, call = action.running, token] { agent_ends(call, token, AgentResult::killed, "killed"); });
 }
 

@@ -23,6 +23,8 @@ inline constexpr Duration kMessage = 1ms;
 inline constexpr Duration kAgentTime = 300ms;
 // An agent has done its deed before it says so: killing it in between undoes nothing.
 inline constexpr Duration kAgentActs = 200ms;
+// What a slow device takes; an agent waits for it, and nobody calls it back.
+inline constexpr Duration kSlowDevice = 10s;
 inline constexpr Duration kHavendBack = 1s;
 inline constexpr Duration kLibvirtBack = 2s;
 // The watch is given up after the engine was out of reach for this long. An election is no reason.
@@ -90,6 +92,7 @@ class Havend {
   struct Agent {
     std::uint64_t token = 0;
     bool killed = false;
+    Instant deadline{};  // one that was frozen beyond it does nothing any more
   };
   // To the same process, when its machine turns.
   template <class Deed>
@@ -136,6 +139,7 @@ class Havend {
 
   [[nodiscard]] bool ask_hook(HookAsked asked);
   void agent_acts(const RunAgent& run);
+  void slow_device(CallId call, const RunAgent& run, std::uint64_t token);
   void check_agents();
   [[nodiscard]] AgentResult agent_result(const RunAgent& run) const;
   void agent_ends(CallId call, std::uint64_t token, AgentResult result, std::string message);

@@ -62,7 +62,8 @@ struct SetStorage {
   std::optional<HostName> host;  // none: every host's path
   bool on = false;
 };
-enum class DeviceMode { working, broken, hanging, lying };
+// slow: it switches kSlowDevice after it was told to, whatever becomes of the agent that told it; `status` is as ever.
+enum class DeviceMode { working, broken, hanging, lying, slow };
 struct SetFenceDevice {
   HostName host;
   DeviceMode mode = DeviceMode::working;

@@ -95,7 +95,7 @@ Answer fence_device(Context& c) {
     if (!number) return std::nullopt;
     device = static_cast<std::size_t>(*number - 1);
   }
-  const auto mode = c.words.one_of(c.line, {"working", "broken", "hanging", "lying"});
+  const auto mode = c.words.one_of(c.line, {"working", "broken", "hanging", "lying", "slow"});
   if (!host || !mode) return std::nullopt;
   return SetFenceDevice{*host, static_cast<DeviceMode>(*mode), device};
 }

@@ -42,7 +42,10 @@ void World::switch_device(const RunAgent& run, bool on) {
     if (other.name != run.host && there.on())
       witnesses.push_back({&there, checker_.well_for(other.name, there.incarnation())});
   }
+  const Machine& target = machine(run.host);
+  const auto well_for = target.on() ? checker_.well_for(run.host, target.incarnation()) : std::nullopt;
   for (const HostName& fed : cut_by(host, host.fence.at(run.device))) machine(fed).switch_outlet(outlet, on);
+  if (!target.on()) checker_.shot_landed(run.host, well_for);
   for (const Witness& witness : witnesses)
     if (!witness.machine->on()) checker_.died_beside(witness.machine->name(), run.host, witness.well_for);
 }

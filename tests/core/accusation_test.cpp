@@ -2,6 +2,8 @@
 #include "core/liveness/accusation.hpp"
 
 #include "core/court.hpp"
+#include "core/liveness/heartbeat.hpp"
+#include "core/liveness/late_shots.hpp"
 
 namespace haven {
 namespace {
@@ -170,6 +172,88 @@ TEST(Accusation, ASuccessorMakesAnIntentItsOwnAndAsksTheAccusedAnew) {
   EXPECT_TRUE(b.did<RunAgent>().empty());
   b.run_for(10ms);
   EXPECT_EQ(b.state(), FenceState::proved);
+}
+
+// h2 was shot at by a controller that is no more; it answers its successor, which h3 hears it does.
+struct Inherited : Court {
+  explicit Inherited(bool heard = true) : Court(three_hosts({vm("vm1", 1024)})) {
+    running_on("h2", "vm1");
+    settle();
+    put(path::fence(h("h2"), boot_of(h("h2"))), intent_of("a-reign-that-ended", FenceState::shooting));
+    die("h2");
+    if (heard) h3_hears_h2(true);
+    run_for(kGrace / 2);
+    EXPECT_EQ(state(), FenceState::intent);
+    EXPECT_TRUE(fence("h2")->late_shots);
+    answers();
+  }
+  void answers() {
+    put(path::answer(h("h2"), boot_of(h("h2"))), AnswerRecord{mod(path::fence(h("h2"), boot_of(h("h2"))))});
+    settle();
+  }
+  void h3_hears_h2(bool heard) {
+    PeerHeard h2, h3;
+    h2.host = h("h2");
+    h2.boot = boot_digest(boot_of(h2.host));
+    h2.of = h3.of = h3.links = 1;
+    h3.host = h("h3");
+    h3.boot = boot_digest(boot_of(h3.host));
+    h3.opinions = {{h2.host, h2.boot, heard}};
+    tell(PeersHeard{{h2, h3}});
+  }
+  // This reign began at most this long ago.
+  static constexpr Duration kReigned = 6s;
+  Duration wait() const { return late_shot_time(node->view()); }
+  bool is_let_go_within(Duration limit, bool answering = false) {
+    for (Duration passed{}; passed < limit && state(); passed += kGrace / 2) {
+      run_for(kGrace / 2);
+      if (answering && state() && get<AnswerRecord>(path::answer(h("h2"), boot_of(h("h2")))) == nullptr) answers();
+    }
+    return !state();
+  }
+};
+
+TEST(Accusation, AnAccusedThatAnswersASuccessorIsLetGoOnlyOnceNoEarlierShotCanHitIt) {
+  Inherited b;
+  b.run_for(b.wait() - b.kReigned);
+  EXPECT_EQ(b.state(), FenceState::intent) << "an agent of the deposed controller may be on its way";
+  EXPECT_TRUE(b.is_let_go_within(b.kReigned));
+  EXPECT_TRUE(b.did<RunAgent>().empty());
+  EXPECT_EQ(b.claim("vm1")->incarnation, boot_of(h("h2"))) << "it ran there all the time";
+}
+
+TEST(Accusation, WhomAnEarlierShotHitsAfterItsAnswerIsAskedAnewAndProved) {
+  Inherited b;
+  b.run_for(5s);
+  b.h3_hears_h2(false);
+  b.run_for(1s);
+  EXPECT_EQ(b.state(), FenceState::proved);
+  EXPECT_NE(b.claim("vm1")->host, h("h2"));
+}
+
+TEST(Accusation, WhoIsNotHeardWhileAnEarlierShotMayLandAnswersAgain) {
+  Inherited b(false);
+  EXPECT_FALSE(b.is_let_go_within(b.wait() - b.kReigned, true));
+  EXPECT_TRUE(b.is_let_go_within(b.kReigned, true));
+  EXPECT_TRUE(b.did<RunAgent>().empty());
+}
+
+TEST(Accusation, WhoAnsweredIsLetGoOnlyOnceAKilledAgentsShotCannotHitItAnyMore) {
+  Court b;
+  b.hold(every<RunAgent>());
+  b.die("h2");
+  b.run_for(2s);
+  const Issued off = b.take_held<RunAgent>();
+  b.put(path::answer(h("h2"), boot_of(h("h2"))), AnswerRecord{});
+  b.freeze("h2");  // the operator stops it
+  b.settle();
+  ASSERT_EQ(b.did<KillAgent>().size(), 1U);
+  EXPECT_EQ(b.state(), FenceState::shooting) << "its agent has not ended";
+  b.tell(AgentDone{off.call, AgentResult::killed, ""});
+  b.run_for(kAgentTimeout - 100ms);
+  EXPECT_EQ(b.state(), FenceState::shooting) << "its device may have been told";
+  b.run_for(200ms);
+  EXPECT_FALSE(b.state());
 }
 
 TEST(Accusation, ADeposedControllerKillsItsAgents) {

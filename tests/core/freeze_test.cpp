@@ -106,7 +106,9 @@ TEST(Freeze, AnAccusedWhoAnswersIsLetInAgainThoughFrozen) {
   ASSERT_NE(b.fence("h2"), nullptr);
   b.freeze("h2");
   b.put(path::answer(h("h2"), boot_of(h("h2"))), AnswerRecord{b.mod(path::fence(h("h2"), boot_of(h("h2"))))});
-  b.run_for(1s);
+  b.settle();
+  b.tell(AgentDone{b.take_held<RunAgent>().call, AgentResult::killed, ""});
+  b.run_for(kAgentTimeout + 1s);  // its device may have been told (F7)
   EXPECT_EQ(b.fence("h2"), nullptr);
 }
 

@@ -26,6 +26,31 @@ TEST(Proof, ANewBootEndsTheAgentsAndProvesTheOldOneByItsReturn) {
   EXPECT_EQ(b.run("vm1")->state, RunState::running);
 }
 
+// A shot that was meant for the boot before would hit this one.
+TEST(Proof, ABootThatReturnsInAShotGetsNothingUntilTheShotCannotHitItAnyMore) {
+  Resource vm1 = vm("vm1", 1024);
+  vm1.hosts.only = {h("h2")};
+  Court b(three_hosts({vm1, vm("vm2", 1024)}));
+  b.running_on("h2", "vm1");
+  b.running_on("h2", "vm2");
+  b.settle();
+  b.hold(every<RunAgent>());
+  b.die("h2");
+  b.run_for(2s);
+  b.join("h2", Incarnation("second-boot-of-h2"));
+  b.settle();
+  b.tell(AgentDone{b.take_held<RunAgent>().call, AgentResult::killed, ""});
+  ASSERT_EQ(b.state(), FenceState::proved);
+  EXPECT_TRUE(b.fence("h2")->late_shots);
+  b.run_for(kAgentTimeout - 100ms);
+  EXPECT_EQ(b.claim("vm1")->incarnation, boot_of(h("h2")));
+  EXPECT_NE(b.claim("vm2")->host, h("h2")) << "proved is proved: it runs elsewhere at once";
+  EXPECT_EQ(b.run("vm2")->state, RunState::running);
+  b.run_for(200ms);
+  EXPECT_FALSE(b.fence("h2")->late_shots);
+  EXPECT_EQ(b.claim("vm1")->incarnation, Incarnation("second-boot-of-h2"));
+}
+
 TEST(Proof, AReturnWithoutAClearConscienceProvesNothing) {
   const auto state_after = [](const std::function<void(Court&)>& come_back) {
     Court b(three_hosts({vm("vm1", 1024)}));

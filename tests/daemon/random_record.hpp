@@ -124,6 +124,7 @@ class Draw {
                            static_cast<int>(number(0, 999)),
                            text(),
                            wall(),
+                           flag(),
                            flag()};
       case 9:
         return ClaimRecord{host(),

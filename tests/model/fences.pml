@@ -3,6 +3,7 @@
  * One accused host with two power supplies, two controllers elsewhere, one engine. The accused runs a VM from its first
  * boot; what was proved dead has its VM started elsewhere at once. The code that this models:
  *   src/core/liveness/accusation.cpp  accuse, shoot, withdraw, inherit, prove_by_power, returned (F1, F2, F7, F8)
+ *   src/core/liveness/late_shots.cpp  shots_are_over (F7, F8)
  *   src/core/liveness/fencing.cpp     the rounds of a level: all off, all status, all status again (F2)
  *   src/core/controller.cpp           fold_office, run_goes_on; src/core/node.cpp: kill_orphans (F7, F8)
  *   src/core/session.cpp              may_register; src/core/executor.cpp: answer_intent (F1)
@@ -68,10 +69,11 @@ byte lane_member[2];
 #define no_calls (call[0] != calling && call[1] != calling && call[2] != calling && call[3] != calling)
 #define known_reign(c) (my_reign[c] != 0 && my_reign[c] == reign && holder == c + 1)
 
+#define own_agents_ended(c) (course[c] == no_course && call[2 * c] != calling && call[2 * c + 1] != calling)
 /* Nobody's agents are under way any more: those of this reign ended, those of an earlier one were killed and have
- * ended too. */
+ * ended too. The code waits for that as long as an agent may take (late_shots.hpp). */
 #ifdef AGENT_LIVES_ON
-#define agents_ended(c) (course[c] == no_course && call[2 * c] != calling && call[2 * c + 1] != calling)
+#define agents_ended(c) own_agents_ended(c)
 #else
 #define agents_ended(c) (no_calls && course[0] == no_course && course[1] == no_course)
 #endif
@@ -249,14 +251,15 @@ end_controller:
        :: else
        fi;
        b = 0 }
-  /* F8: a new boot of the same machine, which found nothing running, proves the older one. It ends the agents first. */
+  /* F8: a new boot of the same machine, which found nothing running, proves the older one. It ends this reign's agents
+   * first; an earlier reign's may hit the new boot, which gets no claims before they ended too. */
   :: d_step { course[c] != no_course && member != 0 && member != course_boot[c] -> end_course(c) }
 #ifdef REINSTALLED
 #define returned (member > 1)
 #else
 #define returned (member > 1 && member != IMPOSTOR)
 #endif
-  :: d_step { free_lane(c) && returned && fence[1] != proved && agents_ended(c) -> send(c, prove_return, 1) }
+  :: d_step { free_lane(c) && returned && fence[1] != proved && own_agents_ended(c) -> send(c, prove_return, 1) }
   :: d_step { commits(c, prove_return) && member == lane_member[c] ->
        assert(dead(1));
        fence[1] = proved; answer[1] = false; fence_written(1) }

@@ -30,7 +30,7 @@ class Mutation : public testing::Test {
  protected:
   void TearDown() override {
     mutation::skip_proof = mutation::stale_echo = mutation::stall_unforgiven = false;
-    mutation::create_revision = mutation::agents_live_on = false;
+    mutation::create_revision = mutation::agents_live_on = mutation::shots_forgotten = false;
     for (bool* flag :
          {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns, &mutation::one_supply,
           &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast, &mutation::named_hypervisor_only})
@@ -59,6 +59,25 @@ int deaf_host() {
   for (const auto* other : {"h1", "h2", "h3", "h5"}) world.perform(SetCut{HostName{other}, HostName{"h4"}, true, true});
   world.run_until(60s);
   return count(world, EventKind::fenced);
+}
+
+// h3's BMC is slow; whoever fences it is gone before the shot lands, and h3 answers the successor
+// (tests/scenario/fencing/late_shot_hits_who_answered): whether the shot hits a host that stands unaccused.
+bool late_shot_hits_the_unaccused() {
+  World world(small_cluster(3, 1), 1);
+  world.warm_up({});
+  world.perform(SetFenceDevice{HostName{"h3"}, DeviceMode::slow});
+  world.run_until(20s);
+  world.perform(SetHang{HostName{"h3"}, true});
+  world.run_until(22s);
+  for (const auto* other : {"h1", "h2"}) world.perform(CrashHavend{HostName{other}});
+  world.run_until(22500ms);
+  world.perform(SetHang{HostName{"h3"}, false});
+  world.run_until(60s);
+  EXPECT_EQ(count(world, EventKind::intent), 1);
+  for (const Violation& violation : world.checker().violations())
+    if (violation.rule == "F7") return true;
+  return false;
 }
 
 // A host of three stalls for three seconds: whether it believes the others alive when it wakes up.
@@ -110,6 +129,12 @@ TEST_F(Mutation, WithoutTheirEndTheAgentsOfADeposedControllerAreSeenToGoOn) {
   const auto seeds = seeds_until("F7");
   std::cout << "caught with seed " << seeds << std::endl;
   EXPECT_GT(seeds, 0U);
+}
+
+TEST_F(Mutation, WithoutTheWaitForItAnEarlierShotIsSeenToHitWhoWasLetGo) {
+  EXPECT_FALSE(late_shot_hits_the_unaccused());
+  mutation::shots_forgotten = true;
+  EXPECT_TRUE(late_shot_hits_the_unaccused());
 }
 
 TEST_F(Mutation, OneFenceSlotPerHostLetsAClaimLeaveALivingBoot) {

@@ -10,6 +10,7 @@
 #include "core/liveness/device_test.hpp"
 #include "core/liveness/fence_writes.hpp"
 #include "core/liveness/hypervisors.hpp"
+#include "core/liveness/late_shots.hpp"
 #include "core/liveness/promise_proof.hpp"
 #include "core/liveness/proof.hpp"
 #include "core/liveness/storage_loss.hpp"
@@ -140,6 +141,7 @@ void inherit(const View& view, const HostBoot& boot, const FenceRecord& fence, c
   FenceRecord next = fence;
   next.reign = reign;
   next.state = FenceState::intent;
+  next.late_shots = shot_by_others(fence, reign);
   add_fence(commit, boot, next, pass.now());
   if (view.answers.contains(boot)) commit.writes.push_back({path::answer(boot.first, boot.second), std::nullopt, {}});
   pass.act(std::move(commit));
@@ -209,6 +211,17 @@ bool is_cleared(const View& view, const SelfView& self, const HostBoot& boot, co
   return false;
 }
 
+// It is cleared: withdrawn, once nothing of an earlier reign can hit it any more (F7). Whom such a shot hits while it
+// waits is found dead by being asked anew: its answer is from before.
+void let_go(const ControllerState& state, const View& view, const SelfView& self, const HostBoot& boot,
+            const FenceRecord& fence, Pass& pass) {
+  if (shots_are_over(state, view, boot.first, pass)) return withdraw(view, self, boot, pass);
+  const auto asked = state.accused.find(boot);
+  if (asked == state.accused.end() || !view.answers.contains(boot)) return;
+  if (!heard_by_anybody(view, boot.first, boot.second) && pass.due(asked->second + view.spec()->cluster.lease))
+    inherit(view, boot, fence, *state.reign, pass);
+}
+
 // The grace is over, or there is none: the accused lives, and that changes nothing. And the charge still holds.
 bool may_shoot(const ControllerState& state, const View& view, const SelfView& self, const HostBoot& boot,
                const FenceRecord& fence, Pass& pass) {
@@ -250,11 +263,11 @@ void pursue_shot(const ControllerState& state, const View& view, const SelfView&
   const bool cleared = is_cleared(view, self, boot, fence);
   // Not yet in `fences`: the write that ended the grace took too long, or its fate is unknown.
   if (run == state.fences.end()) {
-    if (cleared) return withdraw(view, self, boot, pass);
+    if (cleared) return let_go(state, view, self, boot, fence, pass);
     if (charge_holds(state, view, self, boot, fence.reason, pass)) shoot(view, boot, fence, pass);
     return;
   }
-  if (run->second.phase == FencePhase::exhausted && cleared) return withdraw(view, self, boot, pass);
+  if (run->second.phase == FencePhase::exhausted && cleared) return let_go(state, view, self, boot, fence, pass);
   if (fence.reason == FenceReason::test) {
     std::string fault;
     switch (judge_test(run->second, view, boot, fault, pass)) {
@@ -274,7 +287,7 @@ void pursue(const ControllerState& state, const View& view, const SelfView& self
   if (frozen_host(view, boot.first)) {
     // Not shot at, nor switched on; but an accused who has answered is let in again, as ever.
     const bool open = fence.state != FenceState::proved && fence.reign == *state.reign;
-    if (open && is_cleared(view, self, boot, fence)) withdraw(view, self, boot, pass);
+    if (open && is_cleared(view, self, boot, fence)) let_go(state, view, self, boot, fence, pass);
     return;
   }
   const bool over = fence.state == FenceState::proved || fence.power_on;
@@ -287,7 +300,7 @@ void pursue(const ControllerState& state, const View& view, const SelfView& self
   const bool cleared = is_cleared(view, self, boot, fence);
   switch (fence.state) {
     case FenceState::intent:
-      if (cleared) return withdraw(view, self, boot, pass);
+      if (cleared) return let_go(state, view, self, boot, fence, pass);
       if (state.unheard.contains(boot)) return inherit(view, boot, fence, *state.reign, pass);
       if (cannot_be_switched(view, *view.spec()->host(boot.first))) return;
       if (may_shoot(state, view, self, boot, fence, pass)) shoot(view, boot, fence, pass);
@@ -295,7 +308,7 @@ void pursue(const ControllerState& state, const View& view, const SelfView& self
     case FenceState::shooting:
       return pursue_shot(state, view, self, boot, fence, pass);
     case FenceState::failed: {
-      if (cleared) return withdraw(view, self, boot, pass);
+      if (cleared) return let_go(state, view, self, boot, fence, pass);
       const auto exhausted = state.exhausted.find(boot);
       if (exhausted != state.exhausted.end() && pass.due(exhausted->second + retry_delay(fence.attempts)))
         shoot(view, boot, fence, pass);
@@ -321,6 +334,8 @@ void decide_fences(const ControllerState& state, const View& view, const SelfVie
   accuse_the_stuck(state, view, self, pass);
   accuse_the_cut_off(state, view, self, pass);
   for (const auto& [boot, fence] : view.fences) {
+    if (fence.value.late_shots && fence.value.state == FenceState::proved)
+      forget_late_shots(state, view, boot, fence.value, pass);
     if (view.roster().host(boot.first) == nullptr) continue;  // its devices are not known any more
     const MemberRecord* member = member_of(view, boot.first);
     const bool another = member != nullptr && member->incarnation != boot.second;
@@ -362,7 +377,10 @@ void observe_fence_commit(ControllerState& state, const View& view, const SelfVi
     }
     const auto* fence = std::get_if<FenceRecord>(&*write.value);
     if (fence == nullptr || host == nullptr || fence->reign != *state.reign) continue;
-    if (fence->state == FenceState::intent && state.unheard.erase(boot) > 0) state.accused[boot] = now.mono;
+    if (fence->state == FenceState::intent) {
+      state.unheard.erase(boot);
+      state.accused[boot] = now.mono;
+    }
     // A few messages may have come since it was sent: what is not held against it any more is not shot.
     Pass judged(now);
     const bool in_time = now.mono - ended.sent <= kGraceWriteLimit;

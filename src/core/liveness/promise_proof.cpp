@@ -32,6 +32,7 @@ void prove(const View& view, const SelfView& self, const HostBoot& boot, FenceRe
   check_as_seen(commit, view, path::answer(boot.first, boot.second));
   commit.checks.push_back({path::promise(boot.first), count.promise});
   commit.checks.push_back({path::member(boot.first), count.member});
+  fence.late_shots |= fence.state == FenceState::shooting;
   fence.state = FenceState::proved;
   fence.proof = ProofKind::promise;
   add_fence(commit, boot, fence, pass.now());

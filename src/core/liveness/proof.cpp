@@ -8,6 +8,7 @@
 #include "core/liveness/fence_writes.hpp"
 #include "core/liveness/fencing.hpp"
 #include "core/liveness/hypervisors.hpp"
+#include "core/liveness/late_shots.hpp"
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
 
@@ -102,7 +103,9 @@ std::set<HostName> hosts_back(const View& view) {
   return back;
 }
 
-void prove_by_return(const View& view, const SelfView& self, const HostName& host, Pass& pass) {
+void prove_by_return(const ControllerState& state, const View& view, const SelfView& self, const HostName& host,
+                     Pass& pass) {
+  const bool late_shots = !shots_are_over(state, view, host, pass);
   const Incarnation& current = member_of(view, host)->incarnation;
   for (const auto& boot : open_boots(view, host)) {
     if (boot.second == current || view.unreadable(path::fence(boot.first, boot.second))) continue;
@@ -112,6 +115,7 @@ void prove_by_return(const View& view, const SelfView& self, const HostName& hos
     if (const auto known = view.fences.find(boot); known != view.fences.end()) proof = known->second.value;
     proof.state = FenceState::proved;
     proof.proof = ProofKind::returned;
+    proof.late_shots = late_shots;
     add_fence(commit, boot, proof, pass.now());
     add_journal(commit, fence_entry(self, pass.now(), JournalKind::proved, host,
                                     "the same machine booted again and runs nothing"));
@@ -161,9 +165,8 @@ void prove_by_power(const View& view, const SelfView& self, const HostBoot& boot
 void prove_the_returned(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
   for (const auto& name : hosts_back(view)) {
     const Host* host = view.roster().host(name);
-    const auto agents = state.agents.find(name);
-    const bool shooting = agents != state.agents.end() && agents->second > 0;
-    if (!shooting && host != nullptr && returned(view, *host)) prove_by_return(view, self, name, pass);
+    if (host == nullptr || !returned(view, *host)) continue;
+    if (agents_are_done(state, name)) prove_by_return(state, view, self, name, pass);
   }
 }
 

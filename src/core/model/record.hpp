@@ -177,6 +177,8 @@ struct FenceRecord {
   std::string by;         // who confirmed, for the operator's word
   WallTime at;            // of the last change
   bool power_on = false;  // its devices are still to be switched on, once (F9, F5)
+  // Agents were called against it of which nobody will hear, and what they began may still come (F7).
+  bool late_shots = false;
   friend bool operator==(const FenceRecord&, const FenceRecord&) = default;
 };
 

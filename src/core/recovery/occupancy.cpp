@@ -21,6 +21,12 @@ bool older_boot_open(const View& view, const HostName& host, const Incarnation& 
   return false;
 }
 
+// An older boot was shot at, and the shot may come yet: it would hit this one (F7, F8).
+bool late_shots(const View& view, const HostName& host) {
+  return std::any_of(view.fences.begin(), view.fences.end(),
+                     [&](const auto& fence) { return fence.first.first == host && fence.second.value.late_shots; });
+}
+
 std::string absence(const View& view, const HostName& host) {
   const auto status = view.status.find(host);
   if (status == view.status.end()) return "has never joined";
@@ -51,6 +57,7 @@ std::string host_refusal(const View& view, const Host& host) {
   const auto away = view.away.find(host.name);
   if (away != view.away.end() && away->second.value.incarnation == member->incarnation) return "is leaving, as planned";
   if (older_boot_open(view, host.name, member->incarnation)) return "its last boot is not proved dead yet";
+  if (late_shots(view, host.name)) return "a fence agent that was sent against its last boot may still hit it";
   const auto status = view.status.find(host.name);
   if (status != view.status.end() && !status->second.value.hypervisor) return "its libvirt does not answer";
   return quarantine_refusal(view, host.name);
