@@ -62,7 +62,11 @@ void fold_resource(ControllerState& state, const View& view, const ResourceName&
   const bool runs = run != view.runs.end() && run->second.value.state == RunState::running &&
                     run->second.value.generation == claim->second.value.generation && !claim_closed(view, name);
   note_since(state.running_since, name, runs, now);
-  note_since(state.uplink_lost_since, name, runs && uplink_lost(view, claim->second.value.host, name), now);
+  // Counted while it has its uplink elsewhere: an outage for all ends on one host after the other, and whoever is first
+  // must not draw the others' guests to it.
+  const bool cut_off =
+      runs && uplink_lost(view, claim->second.value.host, name) && !uplink_refusals(view, name).empty();
+  note_since(state.uplink_lost_since, name, cut_off, now);
 }
 
 void fold_hosts(ControllerState& state, const View& view, Instant now) {

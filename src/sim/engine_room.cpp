@@ -173,6 +173,7 @@ RecordStore::Result EngineRoom::commit(const RecordStore::Transaction& transacti
 }
 
 LeaseId EngineRoom::grant(Duration ttl) {
+  if (full_) return {};
   const LeaseId lease = store_.grant(ttl, queue_.now());
   arm_expiry();
   return lease;

@@ -44,7 +44,7 @@ class EngineRoom {
   void set_open(bool open);
   // The engine's process of one voter, apart from its machine.
   void set_voter(MachineIndex voter, bool up);
-  // Its disk is full: it deletes, and writes nothing (E2).
+  // Its disk is full: it deletes and keeps leases alive, writes nothing and grants no lease, as etcd does (E2).
   void set_full(bool full) { full_ = full; }
   // Everything that somebody can put right.
   void heal();
@@ -53,7 +53,7 @@ class EngineRoom {
   [[nodiscard]] const RecordStore& store() const { return store_; }
 
   RecordStore::Result commit(const RecordStore::Transaction& transaction);
-  LeaseId grant(Duration ttl);
+  LeaseId grant(Duration ttl);  // 0: refused
   // nullopt: nobody answers.
   [[nodiscard]] std::optional<bool> keep_alive(MachineIndex client, LeaseId lease);
   // What the voters say whom `client` reaches, each by itself (PROTOCOL P4).

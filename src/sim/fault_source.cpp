@@ -103,6 +103,7 @@ void FaultSource::strike() {
       Kind{"another machine", &FaultSource::reinstall},
       Kind{"watchdog", &FaultSource::watchdog},
       Kind{"stale leader", &FaultSource::stale_leader},
+      Kind{"uplink", &FaultSource::uplink},
   };
   const Kind& kind = kKinds[random_.below(kKinds.size())];
   ++struck_[kind.name];
@@ -191,8 +192,10 @@ void FaultSource::crash_in_a_step() {
 }
 
 void FaultSource::fence_device() {
-  static const std::array<std::pair<DeviceMode, const char*>, 3> kModes{
-      {{DeviceMode::broken, "broken"}, {DeviceMode::hanging, "hanging"}, {DeviceMode::lying, "lying"}}};
+  static const std::array<std::pair<DeviceMode, const char*>, 4> kModes{{{DeviceMode::broken, "broken"},
+                                                                         {DeviceMode::hanging, "hanging"},
+                                                                         {DeviceMode::lying, "lying"},
+                                                                         {DeviceMode::slow, "slow"}}};
   const auto& [mode, word] = kModes[random_.below(kModes.size())];
   const HostName host = some_host();
   break_devices(host, mode, word, span(1s, 300s));

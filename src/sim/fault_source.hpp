@@ -73,6 +73,7 @@ class FaultSource {
   void deafness();
   void watchdog();
   void stale_leader();
+  void uplink();
 
   World& world_;
   Random random_;

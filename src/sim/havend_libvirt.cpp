@@ -127,8 +127,11 @@ void Havend::libvirt_tells(const port::HypervisorEvent& event) {
   } else if (const auto* seen = std::get_if<port::Inspected>(&event)) {
     if (!ours(seen->call)) return;
     Inspected inspected{inside(seen->call), seen->reached, {}, {}, {}, {}};
-    if (!machine_.storage() && node_->view().spec() != nullptr)
-      for (const auto& resource : node_->view().spec()->resources) inspected.storage_lost.push_back(resource.name);
+    if (node_->view().spec() != nullptr)
+      for (const auto& resource : node_->view().spec()->resources) {
+        if (!machine_.storage()) inspected.storage_lost.push_back(resource.name);
+        if (!machine_.uplink()) inspected.uplink_lost.push_back(resource.name);
+      }
     std::set<std::string> others;
     for (const auto& domain : seen->domains) {
       if (Machine::is_domain(domain.uuid)) {

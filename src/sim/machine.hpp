@@ -126,6 +126,9 @@ class Machine {
   // ---- VMs; a VM's uuid is its resource's name ----
   void set_storage(bool reached);
   [[nodiscard]] bool storage() const { return storage_; }
+  // What its guests' network reaches beyond it by; a look at them tells.
+  void set_uplink(bool on) { uplink_ = on; }
+  [[nodiscard]] bool uplink() const { return uplink_; }
   // Gives an order or does harm to libvirt or its guests, and fetches what comes of it.
   template <class Deed>
   void with_libvirt(Deed&& deed) {
@@ -192,6 +195,7 @@ class Machine {
   bool watchdog_broken_ = false;
   Instant bite_watched_ = kNever;
   bool storage_ = true;
+  bool uplink_ = true;
   HypervisorTimes times_;
   HypervisorState libvirt_;
   Instant armed_ = kNever;

@@ -127,6 +127,16 @@ void FaultSource::deafness() {
   });
 }
 
+// A switch, or the cable of the guests' bridge: of one host, or of all that hang on it.
+void FaultSource::uplink() {
+  const bool all = random_.once_in(4);
+  for (std::size_t i = 0; i < (all ? hosts_.size() : 1); ++i) {
+    const HostName host = all ? hosts_[i] : some_host();
+    deed(SetUplink{host, false}, "uplink " + host.str() + " off");
+    later(span(1s, 180s), [this, host] { deed(SetUplink{host, true}, "uplink " + host.str() + " on"); });
+  }
+}
+
 // Its disk stands still when it is deposed: its memory goes on answering.
 void FaultSource::stale_leader() {
   if (note_) note_("the next deposed leader of the engine is slow to notice");

@@ -57,9 +57,15 @@ struct SetLink {
 };
 struct SetStore {
   bool on = false;
+  bool full = false;  // and on: it answers reads and keep-alives and deletes, and writes nothing (E2)
 };
 struct SetStorage {
   std::optional<HostName> host;  // none: every host's path
+  bool on = false;
+};
+// The way out of a host's guests; its own links, to the other hosts and the engine, are others.
+struct SetUplink {
+  HostName host;
   bool on = false;
 };
 // slow: it switches kSlowDevice after it was told to, whatever becomes of the agent that told it; `status` is as ever.
@@ -110,9 +116,9 @@ struct Remove {
 struct Add {
   Resource resource;
 };
-using Deed =
-    std::variant<SetPower, SetNetwork, SetHang, ShutDown, SetCut, SetLink, SetStore, SetStorage, SetFenceDevice,
-                 SetWatchdog, Reinstall, HurtGuest, HurtLibvirt, CrashHavend, LetFail, Order, Remove, Add>;
+using Deed = std::variant<SetPower, SetNetwork, SetHang, ShutDown, SetCut, SetLink, SetStore, SetStorage, SetUplink,
+                          SetFenceDevice, SetWatchdog, Reinstall, HurtGuest, HurtLibvirt, CrashHavend, LetFail, Order,
+                          Remove, Add>;
 struct Statement {
   Duration at{};
   Deed deed;

@@ -72,9 +72,16 @@ Answer cut_or_heal(Context& c, bool cut) {
 }
 
 Answer store(Context& c) {
+  const auto which = c.words.one_of(c.line, {"on", "off", "full"});
+  if (!which) return std::nullopt;
+  return SetStore{*which != 1, *which == 2};
+}
+
+Answer uplink(Context& c) {
+  const auto host = c.words.host(c.line);
   const auto on = on_or_off(c);
-  if (!on) return std::nullopt;
-  return SetStore{*on};
+  if (!host || !on) return std::nullopt;
+  return SetUplink{*host, *on};
 }
 
 Answer storage(Context& c) {
@@ -238,6 +245,7 @@ const std::map<std::string, Verb>& verbs() {
       {"heal", [](Context& c) { return cut_or_heal(c, false); }},
       {"store", store},
       {"storage", storage},
+      {"uplink", uplink},
       {"fence-device", fence_device},
       {"watchdog", watchdog},
       {"guest", guest},

@@ -72,6 +72,7 @@ class World {
   void act(const SetLink& deed);
   void act(const SetStore& deed);
   void act(const SetStorage& deed);
+  void act(const SetUplink& deed);
   void act(const SetFenceDevice& deed);
   void act(const SetWatchdog& deed);
   void act(const Reinstall& deed);

@@ -19,6 +19,7 @@ void World::act(const SetPower& deed) {
 
 void World::act(const SetNetwork& deed) {
   network_.set_network(index_.at(deed.host), deed.on);
+  machine(deed.host).set_uplink(deed.on);
   network_changed();
 }
 
@@ -54,7 +55,12 @@ void World::act(const SetLink& deed) {
   network_changed();
 }
 
-void World::act(const SetStore& deed) { engine_->set_open(deed.on); }
+void World::act(const SetStore& deed) {
+  engine_->set_full(deed.full);
+  engine_->set_open(deed.on);
+}
+
+void World::act(const SetUplink& deed) { machine(deed.host).set_uplink(deed.on); }
 
 void World::act(const SetStorage& deed) {
   for (const auto& machine : machines_) {
@@ -157,6 +163,7 @@ void World::heal() {
     machine->set_hung(false);
     if (machine->is_host()) {
       if (!machine->storage()) machine->set_storage(true);
+      machine->set_uplink(true);
       machine->slow_libvirt(Duration::zero());
       machine->with_libvirt([](HypervisorState& libvirt, Instant now) { libvirt.go_on(now); });
       havend(machine->name()).set_trouble({});

@@ -50,6 +50,21 @@ TEST(Uplink, LostEverywhereItIsTheNetworkAndNobodyMoves) {
   EXPECT_EQ(b.claim("vm1")->host, h("h2"));
 }
 
+// Found by tests/scenario/three_hosts/uplink_returns_host_by_host.
+TEST(Uplink, LostEverywhereTheFirstHostThatHasItAgainDrawsNobodyToIt) {
+  Unreachable b;
+  b.uplinks_lost = {r("vm1")};
+  b.lose("h3");
+  b.run_for(10min);
+  b.uplinks_lost_by.erase(h("h3"));
+  b.report("h3");
+  b.run_for(kUplinkPatience - 5s);
+  EXPECT_EQ(b.claim("vm1")->host, h("h2"));
+  EXPECT_EQ(b.claim("vm1")->order, ClaimOrder::run);
+  b.run_for(10s);
+  EXPECT_EQ(b.claim("vm1")->host, h("h3")) << "it has it for good, and h2 has not";
+}
+
 TEST(Uplink, ItGoesToTheOneHostThatHasItLeft) {
   Unreachable b;
   b.lose("h3");

@@ -65,7 +65,8 @@ TEST(ScenarioReader, ReadsEveryVerbOfTheLanguage) {
       "run vm1 on h1\n"
       "at 1s power h1 off\nat 1s power w1 on\nat 1s network h1 off\nat 1s hang h1\nat 1s resume h1\nat 1s reboot h1\n"
       "at 1s shutdown h2\nat 1s cut h1 h2\nat 1s heal h1 h2\nat 1s cut h1 -> h2\nat 1s heal h1 -> w1\n"
-      "at 1s cut h1 link 2\nat 1s heal h1 link 2\nat 1s store off\nat 1s storage h1 off\nat 1s storage all on\n"
+      "at 1s cut h1 link 2\nat 1s heal h1 link 2\nat 1s store off\nat 1s store full\nat 1s uplink h1 off\nat 1s "
+      "storage h1 off\nat 1s storage all on\n"
       "at 1s fence-device h1 lying\nat 1s watchdog h1 broken\nat 1s guest vm1 hang\nat 1s libvirt h1 crash\n"
       "at 1s havend h1 crash\nat 1s start-fails vm1 h1 2\nat 1s stop-fails vm1 any\nat 1s kill-fails vm1 h2 1\n"
       "at 1s migrate-fails vm1 any\nat 1s stop vm1\nat 1s start vm1\nat 1s disable vm1\nat 1s ignore vm1\n"
@@ -73,17 +74,17 @@ TEST(ScenarioReader, ReadsEveryVerbOfTheLanguage) {
       "at 3s add web9 memory 1GiB cpu 1\nat 4s stop web9\n"
       "expect vm1 on h2\nexpect vm1 on h2 by 3s\nexpect vm1 running\nexpect vm1 stopped\nexpect vm1 failed\n"
       "expect fenced h1\nexpect not fenced h1\nexpect fences 2\nexpect web9 running\nend 900s\n");
-  EXPECT_EQ(s.statements.size(), 36U);
+  EXPECT_EQ(s.statements.size(), 38U);
   EXPECT_EQ(s.expectations.size(), 9U);
   const auto& link = std::get<SetLink>(s.statements[11].deed);
   EXPECT_EQ(link.link, 2U);
   EXPECT_TRUE(link.cut);
-  const auto& fails = std::get<LetFail>(s.statements[21].deed);
+  const auto& fails = std::get<LetFail>(s.statements[23].deed);
   EXPECT_EQ(fails.count, 2);
   EXPECT_EQ(fails.host, HostName{"h1"});
-  EXPECT_EQ(std::get<LetFail>(s.statements[22].deed).count, 1);
-  EXPECT_EQ(std::get<LetFail>(s.statements[22].deed).host, std::nullopt);
-  const auto& added = std::get<Add>(s.statements[34].deed).resource;
+  EXPECT_EQ(std::get<LetFail>(s.statements[24].deed).count, 1);
+  EXPECT_EQ(std::get<LetFail>(s.statements[24].deed).host, std::nullopt);
+  const auto& added = std::get<Add>(s.statements[36].deed).resource;
   EXPECT_EQ(added.memory, MiB{1024});
   EXPECT_EQ(added.priority, 100);
   EXPECT_EQ(s.expectations[1].by, Duration{3s});

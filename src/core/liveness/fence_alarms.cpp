@@ -75,9 +75,8 @@ void add_blocked(const View& view, const Host& host, std::vector<Alarm>& alarms)
   for (const int level : levels_of(host))
     for (const auto& other : living_inside(view, host, level))
       if (std::find(living.begin(), living.end(), other) == living.end()) living.push_back(other);
-  const std::string why = living.empty()
-                              ? "its fence devices belong to another machine"
-                              : "its fence devices also cut " + list_of(living) + ", which still holds a lease";
+  const std::string why = living.empty() ? "its fence devices belong to another machine"
+                                         : "its fence devices also cut " + list_of(living) + ", which lives";
   alarms.push_back({"blast/" + host.name.str(),
                     host.name.str() + " is silent and is not fenced: " + why +
                         "; if it is dead, say: haven fence confirm " + host.name.str(),

@@ -1,7 +1,8 @@
 // A host whose guests' network has lost its way out, while the host itself is well: heartbeats and the engine have
 // other links. Its guests run and serve nobody. Nobody is fenced for it, the host can stop them in good order; after a
 // while they move to where their network still has its uplink. Where it has none anywhere it is the network that is
-// ill, and everybody stays: moving would only cost them their state.
+// ill, and everybody stays: moving would only cost them their state. The while is counted from when it has it
+// somewhere: after an outage for all, one host is the first to have it back.
 #pragma once
 
 #include <string>
