@@ -5,6 +5,7 @@
 
 #include "core/placement/roster.hpp"
 #include "core/recovery/sets.hpp"
+#include "core/recovery/uplink.hpp"
 
 namespace haven {
 namespace {
@@ -73,6 +74,11 @@ void ClaimDesk::mark_host(const View& view, const HostName& name) {
 }
 
 void ClaimDesk::follow(const View& view, const Touched& touched) {
+  // Where a network still leads out is a matter of all hosts together, and any resource may have to move for it.
+  if (!touched.hosts.empty()) {
+    const bool was_lost = std::exchange(uplink_lost_, any_uplink_lost(view));
+    if (was_lost || uplink_lost_) return forget();
+  }
   if (touched.all || touched.leader || view.spec() == nullptr) return forget();
   if (!books_) return;
   for (const HostName& host : touched.hosts) mark_host(view, host);

@@ -41,6 +41,7 @@ class ClaimDesk {
   Agenda mends_;
   std::vector<std::size_t> to_book_;  // resources
   std::vector<HostName> to_judge_;    // hosts whose refusal may be another
+  bool uplink_lost_ = false;          // somewhere, for somebody
 };
 
 }  // namespace haven

@@ -13,6 +13,11 @@ bool uplink_lost(const View& view, const HostName& host, const ResourceName& res
          std::find(report.uplink_lost.begin(), report.uplink_lost.end(), resource) != report.uplink_lost.end();
 }
 
+bool any_uplink_lost(const View& view) {
+  return std::any_of(view.status.begin(), view.status.end(),
+                     [](const auto& status) { return !status.second.value.uplink_lost.empty(); });
+}
+
 std::vector<Refusal> uplink_refusals(const View& view, const ResourceName& resource) {
   std::vector<Refusal> refusals;
   for (const auto& [host, member] : view.members)

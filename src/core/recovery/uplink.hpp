@@ -19,6 +19,7 @@ inline constexpr Duration kUplinkPatience = 45s;
 
 // This boot of the host reports that the resource's network ends there.
 [[nodiscard]] bool uplink_lost(const View& view, const HostName& host, const ResourceName& resource);
+[[nodiscard]] bool any_uplink_lost(const View& view);
 
 // The hosts where its network ends; none where it ends on every host that is there.
 [[nodiscard]] std::vector<Refusal> uplink_refusals(const View& view, const ResourceName& resource);
