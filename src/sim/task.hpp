@@ -15,7 +15,8 @@ class Task {
   Task() = default;
   template <class Deed>
   requires(!std::is_same_v<std::decay_t<Deed>, Task> && std::is_invocable_v<std::decay_t<Deed>&>)
-      Task(Deed&& deed) {  // NOLINT(google-explicit-constructor): a lambda is a task
+      // A lambda is a task, and a task is none.
+      Task(Deed&& deed) {  // NOLINT(google-explicit-constructor,bugprone-forwarding-reference-overload)
     using Stored = std::decay_t<Deed>;
     if constexpr (fits<Stored>) {
       ::new (place()) Stored(std::forward<Deed>(deed));
