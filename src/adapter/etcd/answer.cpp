@@ -51,8 +51,10 @@ Verdict verdict(const grpc::Status& status) {
 std::string wording(const grpc::Status& status) {
   const std::string& said = status.error_message();
   const bool connects = said.starts_with("failed to connect to all addresses");
-  const bool hung_up =
-      said.find("Endpoint read failed") != std::string::npos || said.find("Socket closed") != std::string::npos;
+  constexpr std::array<std::string_view, 3> kHungUp{"Endpoint read failed", "Socket closed",
+                                                    "Connection reset by peer"};
+  const bool hung_up = std::any_of(kHungUp.begin(), kHungUp.end(),
+                                   [&](std::string_view words) { return said.find(words) != std::string::npos; });
   if (!connects || !hung_up) return said;
   // In TLS 1.3 a client's certificate is judged once the handshake is over, and gRPC keeps the reason to itself.
   return said + " (it hangs up: a client certificate is missing, or of another authority; or one side only speaks TLS)";

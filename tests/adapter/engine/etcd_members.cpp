@@ -110,7 +110,13 @@ void EtcdMembers::kill(std::size_t member) {
   EXPECT_TRUE(WIFSIGNALED(status)) << "etcd ended by itself; see its log in " << folder_.file("");
 }
 
-void EtcdMembers::freeze(std::size_t member) { ::kill(members_[member].pid, SIGSTOP); }
+// Once the last of its threads stands still.
+void EtcdMembers::freeze(std::size_t member) {
+  ::kill(members_[member].pid, SIGSTOP);
+  int status = 0;
+  ::waitpid(members_[member].pid, &status, WUNTRACED);
+  EXPECT_TRUE(WIFSTOPPED(status));
+}
 void EtcdMembers::thaw(std::size_t member) { ::kill(members_[member].pid, SIGCONT); }
 
 void EtcdMembers::wipe(std::size_t member) { std::filesystem::remove_all(folder_.file(members_[member].name)); }
