@@ -268,6 +268,27 @@ TEST(Lifecycle, FailbackByRestartGoesBackOnceTheBetterHostIsWellAgain) {
   EXPECT_EQ(b.claim("vm1")->host, h("h2"));
 }
 
+// Ordered away it would be ordered back at once, for nothing but a proof releases it, and so on for ever.
+TEST(Lifecycle, WhatEndedWithItsDiskOutOfReachIsNotSentBack) {
+  Resource resource = vm("vm1", 1);
+  resource.hosts.prefer = {{h("h2")}, {h("h3")}};
+  resource.failback = Failback::restart;
+  Bench b(three_hosts({resource}));
+  b.running_on("h3", "vm1");
+  b.boot();
+  b.lazy.insert(h("h3"));
+  RunRecord run = *b.run("vm1");
+  run.unsettled = true;
+  b.put(path::run(r("vm1")), run);
+  const Revision claimed = b.mod(path::claim(r("vm1")));
+  b.run_for(kFailbackWell + 1min);
+  EXPECT_EQ(b.mod(path::claim(r("vm1"))), claimed);
+  run.unsettled = false;
+  b.put(path::run(r("vm1")), run);
+  b.run_for(1min);
+  EXPECT_EQ(b.claim("vm1")->order, ClaimOrder::stop) << "once it runs again it goes back";
+}
+
 TEST(Lifecycle, AGuestThatSwitchedItselfOffStaysOffUntilItIsStarted) {
   Bench b(three_hosts({vm("vm1", 1)}));
   b.running_on("h2", "vm1");

@@ -363,7 +363,8 @@ Step running_well(const Case& c, bool may_mend) {
     strike_order(*step.move, c);
     return step;
   }
-  if (c.run == nullptr || c.run->state != RunState::running) return {};
+  // What ended while its disk was out of reach is no guest to move: only proof would release it (C7).
+  if (c.run == nullptr || c.run->state != RunState::running || c.run->unsettled) return {};
   Step leaves = leave_dead_network(c);
   if (leaves.move) return leaves;
   Step step = refill(c);
