@@ -19,11 +19,6 @@ void fold_witness(std::optional<SilentWitness>& silent, const View& view, Instan
 // Named by the file, and heard here on no link.
 [[nodiscard]] bool misses_witness(const View& view);
 
-// Whether the file's witness is heard here, and since when not.
-void fold_witness(std::optional<SilentWitness>& silent, const View& view, Instant now);
-// Named by the file, and heard here on no link.
-[[nodiscard]] bool misses_witness(const View& view);
-
 [[nodiscard]] std::vector<Alarm> hearing_alarms(const ControllerState& state, const View& view, const SelfView& self,
                                                 Pass& pass);
 
