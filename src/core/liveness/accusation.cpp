@@ -80,7 +80,8 @@ void accuse_the_stuck(const ControllerState& state, const View& view, const Self
     const Host* known = view.spec()->host(host);
     if (!resource || view.fences.contains(boot) || frozen_host(view, host) || known == nullptr) continue;
     if (cannot_be_switched(view, *known) || !engine_outlives(view, boot)) continue;
-    accuse(view, self, boot, FenceReason::stop_failed, resource->str() + " cannot be stopped there", *state.reign, pass);
+    accuse(view, self, boot, FenceReason::stop_failed, resource->str() + " cannot be stopped there", *state.reign,
+           pass);
     return;  // one host at a time
   }
 }

@@ -41,8 +41,8 @@ bool lives(const View& view, const HostBoot& boot) {
   return member != nullptr && member->incarnation == boot.second;
 }
 
-// Accused while it lived. It has fallen since, and there was time for a new boot of it to register: an engine that comes
-// back sees nobody at first, and a machine that boots would be shot for what its boot before was accused of (S5).
+// Accused while it lived. It has fallen since, and there was time for a new boot of it to register: an engine that
+// comes back sees nobody at first, and a machine that boots would be shot for what its boot before was accused of (S5).
 bool fell(const ControllerState& state, const View& view, const HostBoot& boot, Pass& pass) {
   if (silence_counts(state, view, boot, pass)) return true;
   const auto loss = state.losses.find(boot.first);
@@ -83,8 +83,8 @@ bool engine_outlives(const View& view, const HostBoot& boot) {
   const Membership voters = wanted_voters(*view.spec());
   const std::size_t seats = std::min(voters.count, voters.wanted.size());
   const auto end = voters.wanted.begin() + static_cast<std::ptrdiff_t>(seats);
-  const auto left = std::count_if(voters.wanted.begin(), end,
-                                  [&](const std::string& voter) { return votes_on(view, voter, boot); });
+  const auto left =
+      std::count_if(voters.wanted.begin(), end, [&](const std::string& voter) { return votes_on(view, voter, boot); });
   return 2 * static_cast<std::size_t>(left) > seats;
 }
 

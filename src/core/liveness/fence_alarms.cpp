@@ -97,8 +97,7 @@ void add_spared(const View& view, const Host& host, std::vector<Alarm>& alarms) 
   alarms.push_back({"spared/" + host.name.str(),
                     host.name.str() + " is not fenced, although " + why +
                         ": the engine would lose its majority; bring its other voters back first",
-                    host.name,
-                    stuck.value_or(ResourceName{})});
+                    host.name, stuck.value_or(ResourceName{})});
 }
 
 void add_devices(const View& view, const Host& host, std::vector<Alarm>& alarms) {
