@@ -23,9 +23,7 @@ Result order_commit(const View& view, const ResourceName& name, const OrderRecor
   Commit commit;
   commit.checks.push_back({path, view.mod_of(path)});
   commit.checks.push_back({path::kSpec, view.mod_of(path::kSpec)});
-  const bool empty = order == OrderRecord{};
-  if (empty && view.mod_of(path) == Revision{}) return Commit{};
-  commit.writes.push_back({path, empty ? std::nullopt : std::optional<Record>(order), {}});
+  commit.writes.push_back({path, order, {}});
   return commit;
 }
 
@@ -103,12 +101,13 @@ Result freeze(const View& view, const OperatorAsked& asked, const SelfView& self
   const bool known = asked.name.empty() || is_host || is_resource || (!on && before.names.contains(asked.name));
   if (!known) return tl::unexpected("there is no host or resource " + asked.name);
   const FreezeRecord next = freeze_with(before, asked, on);
-  const bool so_already = next.cluster == before.cluster && next.names == before.names;
-  if (so_already && !view.unreadable(path::kFreeze)) return Commit{};
-  const bool nothing = !next.cluster && next.names.empty();
+  const bool so_already =
+      next.cluster == before.cluster && next.names == before.names && !view.unreadable(path::kFreeze);
   Commit commit;
   commit.checks.push_back({path::kFreeze, view.mod_of(path::kFreeze)});
-  commit.writes.push_back({path::kFreeze, nothing ? std::nullopt : std::optional<Record>(next), {}});
+  // Written all the same, so that no order from before comes to pass after this one was accepted (record.hpp).
+  commit.writes.push_back({path::kFreeze, so_already ? before : next, {}});
+  if (so_already) return commit;
   JournalRecord journal;
   journal.at = now.wall;
   journal.by = self.host;

@@ -36,6 +36,38 @@ void Checker::committed(const EngineChanged& commit) {
   for (Breach& breach : breaches_of_placement(view_, placed)) {
     violated(std::move(breach.rule), breach.resource, std::move(breach.hosts), std::move(breach.text));
   }
+  judge_orders(commit);
+}
+
+namespace {
+
+bool stands(const View& view, const Order& order) {
+  if (order.verb == OperatorVerb::freeze || order.verb == OperatorVerb::thaw) {
+    if (view.unreadable(path::kFreeze)) return true;
+    const FreezeRecord now = view.freeze ? view.freeze->value : FreezeRecord{{}, false, {}};
+    const bool is_on = order.name.empty() ? now.cluster : now.names.contains(order.name);
+    return is_on == (order.verb == OperatorVerb::freeze);
+  }
+  const Resource* resource = view.spec() == nullptr ? nullptr : view.spec()->resource(order.resource);
+  if (resource == nullptr) return true;
+  const DesiredState ordered = order.verb == OperatorVerb::start    ? DesiredState::started
+                               : order.verb == OperatorVerb::ignore ? DesiredState::ignored
+                                                                    : DesiredState::stopped;
+  return desired_state(view, *resource) == ordered;
+}
+
+}  // namespace
+
+void Checker::judge_orders(const EngineChanged& commit) {
+  const bool concerned = std::ranges::any_of(commit.changes, [](const EntryChange& change) {
+    return change.path == path::kFreeze || path::split(change.path).kind == "spec/order";
+  });
+  if (!concerned || !facts_.orders) return;
+  for (const Order& order : facts_.orders())
+    if (!stands(view_, order))
+      violated(
+          "acknowledged", order.resource, {},
+          "what was ordered last of " + order.resource.str() + order.name + " was accepted, and is not so any more");
 }
 
 void Checker::judge_fence(const HostBoot& boot, const FenceRecord& fence, const FenceRecord* before) {

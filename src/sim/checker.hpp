@@ -8,6 +8,7 @@
 // F4: no host that was well loses its power beside another one that is fenced.
 // needless-fence: no host is shot that was on, not hung, joined to the engine and with a living havend during the whole
 // lease and grace before; unless its guest would not stop and the file says so (B2).
+// acknowledged: what was ordered and accepted stays so until somebody orders something else.
 // The rest are the predicates of core/invariant.
 #pragma once
 
@@ -19,6 +20,7 @@
 #include "core/invariant.hpp"
 #include "core/model/view.hpp"
 #include "sim/outcome.hpp"
+#include "sim/scenario.hpp"
 #include "sim/timeline.hpp"
 
 namespace haven::sim {
@@ -31,6 +33,7 @@ class Checker {
     std::function<std::vector<ResourceName>(const HostName&, const Incarnation&)> running_on;  // of that boot
     std::function<std::optional<Duration>(const HostName&, const Incarnation&)> healthy_for;   // nullopt: it is not
     std::function<Incarnation(const HostName&)> boot_of;
+    std::function<std::vector<Order>()> orders;  // accepted, and the last about what they are about
   };
   Checker(const Timeline& timeline, Facts facts) : timeline_(timeline), facts_(std::move(facts)) {}
 
@@ -61,6 +64,7 @@ class Checker {
 
  private:
   void violated(std::string rule, const ResourceName& resource, std::vector<HostName> hosts, std::string text);
+  void judge_orders(const EngineChanged& commit);
   void judge_fence(const HostBoot& boot, const FenceRecord& fence, const FenceRecord* before);
 
   const Timeline& timeline_;

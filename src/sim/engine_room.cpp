@@ -54,6 +54,10 @@ bool EngineRoom::find_server(MachineIndex client) const {
   return std::ranges::any_of(voters_, [&](MachineIndex voter) { return around_.talk(client, voter) && joined(voter); });
 }
 
+bool EngineRoom::writes() const {
+  return std::ranges::any_of(voters_, [&](MachineIndex voter) { return joined(voter); });
+}
+
 bool EngineRoom::led(MachineIndex voter) const {
   if (!open_) return false;
   if (stale_ && voter == stale_voter_ && queue_.now() < stale_until_) return true;

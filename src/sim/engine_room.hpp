@@ -50,6 +50,8 @@ class EngineRoom {
   void heal();
 
   [[nodiscard]] bool serves(MachineIndex client) const;
+  // For somebody.
+  [[nodiscard]] bool writes() const;
   [[nodiscard]] const RecordStore& store() const { return store_; }
 
   RecordStore::Result commit(const RecordStore::Transaction& transaction);

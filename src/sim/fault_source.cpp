@@ -94,6 +94,7 @@ void FaultSource::strike() {
       Kind{"clean shutdown", &FaultSource::shutdown},
       Kind{"watch", &FaultSource::watch},
       Kind{"lost replies", &FaultSource::replies},
+      Kind{"late commits", &FaultSource::late_commits},
       Kind{"wall clock", &FaultSource::clock},
       Kind{"cluster file", &FaultSource::files},
       Kind{"stall", &FaultSource::stall},

@@ -69,6 +69,7 @@ class FaultSource {
   void shutdown();
   void watch();
   void replies();
+  void late_commits();
   void stall();
   void deafness();
   void watchdog();

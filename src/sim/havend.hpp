@@ -38,6 +38,7 @@ struct EngineTrouble {
   Duration watch_delay{};
   unsigned lost_replies = 0;  // of a thousand
   Duration slow{};            // more for each message
+  unsigned late_commits = 0;  // of a thousand
 };
 
 class Havend {
@@ -83,7 +84,8 @@ class Havend {
   // How long a message takes between it and the engine.
   void set_message_time(Duration time) { message_ = time; }
   [[nodiscard]] bool troubled() const {
-    return trouble_.watch_delay + trouble_.slow > kPromptly || trouble_.lost_replies > 0 || must_list_ || lost_;
+    return trouble_.watch_delay + trouble_.slow > kPromptly || trouble_.lost_replies + trouble_.late_commits > 0 ||
+           must_list_ || lost_;
   }
   // The watch loses its place and has to list again.
   void break_watch();
@@ -103,6 +105,7 @@ class Havend {
   }
   void at_deadline(Instant deadline, Event event);
   void reply(Instant deadline, Event event, Event unknown);
+  void commit_late(CallId call, Instant deadline, Commit& action);
   [[nodiscard]] Duration message() const { return message_ + trouble_.slow; }
   [[nodiscard]] bool in_reach() const { return engine_.serves(machine_.index()); }
   void perform(std::vector<Issued> issued);

@@ -7,6 +7,9 @@
 namespace haven::sim {
 namespace {
 
+// etcd gives up a connection between two members after 5 s without a sound, and sends what it holds until then.
+constexpr Duration kLatestCommit = 10s;
+
 CommitOutcome outcome_of(port::Outcome outcome) {
   switch (outcome) {
     case port::Outcome::committed:
@@ -55,8 +58,19 @@ void Havend::reply(Instant deadline, Event event, Event unknown) {
   });
 }
 
+// It waits in a socket between two voters, and is carried out when it arrives. Nobody is told.
+void Havend::commit_late(CallId call, Instant deadline, Commit& action) {
+  const Duration later_by{static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(kLatestCommit.count())))};
+  queue_.after(message() + later_by, [this, transaction = transaction_of(action)] {
+    if (engine_.writes()) (void)engine_.commit(transaction);
+  });
+  at_deadline(deadline, CommitDone{call, CommitOutcome::unknown, {}, "no answer by the deadline"});
+}
+
 void Havend::perform_one(CallId call, Commit& action) {
   const Instant deadline = queue_.now() + action.timeout;
+  if (trouble_.late_commits > 0 && random_.below(1000) < trouble_.late_commits)
+    return commit_late(call, deadline, action);
   // Under way on the network: it arrives whatever becomes of its sender.
   queue_.after(message(), [this, life = life_, call, deadline, transaction = transaction_of(action)] {
     const Event unknown = CommitDone{call, CommitOutcome::unknown, {}, "no answer by the deadline"};

@@ -81,7 +81,7 @@ void FaultSource::voter() {
 void FaultSource::slow_engine() {
   const Duration slow = random_.once_in(2) ? span(5ms, 200ms) : span(200ms, 3s);
   if (note_) note_("the engine is slow: " + std::to_string(slow / std::chrono::milliseconds(1)) + " ms a message");
-  for (const auto& havend : world_.havends()) havend->set_trouble({{}, 0, slow});
+  for (const auto& havend : world_.havends()) havend->set_trouble({.slow = slow});
   later(span(1s, 60s), [this] {
     for (const auto& havend : world_.havends()) havend->set_trouble({});
   });
@@ -106,7 +106,7 @@ void FaultSource::watch() {
     world_.engine().compact();
   }
   if (note_) note_("the watch of " + host.str() + " is late");
-  havend.set_trouble({span(10ms, 3s), 0, {}});
+  havend.set_trouble({.watch_delay = span(10ms, 3s)});
   later(span(1s, 60s), [&havend] { havend.set_trouble({}); });
 }
 
@@ -114,7 +114,15 @@ void FaultSource::replies() {
   const HostName host = some_host();
   Havend& havend = world_.havend(host);
   if (note_) note_("replies to " + host.str() + " get lost");
-  havend.set_trouble({{}, static_cast<unsigned>(random_.between(50, 900)), {}});
+  havend.set_trouble({.lost_replies = static_cast<unsigned>(random_.between(50, 900))});
+  later(span(1s, 60s), [&havend] { havend.set_trouble({}); });
+}
+
+void FaultSource::late_commits() {
+  const HostName host = some_host();
+  Havend& havend = world_.havend(host);
+  if (note_) note_("what " + host.str() + " writes is carried out late");
+  havend.set_trouble({.late_commits = static_cast<unsigned>(random_.between(50, 900))});
   later(span(1s, 60s), [&havend] { havend.set_trouble({}); });
 }
 

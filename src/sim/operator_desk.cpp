@@ -3,6 +3,29 @@
 #include <utility>
 
 namespace haven::sim {
+namespace {
+
+// Of two orders with the same subject the later one counts.
+std::string subject_of(const Order& order) {
+  switch (order.verb) {
+    case OperatorVerb::start:
+    case OperatorVerb::stop:
+    case OperatorVerb::disable:
+    case OperatorVerb::ignore:
+      return "run " + order.resource.str();
+    case OperatorVerb::freeze:
+    case OperatorVerb::thaw:
+      return "freeze " + order.name;
+    case OperatorVerb::clear:
+    case OperatorVerb::relocate:
+    case OperatorVerb::fence_confirm:
+    case OperatorVerb::fence_test:
+      break;
+  }
+  return "";
+}
+
+}  // namespace
 
 Havend* OperatorDesk::someone() const {
   for (const auto& havend : havends_) {
@@ -11,9 +34,23 @@ Havend* OperatorDesk::someone() const {
   return nullptr;
 }
 
-void OperatorDesk::order(const Order& order) { ask({order, 0}); }
+void OperatorDesk::order(const Order& order) {
+  const std::uint64_t word = ++last_;
+  if (const std::string subject = subject_of(order); !subject.empty()) words_[subject] = {order, word, false};
+  ask({order, word, 0});
+}
+
+std::vector<Order> OperatorDesk::standing() const {
+  std::vector<Order> orders;
+  for (const auto& [subject, word] : words_)
+    if (word.accepted) orders.push_back(word.order);
+  return orders;
+}
 
 void OperatorDesk::again(Asked asked) {
+  // Nobody says again what he has thought better of.
+  const auto word = words_.find(subject_of(asked.order));
+  if (word != words_.end() && word->second.word != asked.word) return;
   if (++asked.tries >= kOperatorTries) return;
   queue_.after(kOperatorRetry, [this, asked = std::move(asked)] { ask(asked); });
 }
@@ -35,7 +72,10 @@ void OperatorDesk::ask(Asked asked) {
 
 void OperatorDesk::answered(CallId question, bool ok, const std::string&) {
   auto asked = open_.extract(question);
-  if (!asked.empty() && !ok) again(std::move(asked.mapped()));
+  if (asked.empty()) return;
+  if (!ok) return again(std::move(asked.mapped()));
+  const auto word = words_.find(subject_of(asked.mapped().order));
+  if (word != words_.end() && word->second.word == asked.mapped().word) word->second.accepted = true;
 }
 
 void OperatorDesk::change_spec(Change change) { try_change(change, 0); }

@@ -30,11 +30,21 @@ class OperatorDesk {
   void answered(CallId question, bool ok, const std::string& text);
   // No order is waiting to be accepted.
   [[nodiscard]] bool idle() const { return open_.empty(); }
+  // The last word about what is to run and what is frozen, where it was accepted and nothing was said since: so it is.
+  [[nodiscard]] std::vector<Order> standing() const;
+  // A resource leaves the file: what was said about it is over.
+  void forget(const ResourceName& resource) { words_.erase("run " + resource.str()); }
 
  private:
   struct Asked {
     Order order;
+    std::uint64_t word = 0;
     int tries = 0;
+  };
+  struct Word {
+    Order order;
+    std::uint64_t word = 0;
+    bool accepted = false;
   };
   [[nodiscard]] Havend* someone() const;
   void ask(Asked asked);
@@ -45,6 +55,7 @@ class OperatorDesk {
   EngineRoom& engine_;
   const std::vector<std::unique_ptr<Havend>>& havends_;
   std::map<CallId, Asked> open_;
+  std::map<std::string, Word> words_;  // by what they are about
   std::uint64_t last_ = 0;
 };
 

@@ -236,6 +236,7 @@ Checker::Facts World::facts() const {
     return queue_.now() - *since;
   };
   facts.boot_of = [this](const HostName& host) { return machine(host).incarnation(); };
+  facts.orders = [this] { return desk_ ? desk_->standing() : std::vector<Order>{}; };
   return facts;
 }
 

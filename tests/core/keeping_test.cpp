@@ -288,6 +288,27 @@ TEST(Promises, AreWithdrawnBeforeTheWatchdogIsDisarmed) {
   EXPECT_EQ(b.domains.size(), 1U);
 }
 
+// Its answer was lost, and it was sent again; the first one waits in a socket until the second has been withdrawn.
+TEST(Promises, OneThatIsCarriedOutAfterItsWithdrawalDoesNotStand) {
+  Spec without = with_a_promise();
+  without.hosts[0].self_fence = false;
+  Promiser b(without);
+  b.hold(lane("promise"));
+  b.apply(with_a_promise());
+  b.run_for(1s);
+  const Issued late = b.take_held<Commit>();
+  b.release_holds();
+  b.tell(CommitDone{late.call, CommitOutcome::unknown, {}, ""});
+  b.run_for(5s);
+  ASSERT_NE(b.promise(), nullptr);
+  b.watchdog = false;
+  b.tell(WatchdogBroke{"it cannot be petted"});
+  b.run_for(5s);
+  ASSERT_EQ(b.promise(), nullptr);
+  (void)b.effect(late);
+  EXPECT_EQ(b.promise(), nullptr) << "nobody keeps it";
+}
+
 TEST(Promises, AWithdrawalOfUnknownFateBindsOn) {
   Promiser b;
   b.silence(lane("promise"));

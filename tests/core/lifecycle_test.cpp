@@ -108,7 +108,7 @@ TEST(Lifecycle, ARelocationWaitsForTheRelease) {
   b.run_for(1s);
   EXPECT_EQ(b.claim("vm1")->host, h("h3"));
   EXPECT_EQ(b.run("vm1")->state, RunState::running);
-  EXPECT_EQ(b.get<OrderRecord>(path::order(r("vm1"))), nullptr) << "the order is struck out";
+  EXPECT_EQ(*b.get<OrderRecord>(path::order(r("vm1"))), OrderRecord{}) << "the order is struck out";
 }
 
 TEST(Lifecycle, IgnoreThenStartRestsOnReportsMadeAfterItWasLetGo) {
@@ -225,7 +225,7 @@ TEST(Lifecycle, ClearTriesAtOnceAndForgetsWhatFailed) {
   b.run_for(1s);
   EXPECT_EQ(b.run("vm1")->state, RunState::running);
   EXPECT_EQ(b.claim("vm1")->attempts, Attempts{});
-  EXPECT_EQ(b.get<OrderRecord>(path::order(r("vm1"))), nullptr);
+  EXPECT_EQ(*b.get<OrderRecord>(path::order(r("vm1"))), OrderRecord{});
 }
 
 TEST(Lifecycle, FailuresAreForgottenAfterAGoodRun) {

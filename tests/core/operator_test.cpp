@@ -91,10 +91,13 @@ TEST(Operator, OnlyWhatIsToRunCanBeRelocated) {
   EXPECT_EQ(order_in(*commit)->relocate_to, h("h2"));
 }
 
-TEST(Operator, FreezingWhatIsFrozenIsSoAlready) {
+// Written again all the same: nothing that was ordered before may come to pass after it.
+TEST(Operator, FreezingWhatIsFrozenChangesNothing) {
   EXPECT_FALSE(Desk().ask(calm().view(), OperatorVerb::freeze, "")->writes.empty());
   const View frozen = calm().put(path::kFreeze, FreezeRecord{"bert"}).view();
-  EXPECT_TRUE(Desk().ask(frozen, OperatorVerb::freeze, "")->writes.empty());
+  const auto again = Desk().ask(frozen, OperatorVerb::freeze, "");
+  ASSERT_EQ(again->writes.size(), 1U);
+  EXPECT_EQ(std::get<FreezeRecord>(*again->writes[0].value), FreezeRecord{"bert"});
   EXPECT_FALSE(Desk().ask(frozen, OperatorVerb::thaw, "")->writes.empty());
 }
 
@@ -109,17 +112,17 @@ TEST(Operator, AHostOrAResourceIsFrozenAloneAndBesideTheRest) {
   EXPECT_EQ(std::get<JournalRecord>(*one->writes.at(1).value).host, h("h2"));
   const FreezeRecord both{"", false, {{"h2", "bert"}, {"vm1", "bert"}}};
   const View some = calm().put(path::kFreeze, both).view();
-  EXPECT_TRUE(desk.say_name(some, OperatorVerb::freeze, "vm1")->writes.empty()) << "so already";
+  EXPECT_EQ(freeze_of(desk.say_name(some, OperatorVerb::freeze, "vm1")), both) << "so already";
   EXPECT_EQ(freeze_of(desk.say_name(some, OperatorVerb::thaw, "h2")), (FreezeRecord{"", false, {{"vm1", "bert"}}}));
   EXPECT_EQ(freeze_of(desk.say_name(some, OperatorVerb::freeze, "")), (FreezeRecord{"anna", true, both.names}));
-  EXPECT_TRUE(desk.say_name(some, OperatorVerb::thaw, "")->writes.empty()) << "the cluster is not frozen";
+  EXPECT_EQ(freeze_of(desk.say_name(some, OperatorVerb::thaw, "")), both) << "the cluster is not frozen";
   const View last = calm().put(path::kFreeze, FreezeRecord{"", false, {{"h9", "bert"}}}).view();
   const auto gone = desk.say_name(last, OperatorVerb::thaw, "h9");
   ASSERT_TRUE(gone) << "it left the file, and can be let go all the same";
-  EXPECT_FALSE(gone->writes.at(0).value) << "nothing is frozen any more";
+  EXPECT_EQ(freeze_of(gone), (FreezeRecord{"", false, {}})) << "nothing is frozen any more";
   EXPECT_FALSE(desk.say_name(calm().view(), OperatorVerb::freeze, "h9"));
   const View unread = calm().unread(path::kFreeze).view();
-  EXPECT_FALSE(desk.say_name(unread, OperatorVerb::thaw, "")->writes.at(0).value);
+  EXPECT_EQ(freeze_of(desk.say_name(unread, OperatorVerb::thaw, "")), (FreezeRecord{"", false, {}}));
 }
 
 // ---- the word about a host (F8) ----
@@ -247,10 +250,10 @@ TEST(Operator, AWordThatCannotBeRecordedIsAnsweredAllTheSame) {
 TEST(Operator, WhatIsSoAlreadyIsAnsweredAtOnce) {
   Bench b(three_hosts({vm("vm1", 1)}));
   b.boot();
-  b.say(OperatorVerb::thaw, "");
+  b.say(OperatorVerb::clear, "h2");
   ASSERT_EQ(b.operator_answers.size(), 1U);
   EXPECT_TRUE(b.operator_answers[0].ok);
-  EXPECT_EQ(b.operator_answers[0].text, "it is so already");
+  EXPECT_EQ(b.operator_answers[0].text, "it is so already") << "it has no losses";
 }
 
 TEST(Operator, HisWordFreesWhatWaitsForADeadHost) {
@@ -265,6 +268,62 @@ TEST(Operator, HisWordFreesWhatWaitsForADeadHost) {
   b.run_for(1s);
   EXPECT_NE(b.claim("vm1")->host, h("h2"));
   EXPECT_EQ(b.run("vm1")->state, RunState::running);
+}
+
+// ---- an order whose answer was lost, carried out seconds later ----
+
+struct Late : Bench {
+  Late() : Bench(three_hosts({vm("vm1", 1024)})) {
+    boot();
+    run_for(5s);
+  }
+  // Said, sent twice, obeyed the second time; the first is still under way.
+  template <class Say>
+  Issued said_twice(Say say) {
+    hold(lane("operator/"));
+    say();
+    Issued late = take_held<Commit>();
+    release_holds();
+    tell(CommitDone{late.call, CommitOutcome::unknown, {}, ""});
+    run_for(5s);
+    return late;
+  }
+};
+
+TEST(Operator, ALateStopDoesNotUndoTheStartThatFollowedIt) {
+  Late b;
+  const Issued late = b.said_twice([&] { b.say(OperatorVerb::stop, "vm1"); });
+  ASSERT_EQ(b.claim("vm1")->order, ClaimOrder::stop);
+  b.say(OperatorVerb::start, "vm1");
+  b.run_for(5s);
+  (void)b.effect(late);
+  b.run_for(5s);
+  EXPECT_EQ(b.claim("vm1")->order, ClaimOrder::run);
+  EXPECT_EQ(b.run("vm1")->state, RunState::running);
+}
+
+TEST(Operator, ALateStopDoesNotUndoAStartThatFoundItStarted) {
+  Late b;
+  b.hold(lane("operator/"));
+  b.say(OperatorVerb::stop, "vm1");
+  const Issued late = b.take_held<Commit>();
+  b.release_holds();
+  b.say(OperatorVerb::start, "vm1");
+  b.run_for(1s);
+  (void)b.effect(late);
+  b.run_for(5s);
+  EXPECT_EQ(b.claim("vm1")->order, ClaimOrder::run);
+}
+
+TEST(Operator, ALateFreezeDoesNotUndoTheThawThatFollowedIt) {
+  Late b;
+  const Issued late = b.said_twice([&] { b.freeze(""); });
+  ASSERT_TRUE(frozen(b.node->view()));
+  b.freeze("", false);
+  b.run_for(1s);
+  (void)b.effect(late);
+  b.run_for(1s);
+  EXPECT_FALSE(frozen(b.node->view()));
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ std::string running_on(const View& view, const HostName& host) {
 
 std::string refusal(const View& view, const Host& host, int level, const MemberRecord& member, bool force) {
   const std::string& name = host.name.str();
-  if (view.freeze) return "the cluster is frozen: nothing is fenced until haven freeze off";
+  if (anything_frozen(view)) return "the cluster is frozen: nothing is fenced until haven freeze off";
   if (view.fences.contains({host.name, member.incarnation})) return name + " is being fenced";
   if (view.members.size() < 2) return "nobody else is there to switch " + name + " on again";
   if (const auto living = living_inside(view, host, level); !living.empty())

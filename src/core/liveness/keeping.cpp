@@ -137,9 +137,12 @@ void make_promise(const Keeping& k, const Wish& wish, const View& view, const Se
   pass.act(std::move(commit));
 }
 
+// The member key is written anew: a promise whose answer was lost compares the one that it saw, and could else be
+// carried out after this, when nothing is promised again and nobody keeps it.
 void withdraw(const View& view, const SelfView& self, Pass& pass) {
   Commit commit = promise_commit(view, self);
   commit.writes.push_back({path::promise(self.host), std::nullopt, {}});
+  commit.writes.push_back({path::member(self.host), *member_of(view, self.host), self.lease});
   pass.act(std::move(commit));
 }
 

@@ -42,6 +42,10 @@ struct EpochRecord {
 
 // spec/order/<resource>: what the operator said about one resource since the file was applied. `state` overrides the
 // file's until it is taken back; the controller strikes `clear` and `relocate_to` out once it has acted on them.
+//
+// Each accepted order writes it, and it stays while its resource stands in the file, if only to say nothing: an order
+// whose answer was lost may be carried out seconds later. It compares the revision that it saw, and that one is never
+// there again; where the key could be absent twice, a late `stop` would undo the `start` that followed it.
 struct OrderRecord {
   std::optional<DesiredState> state;
   bool clear = false;                   // forget past failures, try again now

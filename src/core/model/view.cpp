@@ -276,6 +276,8 @@ bool frozen_name(const View& view, const std::string& name) {
 
 bool frozen(const View& view) { return (view.freeze && view.freeze->value.cluster) || view.unreadable(path::kFreeze); }
 
+bool anything_frozen(const View& view) { return frozen(view) || (view.freeze && !view.freeze->value.names.empty()); }
+
 bool frozen_host(const View& view, const HostName& host) { return frozen_name(view, host.str()); }
 
 bool left_alone(const View& view, const ResourceName& resource) {

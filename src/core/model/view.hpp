@@ -141,6 +141,8 @@ class View {
 [[nodiscard]] Revision report_basis(const View& view);
 // The whole cluster is frozen, or what is frozen cannot be read: nothing may be decided.
 [[nodiscard]] bool frozen(const View& view);
+// Anything at all.
+[[nodiscard]] bool anything_frozen(const View& view);
 // Nothing is started or stopped there, and it is not fenced.
 [[nodiscard]] bool frozen_host(const View& view, const HostName& host);
 // It stays where and as it is: frozen itself, or its last claim is on a frozen host and that host neither released it

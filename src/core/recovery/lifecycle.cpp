@@ -68,11 +68,7 @@ ClaimMove claim_write(const Case& c, const ClaimRecord& claim, std::optional<Jou
 // Strikes the one-shot parts of an order out in the same transaction that acts on them.
 void strike_order(ClaimMove& move, const Case& c) {
   if (c.order == nullptr || (!c.order->clear && !c.order->relocate_to)) return;
-  const std::string path = path::order(c.resource.name);
-  if (c.order->state)
-    move.writes.push_back({path, OrderRecord{c.order->state, false, std::nullopt}, {}});
-  else
-    move.writes.push_back({path, std::nullopt, {}});
+  move.writes.push_back({path::order(c.resource.name), OrderRecord{c.order->state, false, std::nullopt}, {}});
 }
 
 ClaimRecord new_claim(const Case& c, const HostName& host, const Attempts& attempts) {

@@ -18,7 +18,7 @@ std::optional<EngineSight> engine_sight(Runtime& runtime) {
   const bool seen = runtime.see([&](const Runtime::Sight& now) {
     const View& view = now.node.view();
     listed = view.listed();
-    sight.controls = now.node.leads() && !view.freeze;
+    sight.controls = now.node.leads() && !anything_frozen(view);
     sight.leader = view.mod_of(path::kLeader);
     sight.spec = view.shared_spec();
     sight.epoch = epoch_of(view);
