@@ -261,7 +261,10 @@ Turn Node::Inside::fold(const Event& event, Now now) {
                    after_view(turn, now);
                  },
                  [&](const EngineChanged& e) { fold_changed(e, turn, now); },
-                 [&](const EngineLost&) { turn.everything = std::exchange(session.watching, false); },
+                 [&](const EngineLost&) {
+                   turn.everything = std::exchange(session.watching, false);
+                   if (turn.everything) session.lost_since = now.mono;
+                 },
                  [&](const EngineBack&) { turn.everything = !std::exchange(session.watching, true); },
                  [&](const CommitDone& e) { fold_commit(e, turn, now); },
                  [&](const LeaseGranted& e) {

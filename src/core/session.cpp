@@ -137,7 +137,8 @@ void leave(const Session& session, const HostState& host, const View& view, cons
     const bool clueless = !view.listed() || view.spec() == nullptr;
     if (clueless && pass.due(session.leaving_since + kRestartPatience)) return pass.act(Exit{});
     // Nothing to be recorded by one that never joined, or cannot reach the engine: go once all has stopped.
-    if (runs_nothing(host, view, self)) pass.act(Exit{});
+    const bool hopeless = self.watching || pass.due(session.lost_since + kLastWordPatience);
+    if (hopeless && runs_nothing(host, view, self)) pass.act(Exit{});
     return;
   }
   // `leaving` first: from then on no claim can come any more, and what this view shows is all there is to release.

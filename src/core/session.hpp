@@ -14,6 +14,9 @@ namespace haven {
 // A planned stop that the engine cannot record in this time goes on without a record.
 inline constexpr Duration kRestartPatience = 2s;
 inline constexpr Duration kHostShutdownPatience = 100s;
+// A host that shuts down, and runs nothing any more, gives an engine that has just gone this long to come back and take
+// its last word: without it the host is fenced for its silence.
+inline constexpr Duration kLastWordPatience = 10s;
 
 struct Session {
   LeaseId lease;                           // 0: none
@@ -24,6 +27,7 @@ struct Session {
   Epoch known_epoch;                       // the highest ever seen, by whatever boot (E3)
   std::optional<Instant> listening_since;  // the first word of heartbeats
   bool watching = false;
+  Instant lost_since;          // when the watch last broke
   bool answer_unseen = false;  // a registration met what this view does not show yet
   Revision own_last;
   std::optional<ShutdownKind> leaving;

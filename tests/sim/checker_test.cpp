@@ -28,8 +28,8 @@ class CheckerTest : public testing::Test {
             [this](const HostName&, const Incarnation& boot) {
               return boot == first ? still_running_ : std::vector<ResourceName>{};
             },
-            [this](const HostName&, const Incarnation&) { return healthy_for_; },
-            [](const HostName&) { return first; }};
+            [this](const HostName&, const Incarnation&) { return healthy_for_; }, [](const HostName&) { return first; },
+            [this] { return orders_; }};
   }
 
   void commit(const std::vector<std::pair<std::string, std::optional<Record>>>& writes) {
@@ -72,6 +72,7 @@ class CheckerTest : public testing::Test {
   Queue queue_;
   Timeline timeline_;
   std::int64_t revision_ = 1;
+  std::vector<Order> orders_;
   std::vector<HostName> processes_;
   std::vector<ResourceName> still_running_;
   std::optional<Duration> healthy_for_;
@@ -214,4 +215,19 @@ TEST_F(CheckerTest, AllowsWhatWasFoundRunningToBeAdoptedWhereItIs) {
 }
 
 }  // namespace
+TEST_F(CheckerTest, WhatWasOrderedAndAcceptedStaysSo) {
+  orders_ = {Order{OperatorVerb::start, vm1, {}}, Order{OperatorVerb::thaw, {}, {}, "h1"}};
+  commit({{path::order(vm2), OrderRecord{DesiredState::stopped, false, {}}}});
+  commit({{path::kFreeze, FreezeRecord{"", false, {{"h2", "anna"}}}}});
+  EXPECT_TRUE(rules().empty());
+  commit({{path::order(vm1), OrderRecord{DesiredState::stopped, false, {}}}});
+  EXPECT_EQ(rules(), std::vector<std::string>{"acknowledged"});
+}
+
+TEST_F(CheckerTest, WhatWasThawedIsNotFrozenByItself) {
+  orders_ = {Order{OperatorVerb::thaw, {}, {}, "h1"}};
+  commit({{path::kFreeze, FreezeRecord{"", false, {{"h1", "anna"}}}}});
+  EXPECT_EQ(rules(), std::vector<std::string>{"acknowledged"});
+}
+
 }  // namespace haven::sim
