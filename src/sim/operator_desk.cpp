@@ -1,5 +1,6 @@
 #include "sim/operator_desk.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace haven::sim {
@@ -48,14 +49,14 @@ std::vector<Order> OperatorDesk::standing() const {
 }
 
 void OperatorDesk::again(Asked asked) {
-  // Nobody says again what he has thought better of.
-  const auto word = words_.find(subject_of(asked.order));
-  if (word != words_.end() && word->second.word != asked.word) return;
   if (++asked.tries >= kOperatorTries) return;
   queue_.after(kOperatorRetry, [this, asked = std::move(asked)] { ask(asked); });
 }
 
 void OperatorDesk::ask(Asked asked) {
+  // Nobody says again what he has thought better of.
+  const auto word = words_.find(subject_of(asked.order));
+  if (word != words_.end() && word->second.word != asked.word) return;
   Havend* havend = someone();
   if (havend == nullptr) return again(std::move(asked));
   OperatorAsked question;
@@ -74,8 +75,12 @@ void OperatorDesk::answered(CallId question, bool ok, const std::string&) {
   auto asked = open_.extract(question);
   if (asked.empty()) return;
   if (!ok) return again(std::move(asked.mapped()));
-  const auto word = words_.find(subject_of(asked.mapped().order));
-  if (word != words_.end() && word->second.word == asked.mapped().word) word->second.accepted = true;
+  const std::string subject = subject_of(asked.mapped().order);
+  // Of two that are asked at once, which comes last is anybody's guess.
+  const bool alone =
+      std::ranges::none_of(open_, [&](const auto& other) { return subject_of(other.second.order) == subject; });
+  const auto word = words_.find(subject);
+  if (alone && word != words_.end() && word->second.word == asked.mapped().word) word->second.accepted = true;
 }
 
 void OperatorDesk::change_spec(Change change) { try_change(change, 0); }
