@@ -22,7 +22,8 @@ class Round:
         self.draw = random.Random(f"{seed}/{number}")
         self._began = time.monotonic()
         self._cut_by_us = set()   # hosts that are off by this round's own doing
-        self._was_on = {}
+        self._was_on, self._shots = {}, {}
+        self._reboots = set()     # hosts that were told to reboot: off and on again by themselves
         self.fenced = []          # hosts that somebody else switched off
         self.wrong = []           # sentences
         self.words = []           # what was done
@@ -63,6 +64,8 @@ class Round:
     def _do(self, words, action):
         if words.startswith("power of "):
             self._cut_by_us.add(words.split()[2])
+        if words.startswith("clean reboot of "):
+            self._reboots.add(words.split()[3])
         try:
             action()
             self.say(words)
@@ -87,12 +90,14 @@ class Round:
     def _look(self):
         """Who is on. A host that went off by nobody's doing of ours was fenced, or switched itself off."""
         for name, host in ask(self.lab["state"], {"do": "status"})["hosts"].items():
-            if self._was_on.get(name) and not host["on"] and name not in self._cut_by_us:
+            shot = host["shots"] > self._shots.get(name, host["shots"])
+            fell = self._was_on.get(name) and not host["on"] and name not in self._cut_by_us | self._reboots
+            if shot or fell:
                 self.fenced.append(name)
                 self.say(f"{name} is switched off")
                 if name not in self.afflicted:
                     self.wrong.append(f"{name} was fenced, and nothing was wrong with it")
-            self._was_on[name] = host["on"]
+            self._was_on[name], self._shots[name] = host["on"] and not shot, host["shots"]
 
     def _peace(self):
         """What is still missing when it must not be any more. A host that is counted as suspected for a moment after an

@@ -29,9 +29,9 @@ def main():
     elif (verb, what) == ("get", "boot"):
         print("boot:default")
     elif (verb, what) == ("set", "power"):
-        ask(state, {"do": "on" if value == ["1"] else "crash", "host": host})
+        ask(state, {"do": "on" if value == ["1"] else "crash", "host": host, "from": "bmc"})
     elif (verb, what) == ("set", "reset"):
-        ask(state, {"do": "crash", "host": host})
+        ask(state, {"do": "crash", "host": host, "from": "bmc"})
         ask(state, {"do": "on", "host": host})
     elif (verb, what) == ("set", "shutdown"):
         ask(state, {"do": "shutdown", "host": host})

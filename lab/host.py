@@ -27,6 +27,7 @@ class Host:
         self.pid = None        # of the host's first process
         self._pidfd = None
         self.boots = 0
+        self.shots = 0  # how often its BMC was told to switch it off
         self.cut_at_ms = None  # monotonic: when its power was last cut
         self.bmc_asked_at_ms = None  # and when its BMC was first asked for it since
 

@@ -125,6 +125,8 @@ class Server:
             raise ValueError(f"no host {request['host']}: there are {', '.join(self.hosts)}")
         if request.get("from") == "bmc" and host.bmc_asked_at_ms is None:
             host.bmc_asked_at_ms = int(time.monotonic() * 1000)
+        if request.get("from") == "bmc" and verb == "crash":
+            host.shots += 1
         orders = {"power?": lambda: None, "on": host.power_on, "crash": host.crash, "shutdown": host.shut_down,
                   "reboot": lambda: host.shut_down(reboot=True),
                   "cut": lambda: host.set_network(False), "heal": lambda: host.set_network(True),
@@ -138,7 +140,7 @@ class Server:
     def _describe(self, host):
         return {"on": host.powered(), "cut": host.cut, "hung": host.hung, "pid": host.pid, "boots": host.boots,
                 "space": processes.space(host.pid), "cut_at_ms": host.cut_at_ms,
-                "bmc_asked_at_ms": host.bmc_asked_at_ms}
+                "bmc_asked_at_ms": host.bmc_asked_at_ms, "shots": host.shots}
 
 
 def main():

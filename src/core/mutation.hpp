@@ -24,6 +24,7 @@ inline bool any_of_level = false;           // one device of a level that says o
 inline bool intent_later = false;           // agents are called before the intent is written (F1)
 inline bool blind_blast = false;            // who lives beside a host on its devices is not asked (F4)
 inline bool named_hypervisor_only = false;  // only the machine named by runs_on is asked for a virtual host (F3)
+inline bool orders_vanish = false;          // an order that says nothing is deleted: its key is absent once more
 // Promises (P2 to P5).
 inline bool late_pet = false;             // the watchdog is petted up to the deadline itself
 inline bool keep_alive_is_good = false;   // a keep-alive's answer counts as last good
@@ -51,6 +52,7 @@ inline constexpr bool stall_unforgiven = false;
 inline constexpr bool create_revision = false;
 inline constexpr bool agents_live_on = false;
 inline constexpr bool shots_forgotten = false;
+inline constexpr bool orders_vanish = false;
 inline constexpr bool late_pet = false;
 inline constexpr bool keep_alive_is_good = false;
 inline constexpr bool last_good_forgotten = false;

@@ -33,9 +33,9 @@ class Mutation : public testing::Test {
   void TearDown() override {
     mutation::skip_proof = mutation::stale_echo = mutation::stall_unforgiven = false;
     mutation::create_revision = mutation::agents_live_on = mutation::shots_forgotten = false;
-    for (bool* flag :
-         {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns, &mutation::one_supply,
-          &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast, &mutation::named_hypervisor_only})
+    for (bool* flag : {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns,
+                       &mutation::one_supply, &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast,
+                       &mutation::named_hypervisor_only, &mutation::orders_vanish})
       *flag = false;
   }
   // Seen by the random faults within the bound.
@@ -91,6 +91,26 @@ bool believes_after_a_stall() {
   ears.stall(0, false);
   ears.run_for(1ms);
   return ears.hears(0, 1) && ears.hears(0, 2);
+}
+
+// A guest is stopped and started again and again while half of what is written is carried out late: whether an order
+// that was accepted is undone.
+bool late_orders_undo_later_ones() {
+  World world(small_cluster(3, 1), 1);
+  world.warm_up({});
+  const ResourceName guest{"vm1"};
+  Duration at{};
+  for (int round = 0; round < 100; ++round) {
+    for (const char* host : {"h1", "h2", "h3"}) world.havend(HostName{host}).set_trouble({.late_commits = 500});
+    world.perform(Order{OperatorVerb::stop, guest, {}});
+    world.run_until(at += 1s);
+    for (const char* host : {"h1", "h2", "h3"}) world.havend(HostName{host}).set_trouble({});
+    world.run_until(at += 5s);
+    world.perform(Order{OperatorVerb::start, guest, {}});
+    world.run_until(at += 15s);
+  }
+  const auto& found = world.checker().violations();
+  return std::any_of(found.begin(), found.end(), [](const Violation& v) { return v.rule == "acknowledged"; });
 }
 
 TEST_F(Mutation, WithoutTheWaitForProofAClaimIsSeenToLeaveALivingHost) {
@@ -157,6 +177,12 @@ TEST_F(Mutation, AHostThatLivesOnTheOutletIsSeenToDie) { expect_caught(mutation:
 
 TEST_F(Mutation, AVirtualHostThatWasMovedIsSeenToRunOn) {
   expect_caught(mutation::named_hypervisor_only, "F6", 5, true);
+}
+
+TEST_F(Mutation, AnOrderThatVanishesIsUndoneByALateOne) {
+  EXPECT_FALSE(late_orders_undo_later_ones());
+  mutation::orders_vanish = true;
+  EXPECT_TRUE(late_orders_undo_later_ones());
 }
 
 TEST_F(Mutation, WithItTheSameSeedsAreClean) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/home.hpp"
 #include "core/recovery/uplink.hpp"
@@ -68,7 +69,9 @@ ClaimMove claim_write(const Case& c, const ClaimRecord& claim, std::optional<Jou
 // Strikes the one-shot parts of an order out in the same transaction that acts on them.
 void strike_order(ClaimMove& move, const Case& c) {
   if (c.order == nullptr || (!c.order->clear && !c.order->relocate_to)) return;
-  move.writes.push_back({path::order(c.resource.name), OrderRecord{c.order->state, false, std::nullopt}, {}});
+  const OrderRecord left{c.order->state, false, std::nullopt};
+  const bool deleted = mutation::orders_vanish && left == OrderRecord{};
+  move.writes.push_back({path::order(c.resource.name), deleted ? std::nullopt : std::optional<Record>(left), {}});
 }
 
 ClaimRecord new_claim(const Case& c, const HostName& host, const Attempts& attempts) {
