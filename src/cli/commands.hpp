@@ -49,6 +49,13 @@ struct Order {
   std::string name = {};  // freeze, thaw: a host or a resource; empty: the whole cluster
 };
 int order(const Client& client, const Output& output, const Order& order);
+struct MaintenanceOptions {
+  std::string host;
+  bool on = true;
+  bool force = false;
+  bool wait = true;  // until nothing is left to move
+};
+int maintenance(const Client& client, const Output& output, const MaintenanceOptions& options);
 // For whom root acts (sudo); empty: for nobody else.
 [[nodiscard]] std::string on_behalf_of();
 // Asks for the name, on the terminal or from standard input: the word of a person who has looked, not of a script that

@@ -70,6 +70,7 @@ void add_order(CLI::App& app, Line& line, const std::string& verb, const std::st
 }
 
 void add_fence(CLI::App& app, Line& line);
+void add_maintenance(CLI::App& app, Line& line);
 
 void add_orders(CLI::App& app, Line& line) {
   add_order(app, line, "start", "It shall run", "haven start web1");
@@ -94,7 +95,26 @@ void add_orders(CLI::App& app, Line& line) {
       return order(c, o, Order{*state == "on" ? "freeze" : "thaw", {}, {}, false, 0, *frozen});
     };
   });
+  add_maintenance(app, line);
   add_fence(app, line);
+}
+
+void add_maintenance(CLI::App& app, Line& line) {
+  auto* sub =
+      command(app, "maintenance",
+              "Take a host out of service: what runs there moves away, and nothing comes; it may then be switched "
+              "off. Off again, and what moved goes back. Waits until it is done; to be interrupted without harm",
+              "haven maintenance h1 on");
+  auto options = std::make_shared<MaintenanceOptions>();
+  auto state = std::make_shared<std::string>();
+  sub->add_option("HOST", options->host, "its name in the cluster file")->required();
+  sub->add_option("STATE", *state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
+  sub->add_flag("--force", options->force, "even where something can run nowhere else: that stays where it is");
+  sub->add_flag("!--no-wait", options->wait, "do not wait for the moves");
+  sub->callback([&line, options, state] {
+    options->on = *state == "on";
+    line.run = [options](const Client& c, const Output& o) { return maintenance(c, o, *options); };
+  });
 }
 
 void add_fence(CLI::App& app, Line& line) {

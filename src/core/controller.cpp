@@ -13,6 +13,7 @@
 #include "core/placement/roster.hpp"
 #include "core/recovery/claim_desk.hpp"
 #include "core/recovery/lifecycle.hpp"
+#include "core/recovery/maintenance.hpp"
 #include "core/recovery/sets.hpp"
 #include "core/recovery/uplink.hpp"
 #include "core/report.hpp"
@@ -318,6 +319,7 @@ void keep_standings(const ControllerState& state, const View& view, Pass& pass) 
   commit.lane = "standings";
   commit.timeout = kCommitTimeout;
   end_quarantines(state.calms, view, commit, pass);
+  tidy_maintenance(view, commit);
   const Instant over = dawn_over_from(state.dawn, view);
   if (over != kNever && pass.due(over)) {
     commit.checks.push_back({path::kDawn, view.mod_of(path::kDawn)});
@@ -374,8 +376,10 @@ void observe_view(ControllerState& state, const View& view, const SelfView& self
   // Whether another host could run what this one has lost the storage of depends on everything.
   for (const auto& host : view.spec()->hosts)
     note_since(state.storage_charged_since, host.name, !storage_charge(view, host.name).empty(), now.mono);
-  for (auto it = state.said_waiting.begin(); it != state.said_waiting.end();)
-    it = claim_closed(view, it->first) ? std::next(it) : state.said_waiting.erase(it);
+  // What runs waits for nothing, but for a host that it could leave for.
+  std::erase_if(state.said_waiting, [&](const auto& said) {
+    return !claim_closed(view, said.first) && !in_maintenance(view, view.claims.at(said.first).value.host);
+  });
   fold_links(state.lost_links, view, now.mono);
   fold_witness(state.silent_witness, view, now.mono);
   if (of_hosts || !touched.resources.empty()) fold_alarms(state, view, now.mono);

@@ -8,6 +8,7 @@
 #include "core/liveness/fence_writes.hpp"
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
+#include "core/recovery/maintenance.hpp"
 
 namespace haven {
 namespace {
@@ -65,11 +66,15 @@ Result order_resource(const View& view, const OperatorAsked& asked) {
       break;
     case OperatorVerb::freeze:
     case OperatorVerb::thaw:
+    case OperatorVerb::maintain:
+    case OperatorVerb::resume:
     case OperatorVerb::fence_confirm:
     case OperatorVerb::fence_test:
       break;
   }
-  return order_commit(view, asked.resource, order);
+  Result commit = order_commit(view, asked.resource, order);
+  if (asked.verb == OperatorVerb::relocate && commit) forget_return(view, asked.resource, *commit);
+  return commit;
 }
 
 // A host whose losses are forgiven by a person who mended it.
@@ -209,6 +214,10 @@ Result operator_commit(const View& view, const OperatorAsked& asked, const Heard
       break;
     case OperatorVerb::fence_confirm:
       result = confirm(view, asked, heard, self, now);
+      break;
+    case OperatorVerb::maintain:
+    case OperatorVerb::resume:
+      result = maintenance_commit(view, asked, self, now);
       break;
     case OperatorVerb::fence_test:
       result = test_commit(view, asked, self, now);

@@ -9,6 +9,7 @@
 #include "core/placement/roster.hpp"
 #include "core/recovery/home.hpp"
 #include "core/recovery/lifecycle.hpp"
+#include "core/recovery/maintenance.hpp"
 
 namespace haven {
 namespace {
@@ -42,6 +43,12 @@ HostCondition absent_condition(const View& view, const HostName& host, std::stri
   return HostCondition::suspected;
 }
 
+std::string wording(const MaintenanceReport& maintenance) {
+  if (!maintenance.on) return "back in service; " + std::to_string(maintenance.left.size()) + " to return";
+  if (maintenance.left.empty()) return "in maintenance: nothing runs there";
+  return "in maintenance: " + std::to_string(maintenance.left.size()) + " to move";
+}
+
 HostReport report_host(const View& view, const Host& host) {
   HostReport report;
   report.name = host.name;
@@ -60,6 +67,8 @@ HostReport report_host(const View& view, const Host& host) {
     const auto status = view.status.find(host.name);
     if (status != view.status.end() && !status->second.value.hypervisor) report.condition = HostCondition::up;
   }
+  report.maintenance = report_maintenance(view, host.name);
+  if (report.maintenance && report.why.empty()) report.why = wording(*report.maintenance);
   if (frozen_host(view, host.name)) report.why += report.why.empty() ? "frozen" : "; frozen";
   for (const auto& [name, claim] : view.claims) {
     const Resource* resource = view.roster().resource(name);

@@ -30,15 +30,23 @@ struct FenceLevel {
   std::optional<WallTime> tested;  // the last test that passed, with these devices and this machine
   friend bool operator==(const FenceLevel&, const FenceLevel&) = default;
 };
+// Of a host that its operator took out of service, or gave back.
+struct MaintenanceReport {
+  bool on = true;
+  std::string by;
+  std::vector<ResourceName> left;  // on: what still runs there, most important first; else what is still to return
+};
+
 struct HostReport {
   HostName name;
   HostCondition condition = HostCondition::unknown;
   bool controller = false;
-  int running = 0;                // resources that run here, by their own records
-  MiB memory_used;                // booked by claims
-  MiB memory;                     // for resources
-  std::string why;                // one clause; empty when up and not frozen
-  std::vector<FenceLevel> fence;  // lowest first
+  int running = 0;                               // resources that run here, by their own records
+  MiB memory_used;                               // booked by claims
+  MiB memory;                                    // for resources
+  std::string why;                               // one clause; empty when up and not frozen
+  std::vector<FenceLevel> fence;                 // lowest first
+  std::optional<MaintenanceReport> maintenance;  // none: it is in service, and nothing is to return
 };
 
 // FORMATS, "final": running, paused, stopped, failed, waiting; and what lies between.

@@ -31,8 +31,8 @@ HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "hos
             {frozen_with_host, "frozen-with-host"})
 HAVEN_WORDS(JournalKind, {intent, "intent"}, {fenced, "fenced"}, {proved, "proved"}, {withdrawn, "withdrawn"},
             {tested, "tested"}, {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"},
-            {stop, "stop"}, {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"}, {engine, "engine"},
-            {alarm, "alarm"}, {cleared, "cleared"})
+            {stop, "stop"}, {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"},
+            {maintenance, "maintenance"}, {engine, "engine"}, {alarm, "alarm"}, {cleared, "cleared"})
 #undef HAVEN_WORDS
 
 inline constexpr Range kSmall{0, 1'000'000};
@@ -117,6 +117,12 @@ template <class Io>
 void describe(Io& io, typename Io::template Ref<QuarantineRecord> r) {
   io.number("losses", r.losses, kSmall);
   io.field("closed", r.closed);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<MaintenanceRecord> r) {
+  io.field("on", r.on);
+  io.field("by", r.by);
+  io.field("moved", r.moved);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<DawnRecord> r) {
@@ -245,6 +251,7 @@ ReadRecord reader_for(const std::string& kind) {
       {"away", read_as<AwayRecord>},
       {"status", read_as<StatusRecord>},
       {"quarantine", read_as<QuarantineRecord>},
+      {"maintenance", read_as<MaintenanceRecord>},
       {"dawn", read_as<DawnRecord>},
       {"answer", read_as<AnswerRecord>},
       {"fence", read_as<FenceRecord>},

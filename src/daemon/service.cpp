@@ -41,6 +41,13 @@ Json fence_json(const std::vector<FenceLevel>& levels) {
   return json;
 }
 
+Json maintenance_json(const std::optional<MaintenanceReport>& maintenance) {
+  if (!maintenance) return nullptr;
+  Json left = Json::array();
+  for (const ResourceName& name : maintenance->left) left.push_back(name.str());
+  return {{"on", maintenance->on}, {"by", maintenance->by}, {"left", left}};
+}
+
 Json status_json(const Report& report, const HostName& host, std::vector<Alarm> local) {
   Json alarms = Json::array();
   const auto& known = report.alarms;
@@ -62,6 +69,7 @@ Json status_json(const Report& report, const HostName& host, std::vector<Alarm> 
                      {"memory_used_mib", one.memory_used.count},
                      {"memory_mib", one.memory.count},
                      {"fence", fence_json(one.fence)},
+                     {"maintenance", maintenance_json(one.maintenance)},
                      {"why", one.why}});
   }
   Json resources = Json::array();
@@ -149,6 +157,8 @@ std::optional<OperatorVerb> verb_of(const std::string& word) {
                                                              {"relocate", OperatorVerb::relocate},
                                                              {"freeze", OperatorVerb::freeze},
                                                              {"thaw", OperatorVerb::thaw},
+                                                             {"maintain", OperatorVerb::maintain},
+                                                             {"resume", OperatorVerb::resume},
                                                              {"fence_confirm", OperatorVerb::fence_confirm},
                                                              {"fence_test", OperatorVerb::fence_test}};
   const auto it = kVerbs.find(word);
@@ -283,8 +293,9 @@ Answer Service::operate(const std::string& body, const std::string& peer) {
   const Json json = Json::parse(body, nullptr, false);
   const auto verb = json.is_object() ? verb_of(text_of(json, "verb").value_or("")) : std::nullopt;
   if (!verb) {
-    return error_answer(Code::bad_request, "no such verb", "verb",
-                        "start, stop, disable, ignore, clear, relocate, freeze, thaw, fence_confirm or fence_test");
+    return error_answer(
+        Code::bad_request, "no such verb", "verb",
+        "start, stop, disable, ignore, clear, relocate, freeze, thaw, maintain, resume, fence_confirm or fence_test");
   }
   OperatorAsked asked;
   asked.verb = *verb;

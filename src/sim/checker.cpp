@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/controller.hpp"
+#include "core/recovery/maintenance.hpp"
 
 namespace haven::sim {
 namespace {
@@ -48,6 +49,8 @@ bool stands(const View& view, const Order& order) {
     const bool is_on = order.name.empty() ? now.cluster : now.names.contains(order.name);
     return is_on == (order.verb == OperatorVerb::freeze);
   }
+  if (order.verb == OperatorVerb::maintain || order.verb == OperatorVerb::resume)
+    return in_maintenance(view, order.host) == (order.verb == OperatorVerb::maintain);
   const Resource* resource = view.spec() == nullptr ? nullptr : view.spec()->resource(order.resource);
   if (resource == nullptr) return true;
   const DesiredState ordered = order.verb == OperatorVerb::start    ? DesiredState::started
@@ -60,14 +63,15 @@ bool stands(const View& view, const Order& order) {
 
 void Checker::judge_orders(const EngineChanged& commit) {
   const bool concerned = std::ranges::any_of(commit.changes, [](const EntryChange& change) {
-    return change.path == path::kFreeze || path::split(change.path).kind == "spec/order";
+    const std::string kind = path::split(change.path).kind;
+    return change.path == path::kFreeze || kind == "spec/order" || kind == "maintenance";
   });
   if (!concerned || !facts_.orders) return;
   for (const Order& order : facts_.orders())
     if (!stands(view_, order))
-      violated(
-          "acknowledged", order.resource, {},
-          "what was ordered last of " + order.resource.str() + order.name + " was accepted, and is not so any more");
+      violated("acknowledged", order.resource, {},
+               "what was ordered last of " + order.resource.str() + order.host.str() + order.name +
+                   " was accepted, and is not so any more");
 }
 
 void Checker::judge_fence(const HostBoot& boot, const FenceRecord& fence, const FenceRecord* before) {

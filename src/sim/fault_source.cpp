@@ -289,7 +289,9 @@ void FaultSource::failures() {
 void FaultSource::operators() {
   if (resources_.empty()) return;
   const ResourceName resource = some_resource();
-  switch (random_.below(5)) {
+  switch (random_.below(6)) {
+    case 4:
+      return take_out_of_service(some_host());
     case 0:
       deed(Order{random_.once_in(2) ? OperatorVerb::stop : OperatorVerb::disable, resource, {}},
            "stop " + resource.str());
@@ -320,6 +322,17 @@ void FaultSource::operators() {
       });
       return;
   }
+}
+
+void FaultSource::take_out_of_service(const HostName& host) {
+  deed(Order{OperatorVerb::maintain, {}, host}, "maintenance " + host.str() + " on");
+  // The work itself: off and on without a word.
+  if (random_.once_in(2))
+    later(span(10s, 60s), [this, host] { deed(SetPower{host, false}, "power " + host.str() + " off"); });
+  later(span(60s, 180s), [this, host] {
+    deed(SetPower{host, true}, "power " + host.str() + " on");
+    deed(Order{OperatorVerb::resume, {}, host}, "maintenance " + host.str() + " off");
+  });
 }
 
 // A resource leaves the file while it runs, and comes back to it.
@@ -391,6 +404,7 @@ void FaultSource::take_back_orders() {
   settle_last_writes();
   deed(Order{OperatorVerb::thaw, {}, {}}, "freeze off");
   for (const HostName& host : hosts_) deed(Order{OperatorVerb::thaw, {}, {}, host.str()}, "freeze off " + host.str());
+  for (const HostName& host : hosts_) deed(Order{OperatorVerb::resume, {}, host}, "maintenance " + host.str() + " off");
   for (const ResourceName& resource : resources_)
     deed(Order{OperatorVerb::thaw, {}, {}, resource.str()}, "freeze off " + resource.str());
   for (const ResourceName& resource : resources_) {

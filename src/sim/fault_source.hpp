@@ -65,6 +65,7 @@ class FaultSource {
   void storage();
   void failures();
   void operators();
+  void take_out_of_service(const HostName& host);
   void files();
   void shutdown();
   void watch();

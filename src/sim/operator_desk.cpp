@@ -17,6 +17,9 @@ std::string subject_of(const Order& order) {
     case OperatorVerb::freeze:
     case OperatorVerb::thaw:
       return "freeze " + order.name;
+    case OperatorVerb::maintain:
+    case OperatorVerb::resume:
+      return "service " + order.host.str();
     case OperatorVerb::clear:
     case OperatorVerb::relocate:
     case OperatorVerb::fence_confirm:

@@ -186,6 +186,13 @@ Answer freeze(Context& c) {
   return Order{*on ? OperatorVerb::freeze : OperatorVerb::thaw, {}, {}, *name};
 }
 
+Answer maintenance(Context& c) {
+  const auto host = c.words.host(c.line);
+  const auto on = host ? on_or_off(c) : std::nullopt;
+  if (!on) return std::nullopt;
+  return Order{*on ? OperatorVerb::maintain : OperatorVerb::resume, {}, *host};
+}
+
 Answer fence_confirm(Context& c) {
   const auto host = c.words.host(c.line);
   if (!host) return std::nullopt;
@@ -269,7 +276,7 @@ const std::map<std::string, Verb>& verbs() {
       {"add", add},
       {"app", nullptr},
       {"migrate", nullptr},
-      {"maintenance", nullptr},
+      {"maintenance", maintenance},
       {"health", nullptr},
   };
   return kVerbs;

@@ -202,6 +202,7 @@ void World::journal(const JournalRecord& record) {
     case JournalKind::withdrawn:
     case JournalKind::place:
     case JournalKind::failed:
+    case JournalKind::maintenance:
     case JournalKind::engine:
     case JournalKind::cleared:
       return;  // no word of FORMATS' list

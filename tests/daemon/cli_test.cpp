@@ -93,6 +93,15 @@ TEST_F(CliTest, OrdersAreObeyed) {
   EXPECT_NE(haven({"status"}).out.find("FROZEN: web1"), std::string::npos);
   EXPECT_EQ(haven({"freeze", "off", "web1"}).exit_code, 0);
   EXPECT_TRUE(becomes("/frozen_names", Json::object()));
+  const std::string refused = json({"maintenance", "h1", "on"}, 1)["error"]["what"];
+  EXPECT_NE(refused.find("there is no other host"), std::string::npos) << refused;
+  EXPECT_EQ(json({"maintenance", "h1", "off"}, 0)["left"], Json::array());
+  EXPECT_EQ(haven({"maintenance", "h1", "perhaps"}).exit_code, 2);
+  EXPECT_EQ(json({"maintenance", "h9", "on"}, 1)["error"]["what"], "there is no host h9");
+  const auto stays = haven({"maintenance", "h1", "on", "--force", "--no-wait"});
+  EXPECT_EQ(stays.exit_code, 1);
+  EXPECT_NE(stays.out.find("still on h1: web1"), std::string::npos) << stays.out;
+  EXPECT_EQ(json({"maintenance", "h1", "off"}, 0)["ok"], true);
   EXPECT_EQ(json({"freeze", "on", "nobody"}, 1)["error"]["what"], "there is no host or resource nobody");
   EXPECT_EQ(json({"stop", "nobody"}, 1)["error"]["what"].is_string(), true);
   EXPECT_EQ(haven({"stop", "No Name"}).exit_code, 2);

@@ -55,7 +55,7 @@ class Draw {
   MachineIdentity machine() { return {text(), text(), text()}; }
 
   // `kind` counts the kinds; all but the spec and the unreadable.
-  static constexpr int kKinds = 18;
+  static constexpr int kKinds = 19;
   static std::string path_of(int kind) {
     const HostName h("h1");
     const ResourceName r("web1#2");
@@ -77,6 +77,7 @@ class Draw {
                                             path::promise(h),
                                             path::quarantine(h),
                                             path::kDawn,
+                                            path::maintenance(h),
                                             path::kVoters};
     return paths[static_cast<std::size_t>(kind)];
   }
@@ -166,6 +167,8 @@ class Draw {
         return QuarantineRecord{static_cast<int>(number(0, 999)), flag()};
       case 16:
         return DawnRecord{host(), incarnation()};
+      case 17:
+        return MaintenanceRecord{flag(), text(), list([&] { return resource(); })};
       default:
         return VotersRecord{list([&] { return text(); })};
     }
@@ -176,7 +179,7 @@ class Draw {
     if (flag()) r.by = host();
     using enum JournalKind;
     r.kind = word({intent, fenced, proved, withdrawn, tested, recover, place, restart, relocate, stop, place_failed,
-                   failed, freeze, engine, alarm, cleared});
+                   failed, freeze, maintenance, engine, alarm, cleared});
     if (flag()) r.resource = resource();
     if (flag()) r.host = host();
     if (flag()) r.from = host();

@@ -16,6 +16,7 @@
 #include "core/liveness/storage_loss.hpp"
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
+#include "core/recovery/maintenance.hpp"
 
 namespace haven {
 namespace {
@@ -49,6 +50,7 @@ void accuse_the_lost(const ControllerState& state, const View& view, const SelfV
     const HostBoot boot{host, loss.incarnation};
     if (view.fences.contains(boot) || view.unreadable(path::fence(host, loss.incarnation))) continue;
     if (view.unreadable(path::member(host)) || view.unreadable(path::away(host)) || frozen_host(view, host)) continue;
+    if (out_of_service(view, host)) continue;
     if (!loss_counts(state, view, self, boot, pass)) continue;
     if (!pass.due(booting_until(state.dawn, view, host))) continue;
     // Somebody lives on its devices (F4): judged again when that has ended.
@@ -64,6 +66,7 @@ void accuse_the_silent(const ControllerState& state, const View& view, const Sel
     const HostBoot boot{host, silence.incarnation};
     if (view.fences.contains(boot) || view.unreadable(path::fence(host, silence.incarnation))) continue;
     if (view.unreadable(path::member(host)) || view.unreadable(path::away(host)) || frozen_host(view, host)) continue;
+    if (out_of_service(view, host)) continue;
     if (!silence_counts(state, view, boot, pass) || !pass.due(booting_until(state.dawn, view, host))) continue;
     const Host* known = view.spec()->host(host);
     if (known == nullptr || cannot_be_switched(view, *known)) continue;

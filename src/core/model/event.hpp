@@ -159,12 +159,25 @@ struct HookAsked {
   std::string uuid{};  // of the domain; empty in the simulator where it is a resource
 };
 
-enum class OperatorVerb { start, stop, disable, ignore, clear, relocate, freeze, thaw, fence_confirm, fence_test };
+enum class OperatorVerb {
+  start,
+  stop,
+  disable,
+  ignore,
+  clear,
+  relocate,
+  freeze,
+  thaw,
+  maintain,  // a host is taken out of service
+  resume,    // and back into it
+  fence_confirm,
+  fence_test
+};
 struct OperatorAsked {
   CallId question;  // answered by AnswerOperator
   OperatorVerb verb = OperatorVerb::start;
   ResourceName resource;  // empty where the verb is about a host
-  HostName host;          // relocate: where to; fence_confirm, fence_test: whom
+  HostName host;          // relocate: where to; maintain, resume, fence_confirm, fence_test: whom
   std::string by;         // the user who said it
   bool force = false;
   int level = 0;          // fence_test: of its devices; 0: the first

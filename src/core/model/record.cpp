@@ -16,6 +16,7 @@ std::string machine(const HostName& h) { return "machine/" + h.str(); }
 std::string away(const HostName& h) { return "away/" + h.str(); }
 std::string status(const HostName& h) { return "status/" + h.str(); }
 std::string quarantine(const HostName& h) { return "quarantine/" + h.str(); }
+std::string maintenance(const HostName& h) { return "maintenance/" + h.str(); }
 std::string answer(const HostName& h, const Incarnation& i) { return "answer/" + h.str() + "/" + i.str(); }
 std::string device(const HostName& h) { return "device/" + h.str(); }
 std::string fence(const HostName& h, const Incarnation& i) { return "fence/" + h.str() + "/" + i.str(); }

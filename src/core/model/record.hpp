@@ -162,6 +162,16 @@ struct QuarantineRecord {
   friend bool operator==(const QuarantineRecord&, const QuarantineRecord&) = default;
 };
 
+// maintenance/<host>: the operator's word. While `on`, nothing is placed there, and what runs there moves away.
+// Afterwards what is listed goes back; the controller strikes out what is back or wanted no more. It stays while its
+// host stands in the file, as orders do.
+struct MaintenanceRecord {
+  bool on = true;
+  std::string by;                   // the user who said it
+  std::vector<ResourceName> moved;  // what was to run there when it began, in the order of names
+  friend bool operator==(const MaintenanceRecord&, const MaintenanceRecord&) = default;
+};
+
 // dawn: the cluster began anew, nobody lived when this boot came (B3). Hosts whose last report is older may
 // still be booting. Deleted once they have had their time, or when a boot registers that was there before.
 struct DawnRecord {
@@ -306,6 +316,7 @@ enum class JournalKind {
   place_failed,
   failed,
   freeze,
+  maintenance,
   engine,  // who holds the engine, and who votes in it, has changed
   alarm,
   cleared
@@ -337,8 +348,8 @@ struct UnreadableRecord {
 
 using Record =
     std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord, MachineRecord,
-                 AwayRecord, StatusRecord, AnswerRecord, QuarantineRecord, DawnRecord, FenceRecord, DevicesRecord,
-                 PromiseRecord, VotersRecord, ClaimRecord, RunRecord, JournalRecord, EpochRecord>;
+                 AwayRecord, StatusRecord, AnswerRecord, QuarantineRecord, MaintenanceRecord, DawnRecord, FenceRecord,
+                 DevicesRecord, PromiseRecord, VotersRecord, ClaimRecord, RunRecord, JournalRecord, EpochRecord>;
 
 namespace path {
 inline const std::string kSpec = "spec/current";
@@ -353,6 +364,7 @@ inline const std::string kDawn = "dawn";
 [[nodiscard]] std::string away(const HostName& h);
 [[nodiscard]] std::string status(const HostName& h);
 [[nodiscard]] std::string quarantine(const HostName& h);
+[[nodiscard]] std::string maintenance(const HostName& h);
 [[nodiscard]] std::string answer(const HostName& h, const Incarnation& i);
 [[nodiscard]] std::string fence(const HostName& h, const Incarnation& i);
 [[nodiscard]] std::string device(const HostName& h);

@@ -111,6 +111,8 @@ void View::forget(const std::string& path, const path::Parts& parts) {
     status.erase(HostName{parts.first});
   else if (kind == "quarantine")
     quarantine.erase(HostName{parts.first});
+  else if (kind == "maintenance")
+    maintenance.erase(HostName{parts.first});
   else if (kind == "answer")
     answers.erase({HostName{parts.first}, Incarnation{parts.second}});
   else if (kind == "fence")
@@ -158,6 +160,9 @@ void View::store(const std::string& path, const path::Parts& parts, const Record
                  },
                  [&](const QuarantineRecord& r) {
                    quarantine[host()] = {r, mod};
+                 },
+                 [&](const MaintenanceRecord& r) {
+                   maintenance[host()] = {r, mod};
                  },
                  [&](const DawnRecord& r) {
                    dawn = {r, mod};

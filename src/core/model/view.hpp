@@ -95,6 +95,7 @@ class View {
   std::map<HostName, Stored<AwayRecord>> away;
   std::map<HostName, Stored<StatusRecord>> status;
   std::map<HostName, Stored<QuarantineRecord>> quarantine;
+  std::map<HostName, Stored<MaintenanceRecord>> maintenance;
   std::optional<Stored<DawnRecord>> dawn;
   std::map<HostBoot, Stored<AnswerRecord>, std::less<>> answers;
   std::map<HostBoot, Stored<FenceRecord>, std::less<>> fences;

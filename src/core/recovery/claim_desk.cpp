@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/placement/roster.hpp"
+#include "core/recovery/maintenance.hpp"
 #include "core/recovery/sets.hpp"
 #include "core/recovery/uplink.hpp"
 
@@ -13,6 +14,16 @@ namespace {
 bool is_moving(const View& view) {
   return std::any_of(view.claims.begin(), view.claims.end(),
                      [&](const auto& claim) { return claim.second.value.move_to && !claim_closed(view, claim.first); });
+}
+
+// By the word of an operator who takes a host out of service, or gives it back.
+bool leaves_as_one(const View& view, const std::vector<const Resource*>& set) {
+  return std::any_of(set.begin(), set.end(), [&](const Resource* resource) {
+    const auto claim = view.claims.find(resource->name);
+    if (claim == view.claims.end() || claim_closed(view, resource->name)) return false;
+    const auto home = returns_to(view, resource->name);
+    return in_maintenance(view, claim->second.value.host) || (home && *home != claim->second.value.host);
+  });
 }
 
 std::size_t set_at(const Roster& roster, std::size_t place) {
@@ -148,24 +159,66 @@ void ClaimDesk::decide(const ControllerState& state, const View& view, const Sel
     if (!moves.empty() && !batch.add(moves) && !batch.empty()) break;
   }
   for (; next < places.size(); ++next) steps_.mark_place(places[next]);  // the next batch is theirs
-  if (batch.empty() && !is_moving(view)) mend(state, view, self, batch, pass.now());
+  if (batch.empty() && !is_moving(view)) mend(state, view, self, batch, pass.now(), unplaced);
   books_->end_trial();
   if (!batch.empty()) pass.act(std::move(batch).take());
   for (const Instant wake : {steps_.wake(), mends_.wake()})
     if (wake != kNever) (void)pass.due(wake);
 }
 
+Step ClaimDesk::mend_one(const ControllerState& state, const View& view, const SelfView& self, std::size_t place,
+                         Now now) {
+  Pass one(now);
+  Step step = next_step(view, state, *view.roster().order[place], *books_, self, true, one);
+  Decision decision = std::move(one).take();
+  mends_.looked(place, step.move || step.restless, decision.wake);
+  return step;
+}
+
+// What is bound together leaves its host at once, as if it ran nowhere: one by one nobody could go first. Nothing: it
+// stays where it is, and the books are as they were.
+std::vector<ClaimMove> ClaimDesk::move_set(const ControllerState& state, const View& view, const SelfView& self,
+                                           const std::vector<const Resource*>& set, Now now,
+                                           std::vector<Unplaced>& unplaced) {
+  const Roster& roster = view.roster();
+  for (const Resource* resource : set)
+    for (const HostName& host : bookings_[*roster.index(resource->name)]) books_->release(resource->name, host);
+  std::vector<ClaimMove> moves;
+  std::vector<std::pair<ResourceName, HostName>> booked;
+  std::size_t standing = 0;
+  for (const Resource* resource : set) {
+    if (claim_closed(view, resource->name)) continue;
+    ++standing;
+    Step step = mend_one(state, view, self, roster.rank[*roster.index(resource->name)], now);
+    if (step.unplaced) unplaced.push_back(std::move(*step.unplaced));
+    books_->release(resource->name, view.claims.at(resource->name).value.host);
+    if (!step.move) continue;
+    booked.emplace_back(resource->name, *std::get<ClaimRecord>(*step.move->writes.front().value).move_to);
+    moves.push_back(std::move(*step.move));
+  }
+  if (moves.size() == standing) return moves;
+  for (const auto& [name, host] : booked) books_->release(name, host);
+  for (const Resource* resource : set) rebook(view, *roster.index(resource->name));
+  return {};
+}
+
 // Rules are mended one resource at a time, the least important first: it is the one that should yield.
-void ClaimDesk::mend(const ControllerState& state, const View& view, const SelfView& self, ClaimBatch& batch, Now now) {
+void ClaimDesk::mend(const ControllerState& state, const View& view, const SelfView& self, ClaimBatch& batch, Now now,
+                     std::vector<Unplaced>& unplaced) {
   const Roster& roster = view.roster();
   std::vector<std::size_t> places = mends_.take(roster, now.mono);
   while (!places.empty()) {
     const std::size_t place = places.back();
     places.pop_back();
-    Pass one(now);
-    Step step = next_step(view, state, *roster.order[place], *books_, self, true, one);
-    Decision decision = std::move(one).take();
-    mends_.looked(place, step.move || step.restless, decision.wake);
+    const auto& set = roster.sets[set_at(roster, place)];
+    if (set.size() > 1 && leaves_as_one(view, set)) {
+      const auto moves = move_set(state, view, self, set, now, unplaced);
+      if (!moves.empty() && batch.add(moves)) break;
+      continue;
+    }
+    Step step = mend_one(state, view, self, place, now);
+    // What does not run was told of by its own step.
+    if (step.unplaced && !claim_closed(view, step.unplaced->resource)) unplaced.push_back(std::move(*step.unplaced));
     if (step.move && batch.add({std::move(*step.move)})) break;
   }
   for (const std::size_t place : places) mends_.mark_place(place);

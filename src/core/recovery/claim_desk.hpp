@@ -33,7 +33,11 @@ class ClaimDesk {
   void mark(const Roster& roster, std::size_t resource);
   void mark_host(const View& view, const HostName& name);
   void rebook(const View& view, std::size_t resource);
-  void mend(const ControllerState& state, const View& view, const SelfView& self, ClaimBatch& batch, Now now);
+  void mend(const ControllerState& state, const View& view, const SelfView& self, ClaimBatch& batch, Now now,
+            std::vector<Unplaced>& unplaced);
+  Step mend_one(const ControllerState& state, const View& view, const SelfView& self, std::size_t place, Now now);
+  std::vector<ClaimMove> move_set(const ControllerState& state, const View& view, const SelfView& self,
+                                  const std::vector<const Resource*>& set, Now now, std::vector<Unplaced>& unplaced);
 
   std::optional<Placement> books_;               // nullopt: to be made anew
   std::vector<std::vector<HostName>> bookings_;  // by resource: what is booked for it

@@ -6,6 +6,7 @@
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/home.hpp"
+#include "core/recovery/maintenance.hpp"
 #include "core/recovery/uplink.hpp"
 
 namespace haven {
@@ -212,6 +213,18 @@ Step place_at_home(const Case& c, const Home& home, const Ending& ending) {
   return unplaced(c, std::move(choice.refusals), sentence(home, c.resource.name));
 }
 
+// It has stopped in order to move, and something that may stand only beside it has not yet.
+bool waits_for_its_set(const Case& c) {
+  if (c.claim == nullptr || !c.claim->move_to) return false;
+  const Roster& roster = c.view.roster();
+  const auto& set = roster.sets[roster.set_of[*roster.index(c.resource.name)]];
+  return std::any_of(set.begin(), set.end(), [&](const Resource* other) {
+    const auto claim = c.view.claims.find(other->name);
+    return claim != c.view.claims.end() && claim->second.value.order == ClaimOrder::stop &&
+           !claim_closed(c.view, other->name);
+  });
+}
+
 Step place(const Case& c) {
   Ending ending = ending_of(c);
   const bool cleared = c.order != nullptr && c.order->clear;
@@ -232,6 +245,7 @@ Step place(const Case& c) {
   if (!wanted && c.claim != nullptr) wanted = c.claim->move_to;
   if (wanted && c.view.roster().host(*wanted) != nullptr && !refused(choice, *wanted)) choice.host = wanted;
   if (choice.host) return claim_for(c, *choice.host, ending, std::move(choice.refusals));
+  if (waits_for_its_set(c)) return unplaced(c, {}, "waits until what is bound to it has stopped as well");
   // Hosts are left that could not take it now, but did not fail it: it waits. None is left: it has failed.
   const bool all_tried = std::all_of(choice.refusals.begin(), choice.refusals.end(), [&](const Refusal& r) {
     return std::find(ending.attempts.tried.begin(), ending.attempts.tried.end(), r.host) != ending.attempts.tried.end();
@@ -305,22 +319,49 @@ bool well_for_failback(const Case& c, const HostName& host) {
   return since != c.state.up_since.end() && c.pass.due(since->second + kFailbackWell);
 }
 
-// A running resource that breaks a strict rule moves; one with failback = "restart" goes back to a better host.
+// It is to leave and fits nowhere else: it stays and is looked at again.
+Step stays_behind(const Case& c, Choice choice) {
+  Step step = unplaced(c, std::move(choice.refusals), "no other host can take it");
+  step.restless = true;
+  return step;
+}
+
+// After maintenance, to where it ran before; as long as that host cannot take it, it stays.
+Step return_home(const Case& c, const HostName& home) {
+  c.placement.release(c.resource.name, c.claim->host);
+  const Choice choice = c.placement.choose(c.resource.name, avoidance(c, c.claim->attempts));
+  c.placement.book(c.resource.name, c.claim->host);
+  Step step;
+  if (!refused(choice, home))
+    step = ordered(c, ClaimOrder::stop, home, moving(c, home, "the maintenance of " + home.str() + " is over"));
+  step.restless = true;
+  return step;
+}
+
+// A running resource leaves a host that goes into maintenance, or where it breaks a strict rule; one with
+// failback = "restart" goes back to a better host.
 Step mend(const Case& c) {
+  const bool drained = in_maintenance(c.view, c.claim->host);
   const auto broken = c.placement.broken_rules(c.resource.name, c.claim->host);
   const auto now = c.placement.preference(c.resource.name, c.claim->host);
-  const bool misplaced = !broken.empty() || !now;
+  const bool misplaced = drained || !broken.empty() || !now;
+  const auto home = misplaced ? std::nullopt : returns_to(c.view, c.resource.name);
+  if (home && *home != c.claim->host) return return_home(c, *home);
   Step step;
   step.restless = misplaced || (c.resource.failback == Failback::restart && *now > 0);
   if (!step.restless) return step;
   c.placement.release(c.resource.name, c.claim->host);
-  const Choice choice = c.placement.choose(c.resource.name, avoidance(c, c.claim->attempts));
+  Choice choice = c.placement.choose(c.resource.name, avoidance(c, c.claim->attempts));
   const bool elsewhere = choice.host && *choice.host != c.claim->host;
   const bool better = elsewhere && !misplaced && *c.placement.preference(c.resource.name, *choice.host) < *now &&
                       well_for_failback(c, *choice.host);
   c.placement.book(c.resource.name, c.claim->host);
+  if (drained && !elsewhere) return stays_behind(c, std::move(choice));
   if (!elsewhere || (!misplaced && !better)) return step;
-  const std::string why = !broken.empty() ? broken.front() : !now ? "the file excludes its host" : "goes back";
+  const std::string why = drained           ? c.claim->host.str() + " is in maintenance"
+                          : !broken.empty() ? broken.front()
+                          : !now            ? "the file excludes its host"
+                                            : "goes back";
   step = ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, why));
   step.restless = true;
   return step;

@@ -5,6 +5,7 @@
 #include "core/placement/roster.hpp"
 #include "core/recovery/home.hpp"
 #include "core/recovery/lifecycle.hpp"
+#include "core/recovery/maintenance.hpp"
 #include "core/recovery/uplink.hpp"
 
 namespace haven {
@@ -65,6 +66,7 @@ std::string host_refusal(const View& view, const Host& host) {
 
 std::string placing_refusal(const View& view, const Host& host) {
   std::string refusal = host_refusal(view, host);
+  if (refusal.empty() && in_maintenance(view, host.name)) refusal = "is in maintenance";
   if (refusal.empty() && frozen_host(view, host.name)) refusal = "is frozen";
   return refusal;
 }

@@ -1,0 +1,82 @@
+// A host out of service and back, and the wait for its moves.
+#include <chrono>
+#include <iostream>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "cli/commands.hpp"
+
+namespace haven::cli {
+namespace {
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+
+// havend answers from its view, which costs the engine nothing.
+constexpr auto kAskAgain = 500ms;
+// Where nothing moves for this long, whoever waits is told what is left.
+constexpr auto kPatience = 600s;
+
+// What is still to move; nullopt: nothing is known of such a host.
+std::optional<std::set<std::string>> left_of(const Json& status, const MaintenanceOptions& options) {
+  for (const Json& host : status.at("hosts")) {
+    if (host.at("name") != options.host) continue;
+    std::set<std::string> left;
+    const Json& maintenance = host.at("maintenance");
+    if (maintenance.is_null() || maintenance.at("on").get<bool>() != options.on) return left;
+    for (const Json& name : maintenance.at("left")) left.insert(name.get<std::string>());
+    return left;
+  }
+  return std::nullopt;
+}
+
+std::string listed(const std::set<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+int ends(const Output& output, const MaintenanceOptions& options, const std::set<std::string>& left) {
+  output.object({{"ok", left.empty()}, {"host", options.host}, {"on", options.on}, {"left", left}});
+  if (left.empty()) {
+    output.line(options.on ? options.host + " is out of service: nothing runs there" : options.host + " is in service");
+    return kDone;
+  }
+  output.line((options.on ? "still on " + options.host + ": " : "not back on " + options.host + ": ") + listed(left) +
+              " (haven journal tells why)");
+  return kNotAsWished;
+}
+
+}  // namespace
+
+int maintenance(const Client& client, const Output& output, const MaintenanceOptions& options) {
+  const auto said = client.post("/v1/operator", {{"verb", options.on ? "maintain" : "resume"},
+                                                 {"host", options.host},
+                                                 {"by", on_behalf_of()},
+                                                 {"force", options.force}});
+  if (!said) return output.fail(said.error());
+  std::optional<std::set<std::string>> before;
+  auto until = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    const auto status = client.get("/v1/status");
+    if (!status) return output.fail(status.error());
+    const auto left = left_of(*status, options);
+    if (!left) return output.fail(trouble(kNotAsWished, "nothing is known of " + options.host, "", ""));
+    if (before) {
+      for (const std::string& name : *before)
+        if (!left->contains(name)) output.line(name + (options.on ? " has moved" : " is back"));
+    } else if (!left->empty()) {
+      output.line((options.on ? "to move: " : "to return: ") + listed(*left));
+    }
+    std::cout << std::flush;
+    const auto now = std::chrono::steady_clock::now();
+    if (left != before) until = now + kPatience;
+    if (left->empty() || !options.wait || now >= until) return ends(output, options, *left);
+    before = left;
+    std::this_thread::sleep_for(kAskAgain);
+  }
+}
+
+}  // namespace haven::cli
