@@ -93,7 +93,7 @@ TEST(Eviction, WhoStandsTooNearIsStopped) {
   auto crowd = two_full_hosts();
   crowd.spec.rules = {apart({"gold", "e"})};
   crowd.stays = "b";
-  EXPECT_EQ(crowd.room_for("gold"), "h2: c e");
+  EXPECT_EQ(crowd.room_for("gold"), "h2: d e");
   crowd.spec.resources[5].priority = 600;
   EXPECT_EQ(crowd.room_for("gold"), "none");
 }
