@@ -109,6 +109,8 @@ TEST(DeviceTest, WhatIsNotThereOrWouldHitOthersIsRefused) {
   b.settle();
   b.ask("h3");
   EXPECT_NE(b.answer_text().find("holds no lease"), std::string::npos);
+  b.ask("h2");
+  EXPECT_NE(b.answer_text().find("no majority"), std::string::npos) << "h3 has fallen, and h2 would be off too";
   EXPECT_TRUE(b.did<RunAgent>().empty());
 }
 

@@ -261,6 +261,21 @@ TEST(Proof, AResourceThatCannotBeStoppedCostsItsHostWhereTheFileSaysSo) {
   EXPECT_EQ(b.state(), FenceState::proved) << "it lives, and its answer would change nothing";
 }
 
+TEST(Proof, AStuckHostIsSparedWhileTheEngineNeedsItsVote) {
+  Stuck b;
+  b.die("h3");
+  b.run_for(10s);
+  ASSERT_EQ(b.fence("h3")->state, FenceState::proved);
+  b.record(true);
+  b.run_for(1min);
+  EXPECT_FALSE(b.state()) << "what its devices say could not be written down";
+  const auto alarms = alarms_of(b.node->view());
+  EXPECT_TRUE(std::ranges::any_of(alarms, [](const Alarm& alarm) { return alarm.key == "spared/h2"; }));
+  b.join("h3", Incarnation("second-boot-of-h3"));
+  b.run_for(1s);
+  EXPECT_EQ(b.state(), FenceState::proved);
+}
+
 TEST(Proof, WhereTheFileSaysHoldItsHostLives) {
   Stuck b;
   Spec next = b.spec();

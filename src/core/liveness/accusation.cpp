@@ -74,17 +74,14 @@ void accuse_the_silent(const ControllerState& state, const View& view, const Sel
 
 // B2: a resource that cannot be stopped, and whose file says that the host is to pay for it.
 void accuse_the_stuck(const ControllerState& state, const View& view, const SelfView& self, Pass& pass) {
-  for (const auto& [name, run] : view.runs) {
-    const Resource* resource = view.roster().resource(name);
-    if (!run.value.stop_failed || resource == nullptr || resource->on_stop_fail != OnStopFail::fence) continue;
-    const HostBoot boot{run.value.host, run.value.incarnation};
-    const MemberRecord* member = member_of(view, boot.first);
-    if (claim_closed(view, name) || member == nullptr || member->incarnation != boot.second) continue;
-    const Host* host = view.spec()->host(boot.first);
-    if (view.fences.contains(boot) || frozen_host(view, boot.first) || host == nullptr ||
-        cannot_be_switched(view, *host))
-      continue;
-    accuse(view, self, boot, FenceReason::stop_failed, name.str() + " cannot be stopped there", *state.reign, pass);
+  for (const auto& [host, member] : view.members) {
+    const HostBoot boot{host, member.value.incarnation};
+    const auto resource = costs_its_host(view, boot);
+    const Host* known = view.spec()->host(host);
+    if (!resource || view.fences.contains(boot) || frozen_host(view, host) || known == nullptr) continue;
+    if (cannot_be_switched(view, *known) || !engine_outlives(view, boot)) continue;
+    accuse(view, self, boot, FenceReason::stop_failed, resource->str() + " cannot be stopped there", *state.reign,
+           pass);
     return;  // one host at a time
   }
 }
@@ -98,6 +95,7 @@ void accuse_the_cut_off(const ControllerState& state, const View& view, const Se
     const std::string charge = storage_charge(view, host);
     const Host* known = view.spec()->host(host);
     if (charge.empty() || known == nullptr || cannot_be_switched(view, *known)) continue;
+    if (!engine_outlives(view, {host, member->incarnation})) continue;
     accuse(view, self, {host, member->incarnation}, FenceReason::storage_lost, charge, *state.reign, pass);
     return;  // one host at a time
   }
@@ -118,10 +116,8 @@ void withdraw(const View& view, const SelfView& self, const HostBoot& boot, Pass
 // Ends the grace, or begins another round: committed only if no answer and no registration came in between.
 void shoot(const View& view, const HostBoot& boot, const FenceRecord& fence, Pass& pass) {
   Commit commit = fence_commit(view, boot);
-  if (answerable(fence.reason)) {
-    check_absent(commit, path::answer(boot.first, boot.second));
-    check_as_seen(commit, view, path::member(boot.first));
-  }
+  if (answerable(fence.reason)) check_absent(commit, path::answer(boot.first, boot.second));
+  check_as_seen(commit, view, path::member(boot.first));
   // Whoever else may lose power with it is as it was judged (F4).
   const Host& host = *view.spec()->host(boot.first);
   std::set<HostName> others;

@@ -2,6 +2,8 @@
 // called (S3, S5).
 #pragma once
 
+#include <optional>
+
 #include "core/controller.hpp"
 
 namespace haven {
@@ -14,7 +16,16 @@ namespace haven {
 // a host that has just come back gets its time to be heard.
 [[nodiscard]] bool silence_counts(const ControllerState& state, const View& view, const HostBoot& boot, Pass& pass);
 
-// The accusation still holds.
+// A resource that cannot be stopped on this boot, and whose file says that the host is to pay for it (B2).
+[[nodiscard]] std::optional<ResourceName> costs_its_host(const View& view, const HostBoot& boot);
+
+// The engine keeps its majority while this boot is off. What the devices say of it must be written down: without a
+// majority its resources, and all others, would stay where they are. Judged by the file's voters who are registered
+// and not being switched off themselves; where others took a dead one's place since, it says no too often.
+[[nodiscard]] bool engine_outlives(const View& view, const HostBoot& boot);
+
+// The accusation still holds. A host that lives is shot for a resource's sake or a test's only where the engine
+// outlives it.
 [[nodiscard]] bool charge_holds(const ControllerState& state, const View& view, const SelfView& self,
                                 const HostBoot& boot, FenceReason reason, Pass& pass);
 

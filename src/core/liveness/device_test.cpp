@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/liveness/blast.hpp"
+#include "core/liveness/charge.hpp"
 #include "core/liveness/fence_writes.hpp"
 
 namespace haven {
@@ -31,6 +32,8 @@ std::string refusal(const View& view, const Host& host, int level, const MemberR
   if (view.members.size() < 2) return "nobody else is there to switch " + name + " on again";
   if (const auto living = living_inside(view, host, level); !living.empty())
     return "this level of " + name + " also cuts " + list_of(living) + ", which live" + (living.size() == 1 ? "s" : "");
+  if (!engine_outlives(view, {host.name, member.incarnation}))
+    return "without " + name + " the engine would have no majority of its voters: bring the others back first";
   const std::string running = running_on(view, host.name);
   if (!running.empty() && !force)
     return name + " runs " + running + ": relocate first, or add --force and see them start elsewhere";

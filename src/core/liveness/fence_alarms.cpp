@@ -4,8 +4,10 @@
 #include <string>
 
 #include "core/liveness/blast.hpp"
+#include "core/liveness/charge.hpp"
 #include "core/liveness/fencing.hpp"
 #include "core/liveness/hypervisors.hpp"
+#include "core/liveness/storage_loss.hpp"
 #include "core/liveness/suspicion.hpp"
 
 namespace haven {
@@ -84,6 +86,20 @@ void add_blocked(const View& view, const Host& host, std::vector<Alarm>& alarms)
                     {}});
 }
 
+// It lives and is to be fenced for a resource's sake; but not at the price of the engine.
+void add_spared(const View& view, const Host& host, std::vector<Alarm>& alarms) {
+  const MemberRecord* member = member_of(view, host.name);
+  if (member == nullptr || view.fences.contains({host.name, member->incarnation})) return;
+  const HostBoot boot{host.name, member->incarnation};
+  const auto stuck = costs_its_host(view, boot);
+  const std::string why = stuck ? stuck->str() + " cannot be stopped there" : storage_charge(view, host.name);
+  if (why.empty() || engine_outlives(view, boot)) return;
+  alarms.push_back({"spared/" + host.name.str(),
+                    host.name.str() + " is not fenced, although " + why +
+                        ": the engine would lose its majority; bring its other voters back first",
+                    host.name, stuck.value_or(ResourceName{})});
+}
+
 void add_devices(const View& view, const Host& host, std::vector<Alarm>& alarms) {
   const std::string& name = host.name.str();
   for (const auto& device : host.fence) {
@@ -133,6 +149,7 @@ void add_doubles(const View& view, std::vector<Alarm>& alarms) {
 void add_fence_alarms(const View& view, std::vector<Alarm>& alarms) {
   for (const auto& [boot, fence] : view.fences) add_standing(view, boot, fence.value, alarms);
   for (const auto& host : view.spec()->hosts) add_blocked(view, host, alarms);
+  for (const auto& host : view.spec()->hosts) add_spared(view, host, alarms);
   for (const auto& host : view.spec()->hosts) add_devices(view, host, alarms);
   add_doubles(view, alarms);
 }
