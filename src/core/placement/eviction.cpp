@@ -88,6 +88,7 @@ class Placement::Clearing {
     const auto& rank = ledger_.roster->rank;
     std::sort(more.begin(), more.end(), [&](std::size_t a, std::size_t b) { return rank[a] > rank[b]; });
     std::vector<Freed> freed;
+    freed.reserve(more.size());
     for (const auto r : more) freed.push_back({spec_.resources[r].memory.count, spec_.resources[r].cpu.count});
     const auto chosen = fewest_that_free(freed, needed);
     if (!chosen) return std::nullopt;
@@ -154,6 +155,7 @@ std::optional<Eviction> Placement::make_room(const ResourceName& resource, const
   if (!way) return std::nullopt;
   const auto named = [&](const std::vector<std::size_t>& list) {
     std::vector<ResourceName> names;
+    names.reserve(list.size());
     for (const auto i : list) names.push_back(ledger_->spec.resources[i].name);
     return names;
   };

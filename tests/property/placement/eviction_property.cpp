@@ -66,8 +66,12 @@ RC_GTEST_PROP(EvictionProperty, StopsTheFewestAndLeastImportantAndOnlyWhereThatI
     const Roster roster(std::make_shared<const Spec>(s.spec));
     auto placement = s.placement();
     RC_LOG(dumb::described(s));
+    std::vector<std::string> leaving;
+    for (const auto& [name, host] : s.booked)
+      if (answer_of(s, ResourceName(name)) == Yields::leaving) leaving.push_back(name);
     for (const auto& r : s.spec.resources) {
-      if (s.booked.contains(r.name.str()) || dumb::set_of(s, r.name.str(), true).size() > 1) continue;
+      // A set, also one whose other members are about to leave, is helped as a whole or not at all: see below.
+      if (s.booked.contains(r.name.str()) || dumb::set_of(without(s, leaving), r.name.str(), true).size() > 1) continue;
       if (placement.choose(r.name).host) continue;
       RC_LOG(r.name.str());
       const auto found = placement.make_room(
