@@ -52,6 +52,7 @@ std::shared_ptr<const Spec> spec_of(Size size) {
 
 std::vector<HostView> all_up(const Spec& spec) {
   std::vector<HostView> views;
+  views.reserve(spec.hosts.size());
   for (const auto& host : spec.hosts) views.push_back({host.name, ""});
   return views;
 }

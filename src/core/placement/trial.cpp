@@ -26,6 +26,7 @@ std::size_t root_of(std::vector<std::size_t>& parent, std::size_t i) {
 // Virtual hosts on one machine are one domain `host`, and several hosts.
 bool each_its_own(const std::vector<PackingHost>& hosts) {
   std::vector<std::size_t> domains;
+  domains.reserve(hosts.size());
   for (const auto& host : hosts) domains.push_back(host.domain[kHostLevel]);
   std::sort(domains.begin(), domains.end());
   return std::adjacent_find(domains.begin(), domains.end()) == domains.end();

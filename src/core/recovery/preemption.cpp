@@ -36,6 +36,7 @@ YieldsTo yields_by(const View& view, const PassSoFar& so_far) {
 
 std::string sentence(const Eviction& eviction) {
   std::vector<std::string> names;
+  names.reserve(eviction.victims.size() + eviction.leaving.size());
   for (const auto& name : eviction.victims) names.push_back(name.str());
   for (const auto& name : eviction.leaving) names.push_back(name.str());
   return "waits until " + listed(names) + (names.size() == 1 ? " has" : " have") + " stopped to make room on " +

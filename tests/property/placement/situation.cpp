@@ -6,6 +6,7 @@ namespace haven::dumb {
 
 std::vector<HostView> views_of(const Spec& spec, const std::set<std::string>& out) {
   std::vector<HostView> views;
+  views.reserve(spec.hosts.size());
   for (const auto& h : spec.hosts) views.push_back({h.name, out.contains(h.name.str()) ? "fenced" : ""});
   return views;
 }
