@@ -113,6 +113,7 @@ void describe(Io& io, typename Io::template Ref<StoredResource> s) {
   io.field("on_poweroff", r.on_poweroff);
   io.field("after", r.after);
   io.field("tolerate_host", r.tolerate_host);
+  io.field("preempt", r.preempt);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<Rule> r) {

@@ -110,7 +110,8 @@ void check_sets(const Expanded& expanded, Problems& problems) {
       };
       if (rule.kind != RuleKind::together || !rule.strict || std::none_of(set.begin(), set.end(), member)) continue;
       if (!named) named = i;
-      one_host = one_host && rule.domain == FailureDomain::host;
+      one_host = one_host && rule.domain == FailureDomain::host &&
+                 std::all_of(spec.hosts.begin(), spec.hosts.end(), [](const Host& h) { return h.runs_on.empty(); });
     }
     const std::size_t most = largest_set(spec, one_host);
     if (!named || set.size() <= most) continue;
@@ -122,12 +123,24 @@ void check_sets(const Expanded& expanded, Problems& problems) {
   }
 }
 
+// A virtual host stands where its physical machine stands, unless the file says otherwise.
+void place_virtual_hosts(Spec& spec) {
+  for (Host& host : spec.hosts) {
+    const Host* machine = host.runs_on.empty() ? nullptr : spec.host(HostName{host.runs_on});
+    if (machine == nullptr) continue;
+    if (host.rack.empty()) host.rack = machine->rack;
+    if (host.room.empty()) host.room = machine->room;
+    if (host.site.empty()) host.site = machine->site;
+  }
+}
+
 }  // namespace
 
 Expanded expand(const Draft& draft, Purpose purpose) {
   Expanded out;
   out.spec.cluster = expand_cluster(draft, purpose);
   for (const HostDraft& h : draft.hosts) out.spec.hosts.push_back(h.host);
+  place_virtual_hosts(out.spec);
   for (const VmDraft& vm : draft.vms) {
     Resource r = vm.resource;
     r.hosts.only = host_names(vm.only);

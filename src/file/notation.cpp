@@ -192,6 +192,7 @@ Keys keys_of(const Resource& r) {
           {"memory", format_size(r.memory)},
           {"state", word_of(r.state)},
           {"priority", std::to_string(r.priority)},
+          {"preempt", flag(r.preempt)},
           {"tolerate", r.tolerate_host ? "host" : "guest"},
           {"hosts", host_rules(r.hosts)},
           {"failback", word_of(r.failback)},

@@ -321,9 +321,7 @@ VmDraft read_vm(Table table, Purpose purpose) {
   read_instances(table, draft, purpose);
   if (auto v = table.texts("after", kResourceList)) draft.after = std::move(*v);
   table.flag("live_migration");
-  if (table.flag("preempt").value_or(false)) {
-    table.wrong(table.at("preempt"), "preempt in [[vm]]: not yet built in this version", "preempt = false");
-  }
+  r.preempt = table.flag("preempt").value_or(false);
   for (const char* key : {"rto", "rpo", "check"}) table.not_yet(key);
   table.finish();
   return draft;

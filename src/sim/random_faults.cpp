@@ -29,6 +29,9 @@ std::vector<Violation> dead_ones(World& world) {
     const bool wanted =
         resource.state == DesiredState::started && resource.retry && resource.on_poweroff == OnPoweroff::restart;
     if (!wanted || world.running(resource.name)) continue;
+    // It waits for one that does not run, and that is judged by itself.
+    const bool waits = std::ranges::any_of(resource.after, [&](const auto& name) { return !world.running(name); });
+    if (waits) continue;
     const auto where = world.hosts_of(resource.name);
     if (where.empty() && !placement.choose(resource.name).host) continue;
     dead.push_back({world.timeline().now_ms(), "liveness", resource.name, where,

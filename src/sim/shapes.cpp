@@ -59,6 +59,7 @@ HostName some(const Spec& spec, Random& random) { return spec.hosts[random.below
 
 void change_resource(const Spec& spec, Resource& resource, Random& random) {
   resource.priority = static_cast<int>(random.between(1, 20)) * 10;
+  resource.preempt = random.once_in(4);
   if (random.once_in(4)) resource.hosts.prefer = {{some(spec, random)}};
   if (random.once_in(8) && resource.hosts.only.empty()) resource.hosts.never = {some(spec, random)};
   if (random.once_in(4)) resource.failback = Failback::restart;

@@ -259,6 +259,7 @@ class Draw {
     r.on_poweroff = word({OnPoweroff::restart, OnPoweroff::stop});
     r.after = list([&] { return resource(); });
     r.tolerate_host = flag();
+    r.preempt = flag();
     return r;
   }
   std::mt19937_64 random_;

@@ -91,6 +91,7 @@ TEST(ClusterFile, SaysEveryKeyOfAFullFile) {
   web1.on_poweroff = OnPoweroff::stop;
   web1.after = {ResourceName("db1")};
   web1.tolerate_host = false;
+  web1.preempt = true;
   expected.resources = {db1, web1};
   expected.rules = {{RuleKind::apart, {ResourceName("web1"), ResourceName("db1")}, FailureDomain::host, true},
                     {RuleKind::together, {ResourceName("db1"), ResourceName("web1")}, FailureDomain::site, false}};
@@ -236,6 +237,8 @@ TEST(ClusterFile, SharedOutletsAndVirtualHostsAreTold) {
 name = "c"
 [[host]]
 name = "h1"
+rack = "r1"
+room = "u1"
 address = "10.0.0.1"
 cpu = 4
 memory = "8GiB"
@@ -255,6 +258,7 @@ name = "v1"
 address = "10.0.0.3"
 cpu = 2
 memory = "2GiB"
+room = "u2"
 runs_on = "h1"
 [[host]]
 name = "v2"
@@ -273,6 +277,9 @@ agent = "fence_vmware_rest"
   EXPECT_FALSE(fenced_on_hypervisors(*spec, spec->hosts[3])) << "its machine is none of ours";
   EXPECT_FALSE(fenced_on_hypervisors(*spec, spec->hosts[0]));
   EXPECT_EQ(domain_of(spec->hosts[2], FailureDomain::host), domain_of(spec->hosts[0], FailureDomain::host));
+  EXPECT_EQ(spec->hosts[2].rack, "r1") << "it stands where its machine stands,";
+  EXPECT_EQ(spec->hosts[2].room, "u2") << "unless the file says otherwise";
+  EXPECT_EQ(spec->hosts[3].rack, "");
 }
 
 }  // namespace

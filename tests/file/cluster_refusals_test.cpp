@@ -335,7 +335,6 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     NotYet, Refusal,
     testing::Values(Case{"Balance", cluster("balance = \"advise\"\n") + host("1"), "3:1", "not yet", "without balance"},
-                    Case{"Preempt", vm("preempt = true\n"), "17:11", "preempt in [[vm]]: not yet", "preempt = false"},
                     Case{"TolerateSite", vm("tolerate = \"site\"\n"), "17:12", "not yet", "\"guest\" or \"host\""},
                     Case{"Rto", vm("rto = \"30s\"\n"), "17:1", "not yet", ""},
                     Case{"Rpo", vm("rpo = \"0s\"\n"), "17:1", "not yet", ""},

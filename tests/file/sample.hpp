@@ -62,7 +62,7 @@ memory = "1000000KiB"
 state = "stopped"
 priority = 200
 tolerate = "guest"
-preempt = false
+preempt = true
 live_migration = true
 hosts = { only = ["h1", "h2"], prefer = [["h2", "h1"]], never = ["h10"] }
 failback = "restart"

@@ -24,7 +24,6 @@ std::string domain_of(const Host& host, FailureDomain level) {
   const std::string* named = nullptr;
   switch (level) {
     case FailureDomain::host:
-      if (!host.runs_on.empty()) return "/" + host.runs_on;
       break;
     case FailureDomain::rack:
       named = &host.rack;
@@ -37,7 +36,7 @@ std::string domain_of(const Host& host, FailureDomain level) {
       break;
   }
   // "/" cannot stand in a name: a host without a rack never shares one with a rack that bears its name.
-  if (named == nullptr || named->empty()) return "/" + host.name.str();
+  if (named == nullptr || named->empty()) return "/" + (host.runs_on.empty() ? host.name.str() : host.runs_on);
   return *named;
 }
 

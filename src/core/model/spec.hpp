@@ -79,7 +79,8 @@ struct Resource {
   Vcpu cpu;
   MiB memory;
   DesiredState state = DesiredState::started;
-  int priority = 100;  // higher first
+  int priority = 100;    // higher first
+  bool preempt = false;  // fits it nowhere, running ones of lower priority are stopped for it
   HostRules hosts;
   Failback failback = Failback::migrate;
   RestartBudget restarts;
@@ -133,8 +134,8 @@ struct Spec {
 // A virtual host whose physical machine is in the file: it is fenced there, by destroying its domain (F3).
 [[nodiscard]] bool fenced_on_hypervisors(const Spec& spec, const Host& host);
 
-// The failure domain of `level` that this host stands in; its own name where it has none at that level. A virtual host
-// stands in the domain `host` of its physical machine.
+// The failure domain of `level` that this host stands in; its own where it has none at that level. A virtual host
+// stands in the domain `host` of its physical machine, and in that machine's own of any level that names none.
 [[nodiscard]] std::string domain_of(const Host& host, FailureDomain level);
 
 // What a host has for resources: (cpu - keep) x overcommit, memory - keep (FORMATS, "haven check").

@@ -12,9 +12,9 @@ class HostSet {
  public:
   HostSet() = default;
   // Room for hosts 0 to hosts-1. Sets are compared and combined with sets of the same room only.
-  explicit HostSet(std::size_t hosts, bool full = false) : words_((hosts + 63) / 64, 0) {
-    if (full)
-      for (std::size_t h = 0; h < hosts; ++h) add(h);
+  explicit HostSet(std::size_t hosts, bool full = false)
+      : words_((hosts + 63) / 64, full ? ~std::uint64_t{0} : std::uint64_t{0}) {
+    if (full && hosts % 64 != 0) words_.back() = bit(hosts) - 1;
   }
   void add(std::size_t host) { words_[host / 64] |= bit(host); }
   void remove(std::size_t host) { words_[host / 64] &= ~bit(host); }

@@ -22,69 +22,81 @@ Placement::Ledger::Ledger(std::shared_ptr<const Roster> of, const std::vector<Ho
       members(roster->members),
       rules(roster->rules),
       templates(roster->templates),
-      unusable(spec.hosts.size(), "not joined"),
       standing(spec.resources.size()),
-      used(spec.hosts.size()) {
+      residents(spec.hosts.size()),
+      unusable_(spec.hosts.size(), "not joined"),
+      used_(spec.hosts.size()),
+      free_(spec.hosts.size()) {
+  const bool overbooked = spec.cluster.overbook != 1.0;
+  if (overbooked) free_standby_.emplace(spec.hosts.size());
+  for (const auto& host : spec.hosts) {
+    rooms_.push_back(room_of(host, spec.cluster, Occasion::start));
+    if (overbooked) standby_.push_back(room_of(host, spec.cluster, Occasion::recovery));
+  }
   for (const auto& view : views)
-    if (const auto h = topology.find(view.name)) unusable[*h] = view.reason;
+    if (const auto h = topology.find(view.name)) set_refusal(*h, view.reason);
 }
 
 std::optional<std::size_t> Placement::Ledger::resource(const ResourceName& name) const { return roster->index(name); }
 
+const Room& Placement::Ledger::room(std::size_t host, Occasion occasion) const {
+  return occasion == Occasion::recovery && !standby_.empty() ? standby_[host] : rooms_[host];
+}
+
+void Placement::Ledger::set_refusal(std::size_t host, std::string reason) {
+  unusable_[host] = std::move(reason);
+  follow(host);
+}
+
+// The indexes tell what is free on hosts that may take something.
+void Placement::Ledger::follow(std::size_t host) {
+  const auto place = topology.place_by_name(host);
+  const auto tell = [&](RoomIndex& index, Occasion occasion) {
+    if (!unusable_[host].empty()) return index.shut(place);
+    const auto free = free_on(host, occasion);
+    index.set(place, free.memory.count, free.cpu.count);
+  };
+  tell(free_, Occasion::start);
+  if (free_standby_) tell(*free_standby_, Occasion::recovery);
+}
+
 void Placement::Ledger::book(std::size_t r, std::size_t host, int sign) {
   auto& at = standing[r];
+  auto& here = residents[host];
   const auto place = std::lower_bound(at.begin(), at.end(), host);
+  const auto bed = std::lower_bound(here.begin(), here.end(), r);
   if (sign > 0) {
     at.insert(place, host);
-    used[host].memory += spec.resources[r].memory;
-    used[host].cpu += spec.resources[r].cpu;
+    here.insert(bed, r);
+    used_[host].memory += spec.resources[r].memory;
+    used_[host].cpu += spec.resources[r].cpu;
   } else if (place != at.end() && *place == host) {
     at.erase(place);
-    used[host].memory -= spec.resources[r].memory;
-    used[host].cpu -= spec.resources[r].cpu;
+    here.erase(bed);
+    used_[host].memory -= spec.resources[r].memory;
+    used_[host].cpu -= spec.resources[r].cpu;
   } else {
     return;
   }
+  follow(host);
   if (trial) trial->push_back({r, host, sign});
 }
 
+Room Placement::Ledger::free_on(std::size_t host, Occasion occasion) const {
+  auto free = room(host, occasion);
+  free.memory -= used_[host].memory;
+  free.cpu -= used_[host].cpu;
+  return free;
+}
+
 Room Placement::Ledger::free_for(std::size_t r, std::size_t host, Occasion occasion) const {
-  auto free = room_of(spec.hosts[host], spec.cluster, occasion);
-  free.memory -= used[host].memory;
-  free.cpu -= used[host].cpu;
+  auto free = free_on(host, occasion);
   for (const auto h : standing[r])
     if (h == host) {
       free.memory += spec.resources[r].memory;
       free.cpu += spec.resources[r].cpu;
     }
   return free;
-}
-
-std::string Placement::Ledger::refusal(std::size_t r, std::size_t host, const HostSet& eligible,
-                                       const std::string& avoided, Occasion occasion) const {
-  if (!unusable[host].empty()) return unusable[host];
-  const auto& resource = spec.resources[r];
-  if (!eligible.contains(host)) {
-    const auto& never = resource.hosts.never;
-    const bool named = std::find(never.begin(), never.end(), spec.hosts[host].name) != never.end();
-    return named ? "never: " + resource.name.str() + " may not run here" : "only: not among its hosts";
-  }
-  if (!avoided.empty()) return avoided;
-  for (const auto i : rules[r])
-    if (auto sentence = spec.rules[i].strict ? broken(i, r, host) : std::string{}; !sentence.empty()) return sentence;
-  const auto free = free_for(r, host, occasion);
-  // What needs nothing fits even on a host that facts have overfilled.
-  const auto lacks = [](std::int64_t need, std::int64_t room) { return need > 0 && need > room; };
-  const auto words = [](const char* what, const char* unit, std::int64_t need, std::int64_t room) {
-    return std::string(what) + ": needs " + std::to_string(need) + unit + ", " +
-           std::to_string(std::max<std::int64_t>(0, room)) + unit + " free";
-  };
-  std::string why;
-  if (lacks(resource.memory.count, free.memory.count))
-    why = words("memory", " MiB", resource.memory.count, free.memory.count);
-  if (lacks(resource.cpu.count, free.cpu.count))
-    why += (why.empty() ? "" : "; ") + words("cpu", " vCPU", resource.cpu.count, free.cpu.count);
-  return why;
 }
 
 std::optional<Placement::Ledger::Conflict> Placement::Ledger::conflict(std::size_t i, std::size_t r, std::size_t host,
@@ -129,7 +141,7 @@ std::vector<std::size_t> Placement::Ledger::unbooked_set(std::size_t r, bool onl
 HostSet Placement::Ledger::open_hosts(std::size_t r, std::size_t moving) const {
   auto open = topology.eligible(spec.resources[r].hosts);
   for (std::size_t h = 0; h < topology.hosts(); ++h) {
-    const bool shut = !unusable[h].empty() || std::any_of(rules[r].begin(), rules[r].end(), [&](std::size_t i) {
+    const bool shut = !unusable_[h].empty() || std::any_of(rules[r].begin(), rules[r].end(), [&](std::size_t i) {
       return spec.rules[i].strict && conflict(i, r, h, moving).has_value();
     });
     if (shut) open.remove(h);
@@ -179,27 +191,13 @@ std::string Placement::Ledger::set_refusal(const std::vector<std::size_t>& set, 
          topology.name(host).str();
 }
 
-std::size_t Placement::Ledger::broken_preferences(std::size_t r, std::size_t host) const {
-  return static_cast<std::size_t>(std::count_if(rules[r].begin(), rules[r].end(), [&](std::size_t i) {
-    return !spec.rules[i].strict && conflict(i, r, host, r).has_value();
-  }));
-}
-
-std::size_t Placement::Ledger::siblings(std::size_t r, std::size_t host) const {
-  return static_cast<std::size_t>(std::count_if(templates[r].begin(), templates[r].end(),
-                                                [&](std::size_t m) { return contains(standing[m], host); }));
-}
-
-std::vector<std::optional<int>> Placement::Ledger::ranks(std::size_t r) const {
+std::optional<int> Placement::Ledger::rank(std::size_t r, std::size_t host) const {
   const auto& hosts = spec.resources[r].hosts;
-  std::vector<std::optional<int>> ranks(topology.hosts(), static_cast<int>(hosts.prefer.size()));
-  for (auto tier = hosts.prefer.size(); tier-- > 0;)
-    for (const auto& name : hosts.prefer[tier])
-      if (const auto h = topology.find(name)) ranks[*h] = static_cast<int>(tier);
-  const auto eligible = topology.eligible(hosts);
-  for (std::size_t h = 0; h < ranks.size(); ++h)
-    if (!eligible.contains(h)) ranks[h] = std::nullopt;
-  return ranks;
+  if (!topology.eligible(hosts).contains(host)) return std::nullopt;
+  const auto names_it = [&](const std::vector<HostName>& tier) {
+    return std::find(tier.begin(), tier.end(), topology.name(host)) != tier.end();
+  };
+  return static_cast<int>(std::find_if(hosts.prefer.begin(), hosts.prefer.end(), names_it) - hosts.prefer.begin());
 }
 
 }  // namespace haven

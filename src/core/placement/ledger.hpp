@@ -1,33 +1,72 @@
 // The inside of a Placement: a Spec by index, and what is booked.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "core/placement/packing.hpp"
 #include "core/placement/placement.hpp"
 #include "core/placement/room.hpp"
+#include "core/placement/room_index.hpp"
 #include "core/placement/roster.hpp"
 #include "core/placement/topology.hpp"
 
 namespace haven {
+
+// One question, and what follows from everything booked for it, worked out once and asked of many hosts.
+struct Placement::Query {
+  std::size_t resource = 0;
+  Occasion occasion = Occasion::start;
+  RoomNeeded needed;
+  std::optional<HostSet> eligible;                           // what only/never leave; nullopt: all
+  std::vector<std::pair<std::size_t, std::string>> avoided;  // by host, ascending
+  // Where the others of a rule stand: domains, ascending, each once. A rule whose others stand nowhere is left out.
+  struct Held {
+    std::size_t rule;
+    std::vector<std::size_t> domains;
+  };
+  std::vector<Held> strict, preferred;
+  std::vector<std::size_t> idle_set, whole_set;
+  std::vector<std::pair<std::size_t, int>> ranked;  // hosts of `prefer`, ascending, each with its rank
+  int unranked = 0;                                 // the rank of all others
+  std::vector<std::size_t> sibling_hosts;           // ascending, once for each instance
+};
+
+// Least is best: rank, broken preferences, siblings, free memory, name.
+using PlacingScore = std::tuple<int, std::size_t, std::size_t, std::int64_t, std::size_t>;
 
 struct Placement::Ledger {
   Ledger(std::shared_ptr<const Roster> roster, const std::vector<HostView>& views);
 
   [[nodiscard]] std::optional<std::size_t> resource(const ResourceName& name) const;
   void book(std::size_t resource, std::size_t host, int sign);
+  // Why it may take nothing; empty: it may.
+  void set_refusal(std::size_t host, std::string reason);
 
-  // What is free there for `resource`, its own bookings given back. May be negative: facts may overfill a host.
+  // May be negative: facts may overfill a host.
+  [[nodiscard]] Room free_on(std::size_t host, Occasion occasion) const;
+  // What is free there for `resource`, its own bookings given back.
   [[nodiscard]] Room free_for(std::size_t resource, std::size_t host, Occasion occasion) const;
-  // Why not: empty if nothing stands against it. `avoided`: why the caller avoids it, or empty. The whole together set
-  // is not considered.
-  [[nodiscard]] std::string refusal(std::size_t resource, std::size_t host, const HostSet& eligible,
-                                    const std::string& avoided, Occasion occasion) const;
+
+  [[nodiscard]] Query query(std::size_t resource, const std::vector<Refusal>& avoid, Occasion occasion) const;
+  // By only/never and what the caller avoids; open_to: by usability as well.
+  [[nodiscard]] bool listed_for(const Query& query, std::size_t host) const;
+  [[nodiscard]] bool open_to(const Query& query, std::size_t host) const;
+  [[nodiscard]] bool rules_kept(const Query& query, std::size_t host) const;
+  // Whether nothing stands against it. The whole together set is not considered.
+  [[nodiscard]] bool may_stand(const Query& query, std::size_t host) const;
+  // Why not: empty if nothing stands against it, the idle together set considered.
+  [[nodiscard]] std::string refusal(const Query& query, std::size_t host) const;
+  [[nodiscard]] PlacingScore score(const Query& query, std::size_t host) const;
+  [[nodiscard]] std::optional<std::size_t> best(const Query& query) const;
+
   // The sentence of a strict rule that would be broken; empty: kept.
   [[nodiscard]] std::string broken(std::size_t rule, std::size_t resource, std::size_t host) const;
   // For a rule of either kind and strictness: a booked resource and its host that break it. `moving`, which is about
@@ -47,10 +86,8 @@ struct Placement::Ledger {
   [[nodiscard]] bool set_fits(const std::vector<std::size_t>& set, std::size_t host, Occasion occasion) const;
   [[nodiscard]] std::string set_refusal(const std::vector<std::size_t>& set, std::size_t host, Occasion occasion) const;
 
-  [[nodiscard]] std::size_t broken_preferences(std::size_t resource, std::size_t host) const;
-  [[nodiscard]] std::size_t siblings(std::size_t resource, std::size_t host) const;
-  // By host; nullopt: only/never exclude it.
-  [[nodiscard]] std::vector<std::optional<int>> ranks(std::size_t resource) const;
+  // nullopt: only/never exclude it.
+  [[nodiscard]] std::optional<int> rank(std::size_t resource, std::size_t host) const;
 
   const std::shared_ptr<const Roster> roster;
   // Of the roster, by short names.
@@ -64,9 +101,25 @@ struct Placement::Ledger {
   };
   std::optional<std::vector<Booking>> trial;  // what is to be taken back
 
-  std::vector<std::string> unusable;               // by host: why, or empty
-  std::vector<std::vector<std::size_t>> standing;  // by resource: where it is booked, ascending, once per booking
-  std::vector<Room> used;                          // by host
+  std::vector<std::vector<std::size_t>> standing;   // by resource: where it is booked, ascending, once per booking
+  std::vector<std::vector<std::size_t>> residents;  // by host: who is booked there, ascending, once per booking
+
+ private:
+  [[nodiscard]] const Room& room(std::size_t host, Occasion occasion) const;
+  void follow(std::size_t host);
+  // The hosts that alone come into question; nullopt: any may.
+  [[nodiscard]] std::optional<std::vector<std::size_t>> shortlist(const Query& query) const;
+  template <class Hosts>
+  [[nodiscard]] std::optional<std::size_t> best_of(const Query& query, const Hosts& hosts) const;
+  [[nodiscard]] std::optional<std::size_t> best_for_set(const Query& query) const;
+  [[nodiscard]] std::optional<std::size_t> best_by_room(const Query& query) const;
+
+  std::vector<std::string> unusable_;  // by host: why, or empty
+  std::vector<Room> used_;             // by host
+  std::vector<Room> rooms_;            // by host
+  std::vector<Room> standby_;          // by host, for Occasion::recovery; empty: the same
+  RoomIndex free_;
+  std::optional<RoomIndex> free_standby_;  // for Occasion::recovery; nullopt: the same
 };
 
 }  // namespace haven

@@ -10,9 +10,12 @@ namespace haven {
 Losses::Losses(const Spec& spec, const Topology& topology, const std::vector<HostSet>& eligible) {
   const auto level = spec.cluster.reserve_domain;
   std::vector<FailureDomain> fixed;
-  for (const auto other : {FailureDomain::rack, FailureDomain::room, FailureDomain::site})
-    if (other != level && std::any_of(spec.rules.begin(), spec.rules.end(),
-                                      [&](const Rule& rule) { return rule.strict && rule.domain == other; }))
+  // Where each host is a machine of its own, level host needs no look: its domains are the hosts.
+  const bool virtual_ones = topology.domains(FailureDomain::host) < topology.hosts();
+  for (const auto other : {FailureDomain::host, FailureDomain::rack, FailureDomain::room, FailureDomain::site})
+    if (other != level && (other != FailureDomain::host || virtual_ones) &&
+        std::any_of(spec.rules.begin(), spec.rules.end(),
+                    [&](const Rule& rule) { return rule.strict && rule.domain == other; }))
       fixed.push_back(other);
   shapes_.resize(topology.domains(level));
   for (std::size_t h = 0; h < topology.hosts(); ++h) {

@@ -1,6 +1,6 @@
 #include "core/placement/placement.hpp"
 
-#include <tuple>
+#include <algorithm>
 #include <utility>
 
 #include "core/placement/ledger.hpp"
@@ -8,7 +8,7 @@
 namespace haven {
 namespace {
 
-using Score = std::tuple<bool, int, std::size_t, std::size_t, std::int64_t, HostName>;  // least is best
+std::string unknown(const ResourceName& resource) { return resource.str() + " is not in the cluster file"; }
 
 }  // namespace
 
@@ -35,7 +35,7 @@ void Placement::release(const ResourceName& resource, const HostName& host) {
 }
 
 void Placement::set_refusal(const HostName& host, std::string reason) {
-  if (const auto h = ledger_->topology.find(host)) ledger_->unusable[*h] = std::move(reason);
+  if (const auto h = ledger_->topology.find(host)) ledger_->set_refusal(*h, std::move(reason));
 }
 
 void Placement::begin_trial() { ledger_->trial.emplace(); }
@@ -52,37 +52,26 @@ Choice Placement::choose(const ResourceName& resource, const std::vector<Refusal
   Choice choice;
   const auto r = ledger.resource(resource);
   if (!r) {
-    for (const auto& host : ledger.spec.hosts)
-      choice.refusals.push_back({host.name, resource.str() + " is not in the cluster file"});
+    for (const auto& host : ledger.spec.hosts) choice.refusals.push_back({host.name, unknown(resource)});
     return choice;
   }
-  std::vector<std::string> avoided(ledger.topology.hosts());
-  for (const auto& a : avoid)
-    if (const auto h = ledger.topology.find(a.host)) avoided[*h] = a.reason.empty() ? "avoided" : a.reason;
-  const auto eligible = ledger.topology.eligible(ledger.spec.resources[*r].hosts);
-  const auto ranks = ledger.ranks(*r);
-  const auto idle_set = ledger.unbooked_set(*r, true);
-  const auto whole_set = ledger.unbooked_set(*r, false);
-  std::optional<Score> best;
-  for (std::size_t h = 0; h < ledger.topology.hosts(); ++h) {
-    auto why = ledger.refusal(*r, h, eligible, avoided[h], occasion);
-    if (why.empty() && idle_set.size() > 1 && !ledger.set_fits(idle_set, h, occasion))
-      why = ledger.set_refusal(idle_set, h, occasion);
-    if (!why.empty()) {
-      choice.refusals.push_back({ledger.topology.name(h), why});
-      continue;
-    }
-    const bool strands = whole_set.size() > idle_set.size() && !ledger.set_fits(whole_set, h, occasion);
-    Score score{strands,
-                *ranks[h],
-                ledger.broken_preferences(*r, h),
-                ledger.siblings(*r, h),
-                -ledger.free_for(*r, h, occasion).memory.count,
-                ledger.topology.name(h)};
-    if (!best || score < *best) best = std::move(score);
-  }
-  if (best) choice.host = std::get<HostName>(*best);
+  const auto query = ledger.query(*r, avoid, occasion);
+  const auto best = ledger.best(query);
+  if (best) choice.host = ledger.topology.name(*best);
+  const auto told = best ? std::min(kRefusalsOfTheChosen, ledger.topology.hosts()) : ledger.topology.hosts();
+  for (std::size_t h = 0; h < told; ++h)
+    if (auto why = ledger.refusal(query, h); !why.empty())
+      choice.refusals.push_back({ledger.topology.name(h), std::move(why)});
   return choice;
+}
+
+std::string Placement::refusal(const ResourceName& resource, const HostName& host, const std::vector<Refusal>& avoid,
+                               Occasion occasion) const {
+  const auto r = ledger_->resource(resource);
+  const auto h = ledger_->topology.find(host);
+  if (!r) return unknown(resource);
+  if (!h) return "there is no such host";
+  return ledger_->refusal(ledger_->query(*r, avoid, occasion), *h);
 }
 
 std::vector<std::string> Placement::broken_rules(const ResourceName& resource, const HostName& host) const {
@@ -100,7 +89,7 @@ std::optional<int> Placement::preference(const ResourceName& resource, const Hos
   const auto r = ledger_->resource(resource);
   const auto h = ledger_->topology.find(host);
   if (!r || !h) return std::nullopt;
-  return ledger_->ranks(*r)[*h];
+  return ledger_->rank(*r, *h);
 }
 
 }  // namespace haven

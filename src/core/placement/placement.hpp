@@ -6,6 +6,8 @@
 // left.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,10 +32,36 @@ struct Refusal {
   friend bool operator==(const Refusal&, const Refusal&) = default;
 };
 
+// Where a host was chosen, the reasons of others are told of this many hosts only, the first of the file: they are
+// written down beside the claim, and nobody reads a longer list.
+inline constexpr std::size_t kRefusalsOfTheChosen = 64;
+
 // Either a host, or a reason for each host of the spec, in the file's order.
 struct Choice {
   std::optional<HostName> host;
-  std::vector<Refusal> refusals;  // also filled for the hosts that were out when another was chosen
+  std::vector<Refusal> refusals;  // also filled for hosts that were out when another was chosen
+};
+
+// What is asked of somebody who stands in the way on a host.
+enum class Yields {
+  never,
+  if_told,  // it runs there, and can be stopped in good order
+  leaving,  // it is being stopped there already
+};
+using YieldsTo = std::function<Yields(const ResourceName& resource, const HostName& host)>;
+
+// A host, and who is to be stopped there (or too near) so that a resource may stand on it.
+struct Eviction {
+  HostName host;
+  std::vector<ResourceName> victims;  // most important first; empty: it is enough to wait for those that leave
+  std::vector<ResourceName> leaving;
+};
+
+// One of several that are to be placed at once.
+struct Wanted {
+  ResourceName resource;
+  std::vector<Refusal> avoid;
+  Occasion occasion = Occasion::start;
 };
 
 struct Roster;
@@ -70,6 +98,29 @@ class Placement {
   [[nodiscard]] Choice choose(const ResourceName& resource, const std::vector<Refusal>& avoid = {},
                               Occasion occasion = Occasion::start) const;
 
+  // Hosts for all of these, none of which is booked, most important first, sets side by side; nullopt: it stays down.
+  // As choose() finds them one after the other; if that leaves somebody out for whom there is room in another
+  // arrangement of all of them, that arrangement, preferences aside: by importance, a set is kept if all kept so far
+  // and it fit together. The search for it is bounded (packing.hpp), and changes nothing that is booked.
+  [[nodiscard]] std::vector<std::optional<HostName>> arrange(const std::vector<Wanted>& wanted);
+
+  // For a resource that choose() finds no host for: the fewest who yield so that it may stand, of equally few the
+  // least important, of these the best host. Whoever yields weighs less (Roster::weight) than the resource and all
+  // that must start with it. nullopt: it would not fit even then, or one of `ahead`, which are more important and fit
+  // nowhere either, would take the room first.
+  [[nodiscard]] std::optional<Eviction> make_room(const ResourceName& resource, const std::vector<Refusal>& avoid,
+                                                  Occasion occasion, const YieldsTo& yields,
+                                                  const std::vector<ResourceName>& ahead);
+
+  // For a resource that choose() finds no host for, what is nearest to letting it run: "512 MiB more on h2, or h1 in
+  // service again would do". Empty: neither room nor a host that is out is all that is missing anywhere.
+  [[nodiscard]] std::string remedy(const ResourceName& resource, const std::vector<Refusal>& avoid,
+                                   Occasion occasion) const;
+
+  // Why choose() would leave this host out; empty: it would not.
+  [[nodiscard]] std::string refusal(const ResourceName& resource, const HostName& host,
+                                    const std::vector<Refusal>& avoid = {}, Occasion occasion = Occasion::start) const;
+
   // The strict rules that a resource breaks by standing on this host together with everything booked (itself not
   // counted); empty: none. Sentences for a person: "apart: web1 and web2 are both on h1".
   [[nodiscard]] std::vector<std::string> broken_rules(const ResourceName& resource, const HostName& host) const;
@@ -78,7 +129,10 @@ class Placement {
   [[nodiscard]] std::optional<int> preference(const ResourceName& resource, const HostName& host) const;
 
  private:
+  struct Query;
   struct Ledger;
+  class Clearing;
+  class Arranging;
   std::unique_ptr<Ledger> ledger_;
 };
 

@@ -36,6 +36,7 @@ Roster::Roster(std::shared_ptr<const Spec> of)
       rank(spec->resources.size()),
       sets(sets_of(*spec)),
       set_of(spec->resources.size()),
+      weight(spec->resources.size()),
       members(members_of_rules(*spec)),
       rules(spec->resources.size()),
       templates(siblings_of(*spec)) {
@@ -46,6 +47,24 @@ Roster::Roster(std::shared_ptr<const Spec> of)
   for (std::size_t place = 0; place < order.size(); ++place) rank[place_of(order[place])] = place;
   for (std::size_t set = 0; set < sets.size(); ++set)
     for (const Resource* member : sets[set]) set_of[place_of(member)] = set;
+  weigh();
+}
+
+void Roster::weigh() {
+  std::vector<std::size_t> heavier;
+  for (std::size_t r = 0; r < weight.size(); ++r) {
+    weight[r] = sets[set_of[r]].front()->priority;
+    if (!spec->resources[r].after.empty()) heavier.push_back(r);
+  }
+  while (!heavier.empty()) {
+    const auto r = heavier.back();
+    heavier.pop_back();
+    for (const auto& name : spec->resources[r].after)
+      if (const auto before = index(name); before && weight[*before] < weight[r]) {
+        weight[*before] = weight[r];
+        heavier.push_back(*before);
+      }
+  }
 }
 
 std::optional<std::size_t> Roster::index(const ResourceName& name) const {

@@ -29,10 +29,15 @@ struct Roster {
   std::vector<std::size_t> rank;       // by resource: its place in `order`
   // The strict `together` sets, most important first, each with its members; whoever is in none is one of its own.
   std::vector<std::vector<const Resource*>> sets;
-  std::vector<std::size_t> set_of;                  // by resource
+  std::vector<std::size_t> set_of;  // by resource
+  // By resource: the highest priority of those that its absence concerns: itself, its set, whoever starts after it.
+  std::vector<int> weight;
   std::vector<std::vector<std::size_t>> members;    // by rule: its resources
   std::vector<std::vector<std::size_t>> rules;      // by resource: its rules
   std::vector<std::vector<std::size_t>> templates;  // by resource: the other instances of its template
+
+ private:
+  void weigh();
 };
 
 }  // namespace haven

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 namespace haven {
 namespace {
@@ -16,6 +17,11 @@ Topology::Topology(const Spec& spec) {
     index_.emplace(host.name, names_.size());
     names_.push_back(host.name);
   }
+  by_name_.resize(names_.size());
+  std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});
+  std::sort(by_name_.begin(), by_name_.end(), [&](std::size_t a, std::size_t b) { return names_[a] < names_[b]; });
+  places_.resize(names_.size());
+  for (std::size_t place = 0; place < by_name_.size(); ++place) places_[by_name_[place]] = place;
   for (const auto level : kLevels) {
     const auto l = index_of(level);
     std::map<std::string, std::size_t> seen;
@@ -23,6 +29,8 @@ Topology::Topology(const Spec& spec) {
       const auto domain = domain_of(host, level);
       const auto [it, fresh] = seen.emplace(domain, seen.size());
       domains_[l].push_back(it->second);
+      if (fresh) hosts_in_[l].emplace_back();
+      hosts_in_[l][it->second].push_back(domains_[l].size() - 1);
       if (!fresh) continue;
       const bool lone = domain.starts_with('/');
       lone_[l].push_back(lone);

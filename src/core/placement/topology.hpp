@@ -31,6 +31,13 @@ class Topology {
     return domains_[index_of(level)][host];
   }
   [[nodiscard]] std::array<std::size_t, kFailureDomainLevels> domains_of(std::size_t host) const;
+  // Ascending.
+  [[nodiscard]] const std::vector<std::size_t>& hosts_in(FailureDomain level, std::size_t domain) const {
+    return hosts_in_[index_of(level)][domain];
+  }
+  // Its place among all hosts in the order of names, and back.
+  [[nodiscard]] std::size_t place_by_name(std::size_t host) const { return places_[host]; }
+  [[nodiscard]] std::size_t host_by_name(std::size_t place) const { return by_name_[place]; }
   [[nodiscard]] std::size_t domains(FailureDomain level) const { return labels_[index_of(level)].size(); }
   // For a person: "h1", "rack r1", "h4 (in no rack)".
   [[nodiscard]] const std::string& label(FailureDomain level, std::size_t domain) const {
@@ -46,6 +53,8 @@ class Topology {
   std::vector<HostName> names_;
   std::unordered_map<HostName, std::size_t> index_;
   std::array<std::vector<std::size_t>, kFailureDomainLevels> domains_;
+  std::array<std::vector<std::vector<std::size_t>>, kFailureDomainLevels> hosts_in_;
+  std::vector<std::size_t> places_, by_name_;
   std::array<std::vector<std::string>, kFailureDomainLevels> labels_;
   std::array<std::vector<bool>, kFailureDomainLevels> lone_;  // a host that stands in no domain of that level
 };

@@ -23,12 +23,25 @@ std::size_t root_of(std::vector<std::size_t>& parent, std::size_t i) {
   return i;
 }
 
+// Virtual hosts on one machine are one domain `host`, and several hosts.
+bool each_its_own(const std::vector<PackingHost>& hosts) {
+  std::vector<std::size_t> domains;
+  domains.reserve(hosts.size());
+  for (const auto& host : hosts) domains.push_back(host.domain[kHostLevel]);
+  std::sort(domains.begin(), domains.end());
+  return std::adjacent_find(domains.begin(), domains.end()) == domains.end();
+}
+
+bool makes_one(const PackingRule& rule) {
+  return rule.kind == RuleKind::together && rule.domain == FailureDomain::host;
+}
+
 // Which items a host-level together rule makes one: block numbers in the order of first items.
-std::vector<std::size_t> blocks_of_items(const PackingProblem& problem) {
+std::vector<std::size_t> blocks_of_items(const PackingProblem& problem, bool lone_hosts) {
   std::vector<std::size_t> parent(problem.items.size());
   std::iota(parent.begin(), parent.end(), std::size_t{0});
   for (const auto& rule : problem.rules)
-    if (rule.kind == RuleKind::together && rule.domain == FailureDomain::host)
+    if (lone_hosts && makes_one(rule))
       for (const auto item : rule.items) {
         const auto a = root_of(parent, rule.items.front());
         const auto b = root_of(parent, item);
@@ -46,7 +59,8 @@ std::vector<std::size_t> blocks_of_items(const PackingProblem& problem) {
 }  // namespace
 
 std::optional<Blocks> merge_into_blocks(const PackingProblem& problem) {
-  Blocks out{problem.hosts, {}, {}, blocks_of_items(problem)};
+  const bool lone_hosts = each_its_own(problem.hosts);
+  Blocks out{problem.hosts, {}, {}, blocks_of_items(problem, lone_hosts), lone_hosts};
   for (std::size_t i = 0; i < problem.items.size(); ++i) {
     const auto& item = problem.items[i];
     const auto b = out.block_of[i];
@@ -56,7 +70,7 @@ std::optional<Blocks> merge_into_blocks(const PackingProblem& problem) {
     out.blocks[b].allowed.keep_only(item.allowed);
   }
   for (const auto& rule : problem.rules) {
-    if (rule.kind == RuleKind::together && rule.domain == FailureDomain::host) continue;
+    if (lone_hosts && makes_one(rule)) continue;
     BlockRule made{rule.kind, index_of(rule.domain), {}};
     for (const auto item : rule.items) made.blocks.push_back(out.block_of[item]);
     std::sort(made.blocks.begin(), made.blocks.end());
@@ -88,7 +102,7 @@ Trial::Trial(const Blocks& blocks, Prints prints) : blocks_(blocks), prints_(pri
 void Trial::classify() {
   std::array<bool, kFailureDomainLevels> matters{};
   for (const auto& rule : blocks_.rules) matters[rule.level] = true;
-  matters[kHostLevel] = false;
+  if (blocks_.lone_hosts) matters[kHostLevel] = false;
   const auto same = [&](std::size_t a, std::size_t b) {
     for (std::size_t l = 0; l < matters.size(); ++l)
       if (matters[l] && blocks_.hosts[a].domain[l] != blocks_.hosts[b].domain[l]) return false;
@@ -130,7 +144,7 @@ void Trial::account(std::size_t block, std::size_t host, int sign) {
     standing_[r] += static_cast<std::uint32_t>(sign);
     if ((before == 0) == (after == 0)) continue;
     // At host level the host itself must not show: alike hosts are exchanged.
-    const bool narrow = rule.level == kHostLevel;
+    const bool narrow = blocks_.lone_hosts && rule.level == kHostLevel;
     const auto print = rule_print(r, narrow ? 0 : domain);
     (narrow ? taken_[host] : wide_rules_) += after == 0 ? -print : print;
   }

@@ -35,6 +35,7 @@ struct Blocks {
   std::vector<Block> blocks;
   std::vector<BlockRule> rules;
   std::vector<std::size_t> block_of;  // of each item
+  bool lone_hosts = true;             // each is a domain `host` of its own: none is virtual, beside another
 };
 
 // nullopt: the rules contradict one another.

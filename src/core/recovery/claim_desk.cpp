@@ -1,6 +1,8 @@
 #include "core/recovery/claim_desk.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <utility>
 
 #include "core/placement/roster.hpp"
@@ -28,6 +30,21 @@ bool leaves_as_one(const View& view, const std::vector<const Resource*>& set) {
 
 std::size_t set_at(const Roster& roster, std::size_t place) {
   return roster.set_of[static_cast<std::size_t>(roster.order[place] - roster.spec->resources.data())];
+}
+
+// Some were placed, and some were left out: another arrangement may have room for all of them.
+bool some_left_out(const PassSoFar& so_far) {
+  const auto placed = std::count_if(so_far.wanted.begin(), so_far.wanted.end(),
+                                    [&](const Wanted& w) { return so_far.moved.contains(w.resource); });
+  return placed > 0 && placed < std::ssize(so_far.wanted);
+}
+
+std::map<ResourceName, HostName> arranged(Placement& books, const std::vector<Wanted>& wanted) {
+  std::map<ResourceName, HostName> where;
+  const auto hosts = books.arrange(wanted);
+  for (std::size_t i = 0; i < hosts.size(); ++i)
+    if (hosts[i]) where.emplace(wanted[i].resource, *hosts[i]);
+  return where;
 }
 
 }  // namespace
@@ -133,32 +150,64 @@ void ClaimDesk::bring_up_to_date(const View& view) {
     if (const Host* host = view.roster().host(name)) books_->set_refusal(name, placing_refusal(view, *host));
 }
 
+// What one look at all places led to.
+struct ClaimDesk::Looked {
+  ClaimBatch batch;
+  std::vector<Unplaced> unplaced;
+  PassSoFar so_far;
+};
+
+ClaimDesk::Looked ClaimDesk::look(const ControllerState& state, const View& view, const SelfView& self, Now now,
+                                  const std::vector<std::size_t>& places, PassSoFar begin) {
+  const Roster& roster = view.roster();
+  Looked looked{ClaimBatch(view), {}, std::move(begin)};
+  std::size_t next = 0;
+  bool full = false;
+  while (next < places.size() && !full) {
+    const std::size_t set = set_at(roster, places[next]);
+    std::vector<ClaimMove> moves;
+    for (; next < places.size() && set_at(roster, places[next]) == set; ++next) {
+      const Resource& resource = *roster.order[places[next]];
+      if (looked.so_far.evicted.contains(resource.name)) {
+        steps_.mark_place(places[next]);  // its claim is being written
+        continue;
+      }
+      Pass one(now);
+      Step step = next_step(view, state, resource, *books_, self, false, looked.so_far, one);
+      Decision decision = std::move(one).take();
+      steps_.looked(places[next], step.move || step.unplaced || step.restless, decision.wake);
+      if (step.unplaced) looked.unplaced.push_back(std::move(*step.unplaced));
+      // Those for whom this commit has no more room follow in the next.
+      for (const ClaimMove& eviction : step.evictions) full |= !looked.batch.add({eviction});
+      if (!step.move) continue;
+      looked.so_far.moved.insert(resource.name);
+      moves.push_back(std::move(*step.move));
+    }
+    full |= !moves.empty() && !looked.batch.add(moves) && !looked.batch.empty();
+  }
+  for (; next < places.size(); ++next) steps_.mark_place(places[next]);  // the next batch is theirs
+  return looked;
+}
+
 void ClaimDesk::decide(const ControllerState& state, const View& view, const SelfView& self, Pass& pass,
                        std::vector<Unplaced>& unplaced) {
   bring_up_to_date(view);
   const Roster& roster = view.roster();
-  const Instant now = pass.now().mono;
-  ClaimBatch batch(view);
-  books_->begin_trial();
   // By sets: what is bound together moves together.
-  std::vector<std::size_t> places = steps_.take(roster, now);
+  std::vector<std::size_t> places = steps_.take(roster, pass.now().mono);
   std::stable_sort(places.begin(), places.end(),
                    [&](std::size_t a, std::size_t b) { return set_at(roster, a) < set_at(roster, b); });
-  std::size_t next = 0;
-  while (next < places.size()) {
-    const std::size_t set = set_at(roster, places[next]);
-    std::vector<ClaimMove> moves;
-    for (; next < places.size() && set_at(roster, places[next]) == set; ++next) {
-      Pass one(pass.now());
-      Step step = next_step(view, state, *roster.order[places[next]], *books_, self, false, one);
-      Decision decision = std::move(one).take();
-      steps_.looked(places[next], step.move || step.unplaced || step.restless, decision.wake);
-      if (step.unplaced) unplaced.push_back(std::move(*step.unplaced));
-      if (step.move) moves.push_back(std::move(*step.move));
-    }
-    if (!moves.empty() && !batch.add(moves) && !batch.empty()) break;
+  books_->begin_trial();
+  Looked looked = look(state, view, self, pass.now(), places, {});
+  if (some_left_out(looked.so_far)) {
+    books_->end_trial();
+    PassSoFar again;
+    again.arranged = arranged(*books_, looked.so_far.wanted);
+    books_->begin_trial();
+    looked = look(state, view, self, pass.now(), places, std::move(again));
   }
-  for (; next < places.size(); ++next) steps_.mark_place(places[next]);  // the next batch is theirs
+  unplaced = std::move(looked.unplaced);
+  ClaimBatch batch = std::move(looked.batch);
   if (batch.empty() && !is_moving(view)) mend(state, view, self, batch, pass.now(), unplaced);
   books_->end_trial();
   if (!batch.empty()) pass.act(std::move(batch).take());
@@ -169,7 +218,8 @@ void ClaimDesk::decide(const ControllerState& state, const View& view, const Sel
 Step ClaimDesk::mend_one(const ControllerState& state, const View& view, const SelfView& self, std::size_t place,
                          Now now) {
   Pass one(now);
-  Step step = next_step(view, state, *view.roster().order[place], *books_, self, true, one);
+  PassSoFar nobody;
+  Step step = next_step(view, state, *view.roster().order[place], *books_, self, true, nobody, one);
   Decision decision = std::move(one).take();
   mends_.looked(place, step.move || step.restless, decision.wake);
   return step;

@@ -33,6 +33,9 @@ class ClaimDesk {
   void mark(const Roster& roster, std::size_t resource);
   void mark_host(const View& view, const HostName& name);
   void rebook(const View& view, std::size_t resource);
+  struct Looked;
+  Looked look(const ControllerState& state, const View& view, const SelfView& self, Now now,
+              const std::vector<std::size_t>& places, PassSoFar begin);
   void mend(const ControllerState& state, const View& view, const SelfView& self, ClaimBatch& batch, Now now,
             std::vector<Unplaced>& unplaced);
   Step mend_one(const ControllerState& state, const View& view, const SelfView& self, std::size_t place, Now now);

@@ -7,6 +7,7 @@
 #include "core/placement/roster.hpp"
 #include "core/recovery/home.hpp"
 #include "core/recovery/maintenance.hpp"
+#include "core/recovery/preemption.hpp"
 #include "core/recovery/uplink.hpp"
 
 namespace haven {
@@ -19,6 +20,8 @@ struct Case {
   const Resource& resource;
   Placement& placement;
   const SelfView& self;
+  const bool may_mend;
+  PassSoFar& so_far;
   Pass& pass;
   const ClaimRecord* claim = nullptr;  // nullptr: never claimed
   const RunRecord* run = nullptr;      // of the claim's generation only
@@ -28,8 +31,8 @@ struct Case {
 };
 
 Case look_up(const View& view, const ControllerState& state, const Resource& resource, Placement& placement,
-             const SelfView& self, Pass& pass) {
-  Case c{view, state, resource, placement, self, pass};
+             const SelfView& self, bool may_mend, PassSoFar& so_far, Pass& pass) {
+  Case c{view, state, resource, placement, self, may_mend, so_far, pass};
   if (const auto it = view.claims.find(resource.name); it != view.claims.end()) c.claim = &it->second.value;
   if (const auto it = view.orders.find(resource.name); it != view.orders.end()) c.order = &it->second.value;
   const auto run = view.runs.find(resource.name);
@@ -94,15 +97,6 @@ Step ordered(const Case& c, ClaimOrder order, std::optional<HostName> move_to, s
   strike_order(*step.move, c);
   if (move_to) c.placement.book(c.resource.name, *move_to);
   return step;
-}
-
-bool refused(const Choice& choice, const HostName& host, std::string* why = nullptr) {
-  for (const auto& refusal : choice.refusals) {
-    if (refusal.host != host) continue;
-    if (why != nullptr) *why = refusal.reason;
-    return true;
-  }
-  return false;
 }
 
 // How a closed claim came to its end, and what that means for the next try.
@@ -204,11 +198,41 @@ bool retry_due(const Case& c) {
   return c.pass.due(since->second + delay);
 }
 
+// No host can take it: lesser ones may have to stop for it.
+Step wait_for_room(const Case& c, const Ending& ending, Occasion occasion, std::vector<Refusal> refusals) {
+  const std::vector<Refusal> avoid = avoidance(c, ending.attempts);
+  std::optional<Eviction> eviction;
+  if (c.resource.preempt && !c.may_mend && ending.attempts.tried.empty() && ending.attempts.retries == 0)
+    eviction = c.placement.make_room(c.resource.name, avoid, occasion, yields_by(c.view, c.so_far), c.so_far.ahead);
+  if (!eviction) {
+    c.so_far.ahead.push_back(c.resource.name);
+    const std::string remedy = c.placement.remedy(c.resource.name, avoid, occasion);
+    return unplaced(c, std::move(refusals), "no host can take it" + (remedy.empty() ? "" : "; " + remedy));
+  }
+  Step step = unplaced(c, std::move(refusals), sentence(*eviction));
+  for (const auto& name : eviction->victims) {
+    const Resource& victim = *c.view.roster().resource(name);
+    const Case v = look_up(c.view, c.state, victim, c.placement, c.self, false, c.so_far, c.pass);
+    Step stop = ordered(v, ClaimOrder::stop, std::nullopt,
+                        entry(v, JournalKind::stop, v.claim->host, "makes room for " + c.resource.name.str()));
+    // Whether there is anybody to make room for.
+    for (const auto& path : {path::claim(c.resource.name), path::order(c.resource.name)})
+      stop.move->checks.push_back({path, c.view.mod_of(path)});
+    step.evictions.push_back(std::move(*stop.move));
+    c.so_far.evicted.insert(name);
+  }
+  // Nobody else is to have it meanwhile.
+  c.placement.book(c.resource.name, eviction->host);
+  return step;
+}
+
 // Back to the host that it was frozen with, where its room was kept.
 Step place_at_home(const Case& c, const Home& home, const Ending& ending) {
   c.placement.release(c.resource.name, home.host);
-  Choice choice = c.placement.choose(c.resource.name, avoidance(c, ending.attempts));
-  if (!refused(choice, home.host)) return claim_for(c, home.host, ending, std::move(choice.refusals));
+  const std::vector<Refusal> avoid = avoidance(c, ending.attempts);
+  Choice choice = c.placement.choose(c.resource.name, avoid);
+  if (c.placement.refusal(c.resource.name, home.host, avoid).empty())
+    return claim_for(c, home.host, ending, std::move(choice.refusals));
   c.placement.book(c.resource.name, home.host);
   return unplaced(c, std::move(choice.refusals), sentence(home, c.resource.name));
 }
@@ -240,10 +264,14 @@ Step place(const Case& c) {
   if (home && !home->back) return unplaced(c, {}, sentence(*home, c.resource.name));
   if (const auto wait = waits_for(c)) return unplaced(c, {}, *wait);
   if (home && home->frozen) return place_at_home(c, *home, ending);
-  Choice choice = c.placement.choose(c.resource.name, avoidance(c, ending.attempts),
-                                     ending.failover ? Occasion::recovery : Occasion::start);
+  const Occasion occasion = ending.failover ? Occasion::recovery : Occasion::start;
+  const std::vector<Refusal> avoid = avoidance(c, ending.attempts);
+  Choice choice = c.placement.choose(c.resource.name, avoid, occasion);
   if (!wanted && c.claim != nullptr) wanted = c.claim->move_to;
-  if (wanted && c.view.roster().host(*wanted) != nullptr && !refused(choice, *wanted)) choice.host = wanted;
+  c.so_far.wanted.push_back({c.resource.name, avoid, occasion});
+  if (const auto host = c.so_far.arranged.find(c.resource.name); !wanted && host != c.so_far.arranged.end())
+    wanted = host->second;
+  if (wanted && c.placement.refusal(c.resource.name, *wanted, avoid, occasion).empty()) choice.host = wanted;
   if (choice.host) return claim_for(c, *choice.host, ending, std::move(choice.refusals));
   if (waits_for_its_set(c)) return unplaced(c, {}, "waits until what is bound to it has stopped as well");
   // Hosts are left that could not take it now, but did not fail it: it waits. None is left: it has failed.
@@ -251,7 +279,7 @@ Step place(const Case& c) {
     return std::find(ending.attempts.tried.begin(), ending.attempts.tried.end(), r.host) != ending.attempts.tried.end();
   });
   if (all_tried && !ending.attempts.tried.empty()) return give_up(c, ending.attempts);
-  return unplaced(c, std::move(choice.refusals), "no host can take it");
+  return wait_for_room(c, ending, occasion, std::move(choice.refusals));
 }
 
 // Every host's word is part of what a first claim rests on. One key for each, for 64 hosts are to fit a transaction
@@ -299,15 +327,13 @@ JournalRecord moving(const Case& c, const HostName& to, std::string why) {
 
 Step relocate(const Case& c) {
   const HostName& to = *c.order->relocate_to;
-  std::string why = to == c.claim->host ? "it runs there already" : "there is no such host";
   c.placement.release(c.resource.name, c.claim->host);
-  const Choice choice = c.placement.choose(c.resource.name, path_refusals(c.view, c.resource.name));
-  const bool known = c.view.roster().host(to) != nullptr;
-  const bool possible = known && to != c.claim->host && !refused(choice, to, &why);
+  const std::string why_not = c.placement.refusal(c.resource.name, to, path_refusals(c.view, c.resource.name));
+  const bool possible = to != c.claim->host && why_not.empty();
   c.placement.book(c.resource.name, c.claim->host);
   if (possible) return ordered(c, ClaimOrder::stop, to, moving(c, to, "the operator said so"));
   JournalRecord journal = entry(c, JournalKind::place_failed, to, "cannot relocate");
-  journal.reasons.push_back({to, why});
+  journal.reasons.push_back({to, to == c.claim->host ? "it runs there already" : why_not});
   Step step;
   step.move = claim_write(c, *c.claim, journal);
   strike_order(*step.move, c);
@@ -329,10 +355,10 @@ Step stays_behind(const Case& c, Choice choice) {
 // After maintenance, to where it ran before; as long as that host cannot take it, it stays.
 Step return_home(const Case& c, const HostName& home) {
   c.placement.release(c.resource.name, c.claim->host);
-  const Choice choice = c.placement.choose(c.resource.name, avoidance(c, c.claim->attempts));
+  const bool possible = c.placement.refusal(c.resource.name, home, avoidance(c, c.claim->attempts)).empty();
   c.placement.book(c.resource.name, c.claim->host);
   Step step;
-  if (!refused(choice, home))
+  if (possible)
     step = ordered(c, ClaimOrder::stop, home, moving(c, home, "the maintenance of " + home.str() + " is over"));
   step.restless = true;
   return step;
@@ -416,10 +442,10 @@ Step running_well(const Case& c, bool may_mend) {
 }  // namespace
 
 Step next_step(const View& view, const ControllerState& state, const Resource& resource, Placement& placement,
-               const SelfView& self, bool may_mend, Pass& pass) {
+               const SelfView& self, bool may_mend, PassSoFar& so_far, Pass& pass) {
   const ResourceName& name = resource.name;
   if (view.unreadable(name) || left_alone(view, name)) return {};
-  const Case c = look_up(view, state, resource, placement, self, pass);
+  const Case c = look_up(view, state, resource, placement, self, may_mend, so_far, pass);
   const DesiredState desired = desired_state(view, resource);
   const bool unowned = c.claim == nullptr || c.claim->order == ClaimOrder::let_go;
 

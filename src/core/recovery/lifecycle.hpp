@@ -4,7 +4,9 @@
 // everything else here only chooses between waiting and a new generation.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,7 +31,17 @@ struct Unplaced {
 struct Step {
   std::optional<ClaimMove> move;
   std::optional<Unplaced> unplaced;
-  bool restless = false;  // it would move if it could: where others stand matters to it
+  std::vector<ClaimMove> evictions;  // of others, whom it has stopped to make room
+  bool restless = false;             // it would move if it could: where others stand matters to it
+};
+
+// What one pass has decided about others so far.
+struct PassSoFar {
+  std::set<ResourceName> moved;               // whose claims are being written
+  std::set<ResourceName> evicted;             // of these, who are stopped to make room
+  std::vector<ResourceName> ahead;            // more important than what comes, and no host can take them
+  std::vector<Wanted> wanted;                 // who was to be placed, in this order
+  std::map<ResourceName, HostName> arranged;  // where, so that all of them fit; the best host stands back for it
 };
 
 // Why this host is in no state to take resources; empty: it is.
@@ -52,9 +64,9 @@ struct Step {
 // Why a resource that nobody ever claimed cannot be claimed yet: somebody has not reported (C6). Empty: all have.
 [[nodiscard]] std::string missing_report(const View& view, const ResourceName& resource);
 
-// The next step for this resource. Books what it decides in `placement`. `may_mend`: no other resource is being moved
-// for the sake of a rule or a preference just now.
+// The next step for this resource. Books what it decides in `placement`, and tells `so_far`. `may_mend`: no other
+// resource is being moved for the sake of a rule or a preference just now, and nobody is stopped to make room.
 [[nodiscard]] Step next_step(const View& view, const ControllerState& state, const Resource& resource,
-                             Placement& placement, const SelfView& self, bool may_mend, Pass& pass);
+                             Placement& placement, const SelfView& self, bool may_mend, PassSoFar& so_far, Pass& pass);
 
 }  // namespace haven

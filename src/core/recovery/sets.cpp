@@ -1,7 +1,9 @@
 #include "core/recovery/sets.hpp"
 
 #include <algorithm>
-#include <set>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "core/recovery/importance.hpp"
 
@@ -24,20 +26,28 @@ std::size_t checks(const Spec& spec, std::size_t members, bool one_host) {
 }  // namespace
 
 std::vector<std::vector<const Resource*>> sets_of(const Spec& spec) {
+  std::unordered_map<ResourceName, std::vector<const Rule*>> ties;  // in the file's order
+  for (const Rule& rule : spec.rules)
+    if (rule.kind == RuleKind::together && rule.strict)
+      for (const auto& name : rule.resources) ties[name].push_back(&rule);
+  std::unordered_map<ResourceName, const Resource*> tied;
+  for (const Resource& resource : spec.resources)
+    if (ties.contains(resource.name)) tied.emplace(resource.name, &resource);
+
   std::vector<std::vector<const Resource*>> sets;
-  std::set<ResourceName> done;
-  const auto order = by_importance(spec);
-  for (const Resource* first : order) {
-    if (done.contains(first->name)) continue;
+  std::unordered_set<const Resource*> done;
+  for (const Resource* first : by_importance(spec)) {
+    if (done.contains(first)) continue;
     std::vector<const Resource*> set{first};
-    done.insert(first->name);
-    for (std::size_t i = 0; i < set.size(); ++i)
-      for (const auto& rule : spec.rules) {
-        if (rule.kind != RuleKind::together || !rule.strict) continue;
-        if (std::find(rule.resources.begin(), rule.resources.end(), set[i]->name) == rule.resources.end()) continue;
-        for (const auto& name : rule.resources)
-          if (const Resource* r = spec.resource(name); r != nullptr && done.insert(name).second) set.push_back(r);
-      }
+    for (std::size_t i = 0; i < set.size(); ++i) {
+      const auto rules = ties.find(set[i]->name);
+      if (rules == ties.end()) continue;
+      done.insert(set[i]);
+      for (const Rule* rule : rules->second)
+        for (const auto& name : rule->resources)
+          if (const auto other = tied.find(name); other != tied.end() && done.insert(other->second).second)
+            set.push_back(other->second);
+    }
     sets.push_back(std::move(set));
   }
   return sets;

@@ -164,6 +164,47 @@ TEST(Placement, KeepsApartByRackWhereARackIsTheDomain) {
   EXPECT_THAT(ask.broken("web2", "h2"), ElementsAre("apart: web2 and web1 are both in rack r1"));
 }
 
+TEST(Placement, KeepsApartByRoomAndBySite) {
+  auto spec = cluster({host("h1", 4096), host("h2", 65536), host("h3", 32768), host("h4", 4096)},
+                      {vm("web1", 1024), vm("web2", 1024)}, {apart({"web1", "web2"}, FailureDomain::room)});
+  for (const std::size_t i : {0, 1}) spec.hosts[i].room = "u1";
+  for (const std::size_t i : {0, 1, 2}) spec.hosts[i].site = "hq";
+  EXPECT_EQ(Ask(spec).booked("web1", "h1").host_for("web2"), "h3");
+  spec.rules[0].domain = FailureDomain::site;
+  EXPECT_EQ(Ask(spec).booked("web1", "h1").host_for("web2"), "h4");
+}
+
+TEST(Placement, AVirtualHostIsNoOtherThanItsPhysicalMachine) {
+  auto spec = cluster({host("h1", 4096, 16, "r1"), host("v1", 65536, 16), host("v2", 32768), host("v3", 16384)},
+                      {vm("web1", 1024), vm("web2", 1024)}, {apart({"web1", "web2"})});
+  spec.hosts[1].runs_on = "h1";
+  for (const std::size_t i : {2, 3}) spec.hosts[i].runs_on = "blade7";  // in no rack, as far as the file tells
+  EXPECT_EQ(Ask(spec).booked("web1", "h1").host_for("web2"), "v2") << "v1 dies with h1";
+  EXPECT_EQ(Ask(spec).booked("web1", "v2").host_for("web2"), "v1") << "v3 is on the same blade";
+  spec.rules[0].domain = FailureDomain::rack;
+  EXPECT_EQ(Ask(spec).booked("web1", "v2").host_for("web2"), "v1") << "and in the same rack, whichever it is";
+}
+
+TEST(Placement, TellsOfAChosenOneTheReasonsOfTheFirstHostsOnly) {
+  std::vector<Host> many;
+  for (int i = 1; i <= 100; ++i) many.push_back(host("h" + std::to_string(i), i == 100 ? 4096 : 512));
+  Ask ask(cluster(many, {vm("a", 1024), vm("b", 8192)}));
+  EXPECT_EQ(ask.host_for("a"), "h100");
+  EXPECT_EQ(ask.refusals("a").size(), kRefusalsOfTheChosen);
+  EXPECT_EQ(ask.refusals("b").size(), 100u) << "nobody took it: all are asked why";
+}
+
+TEST(Placement, SaysWhatWouldLetItRun) {
+  auto spec = cluster({host("h1", 4096), host("h2", 2048, 2), host("h3", 1024)}, {vm("a", 4096, 4), vm("b", 512)});
+  spec.cluster.cpu_overcommit = 1.0;
+  Placement placement(spec, {{HostName("h1"), "is down, proved"}, {HostName("h2"), ""}, {HostName("h3"), ""}});
+  EXPECT_EQ(placement.remedy(ResourceName("a"), {}, Occasion::start),
+            "2048 MiB and 2 vCPU more on h2, or h1 in service again would do");
+  spec.resources[0].hosts.only = hosts({"h1"});
+  EXPECT_EQ(placement.remedy(ResourceName("a"), {}, Occasion::start), "h1 in service again would do");
+  EXPECT_EQ(placement.remedy(ResourceName("a"), {{HostName("h1"), "it failed there"}}, Occasion::start), "");
+}
+
 TEST(Placement, BreaksAPreferenceRatherThanStayingDownButRanksPreferHigher) {
   auto spec = cluster({host("h1", 65536), host("h2", 2048)}, {vm("web1", 1024), vm("web2", 1024)},
                       {preferably(apart({"web1", "web2"}))});

@@ -35,6 +35,7 @@ Host any_host(int i) {
   if (one_in(2)) h.rack = one_of<std::string>({"r1", "r2", "h1"});
   if (one_in(3)) h.room = one_of<std::string>({"u1", "u2"});
   if (one_in(3)) h.site = one_of<std::string>({"s1", "s2"});
+  if (one_in(6)) h.runs_on = one_of<std::string>({"h1", "h2", "p1"});
   return h;
 }
 
@@ -100,7 +101,7 @@ std::string described(const Spec& spec) {
       << ", overbook " << spec.cluster.overbook << ", overcommit " << spec.cluster.cpu_overcommit << "\n";
   for (const auto& h : spec.hosts)
     out << "host " << h.name.str() << " memory " << (h.memory - h.keep_memory).count << " cpu " << h.cpu.count
-        << " rack '" << h.rack << "' room '" << h.room << "' site '" << h.site << "'\n";
+        << " rack '" << h.rack << "' room '" << h.room << "' site '" << h.site << "' runs on '" << h.runs_on << "'\n";
   for (const auto& r : spec.resources) {
     out << "vm " << r.name.str() << " memory " << r.memory.count << " cpu " << r.cpu.count << " priority " << r.priority
         << (r.state == DesiredState::started ? "" : " off") << (r.tolerate_host ? "" : " guest") << " only ";
