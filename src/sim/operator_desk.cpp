@@ -52,6 +52,8 @@ std::vector<Order> OperatorDesk::standing() const {
 }
 
 void OperatorDesk::again(Asked asked) {
+  // What was true when he looked need not be any more: a boot that lived then may have lost its lease.
+  if (asked.order.verb == OperatorVerb::fence_confirm) return;
   if (++asked.tries >= kOperatorTries) return;
   queue_.after(kOperatorRetry, [this, asked = std::move(asked)] { ask(asked); });
 }
