@@ -162,7 +162,7 @@ Step claim_for(const Case& c, const HostName& host, const Ending& ending, std::v
   JournalRecord journal = entry(c, ending.failover ? JournalKind::recover : JournalKind::place, host,
                                 ending.failover ? "its host is proved dead" : "it should run");
   if (c.claim != nullptr && ending.failover) journal.from = c.claim->host;
-  for (auto& refusal : refusals) journal.reasons.push_back({refusal.host, refusal.reason});
+  for (auto& refusal : refusals) journal.reasons.push_back({refusal.host, std::move(refusal.reason)});
   Step step;
   step.move = claim_write(c, claim, std::move(journal));
   // Where it goes, and the proof that frees it, are part of what this rests on.
@@ -254,11 +254,13 @@ Step place(const Case& c) {
   const bool cleared = c.order != nullptr && c.order->clear;
   if (ending.stays_off && !cleared) return {};
   if (cleared) ending.attempts = {};
-  if (ending.attempts.failed) {
+  const bool claimed = c.claim != nullptr;  // else it has failed nowhere yet
+  if (claimed && ending.attempts.failed) {
     if (!retry_due(c)) return {};
     ending.attempts = {{}, false, ending.attempts.retries + 1};
   }
-  if (static_cast<int>(ending.attempts.tried.size()) > c.resource.relocations) return give_up(c, ending.attempts);
+  if (claimed && static_cast<int>(ending.attempts.tried.size()) > c.resource.relocations)
+    return give_up(c, ending.attempts);
   std::optional<HostName> wanted = c.order != nullptr ? c.order->relocate_to : std::nullopt;
   const auto home = cleared || wanted ? std::nullopt : home_of(c.view, c.resource.name);
   if (home && !home->back) return unplaced(c, {}, sentence(*home, c.resource.name));
@@ -278,7 +280,7 @@ Step place(const Case& c) {
   const bool all_tried = std::all_of(choice.refusals.begin(), choice.refusals.end(), [&](const Refusal& r) {
     return std::find(ending.attempts.tried.begin(), ending.attempts.tried.end(), r.host) != ending.attempts.tried.end();
   });
-  if (all_tried && !ending.attempts.tried.empty()) return give_up(c, ending.attempts);
+  if (claimed && all_tried && !ending.attempts.tried.empty()) return give_up(c, ending.attempts);
   return wait_for_room(c, ending, occasion, std::move(choice.refusals));
 }
 
@@ -451,7 +453,7 @@ Step next_step(const View& view, const ControllerState& state, const Resource& r
 
   if (desired == DesiredState::ignored) {
     // A stop under way ends first; what is released is let go as well, so that whoever starts it by hand may.
-    const bool stopping = !c.closed && c.claim->order == ClaimOrder::stop;
+    const bool stopping = !unowned && !c.closed && c.claim->order == ClaimOrder::stop;
     if (unowned || stopping) return {};
     return ordered(c, ClaimOrder::let_go, std::nullopt,
                    entry(c, JournalKind::stop, c.claim->host, "ignored from now on"));
