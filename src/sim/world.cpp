@@ -203,6 +203,7 @@ void World::journal(const JournalRecord& record) {
     case JournalKind::place:
     case JournalKind::failed:
     case JournalKind::engine:
+    case JournalKind::applied:
     case JournalKind::cleared:
       return;  // no word of FORMATS' list
   }

@@ -24,9 +24,19 @@ Placement::Ledger::Ledger(std::shared_ptr<const Roster> of, const std::vector<Ho
       templates(roster->templates),
       unusable(spec.hosts.size(), "not joined"),
       standing(spec.resources.size()),
-      used(spec.hosts.size()) {
+      used(spec.hosts.size()),
+      others(spec.hosts.size()) {
   for (const auto& view : views)
-    if (const auto h = topology.find(view.name)) unusable[*h] = view.reason;
+    if (const auto h = topology.find(view.name)) {
+      unusable[*h] = view.reason;
+      set_others(*h, view.others);
+    }
+}
+
+void Placement::Ledger::set_others(std::size_t host, Footprint load) {
+  used[host].memory += load.memory - others[host].memory;
+  used[host].cpu += load.cpu - others[host].cpu;
+  others[host] = load;
 }
 
 std::optional<std::size_t> Placement::Ledger::resource(const ResourceName& name) const { return roster->index(name); }
@@ -84,6 +94,10 @@ std::string Placement::Ledger::refusal(std::size_t r, std::size_t host, const Ho
     why = words("memory", " MiB", resource.memory.count, free.memory.count);
   if (lacks(resource.cpu.count, free.cpu.count))
     why += (why.empty() ? "" : "; ") + words("cpu", " vCPU", resource.cpu.count, free.cpu.count);
+  const auto& besides = others[host];
+  if (!why.empty() && besides != Footprint{})
+    why += "; " + std::to_string(besides.memory.count) + " MiB and " + std::to_string(besides.cpu.count) +
+           " vCPU are taken by what Haven does not manage";
   return why;
 }
 

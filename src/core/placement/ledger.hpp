@@ -21,6 +21,7 @@ struct Placement::Ledger {
 
   [[nodiscard]] std::optional<std::size_t> resource(const ResourceName& name) const;
   void book(std::size_t resource, std::size_t host, int sign);
+  void set_others(std::size_t host, Footprint load);
 
   // What is free there for `resource`, its own bookings given back. May be negative: facts may overfill a host.
   [[nodiscard]] Room free_for(std::size_t resource, std::size_t host, Occasion occasion) const;
@@ -67,6 +68,7 @@ struct Placement::Ledger {
   std::vector<std::string> unusable;               // by host: why, or empty
   std::vector<std::vector<std::size_t>> standing;  // by resource: where it is booked, ascending, once per booking
   std::vector<Room> used;                          // by host
+  std::vector<Footprint> others;                   // by host: of `used`, what no resource takes
 };
 
 }  // namespace haven
