@@ -122,14 +122,15 @@ void add_boot(Needs& needs, const xmlNode* domain, const std::string& name) {
 
 void add_machine(Needs& needs, const xmlNode* domain, const std::string& type) {
   const xmlNode* written = child(child(domain, "os"), "type");
-  const std::string arch = attribute(written, "arch").empty() ? "x86_64" : attribute(written, "arch");
-  const std::string machine = attribute(written, "machine");
-  const std::string kind = type + " " + arch + " " + (machine.empty() ? "-" : machine);
+  const auto or_any = [](const std::string& word) { return word.empty() ? "-" : word; };
+  const std::string kind =
+      type + " " + or_any(attribute(written, "arch")) + " " + or_any(attribute(written, "machine"));
   needs.add(need::kMachine, kind);
   const xmlNode* cpu = child(domain, "cpu");
   const std::string mode = attribute(cpu, "mode");
   const std::string model = child_text(cpu, "model");
-  if ((mode.empty() || mode == "custom") && !model.empty()) needs.add(need::kCpu, kind + " " + model);
+  const bool checked = attribute(cpu, "check") != "none";
+  if ((mode.empty() || mode == "custom") && checked && !model.empty()) needs.add(need::kCpu, kind + " " + model);
 }
 
 }  // namespace

@@ -58,11 +58,14 @@ class Host {
  public:
   explicit Host(const PortabilityConfig& config) : config_(config) {}
 
-  // The error: libvirt cannot be asked.
+  // The error: libvirt cannot be asked. Networks, pools and secrets are the same by whichever driver.
   tl::expected<void, std::string> open() {
-    const auto failure = connection_.ensure(config_.libvirt.qemu_uri);
-    if (failure && !failure->driver_absent) return Failure(failure->message);
-    connected_ = !failure;
+    for (const auto& uri : {config_.libvirt.qemu_uri, config_.libvirt.lxc_uri}) {
+      if (connected_ || uri.empty()) continue;
+      const auto failure = connection_.ensure(uri);
+      if (failure && !failure->driver_absent) return Failure(failure->message);
+      connected_ = !failure;
+    }
     return {};
   }
 
@@ -77,7 +80,7 @@ class Host {
     if (kind == need::kUsb) return has_usb(config_.sys, name) ? "" : "there is no USB device " + name;
     if (kind == need::kUefi) return there(name) ? "" : "its UEFI variables are kept in " + name + ", which is not here";
     if (kind == need::kTpm) return there(name) ? "" : "its TPM's state is kept in " + name + ", which is not here";
-    if (!connected_) return "this host has no libvirt driver for QEMU";
+    if (!connected_) return "this host has no libvirt driver that Haven knows";
     if (kind == need::kNetwork) return lacks_network(name);
     if (kind == need::kPool) return lacks_pool(name);
     if (kind == need::kVolume) return lacks_volume(name);
@@ -130,6 +133,7 @@ class Host {
   static Kind kind_of(const std::string& name) {
     Kind kind;
     std::istringstream(name) >> kind.type >> kind.arch >> kind.machine >> kind.model;
+    if (kind.arch == "-") kind.arch.clear();
     if (kind.machine == "-") kind.machine.clear();
     return kind;
   }
@@ -138,9 +142,9 @@ class Host {
     const std::string key = kind.type + " " + kind.arch + " " + kind.machine;
     const auto known = capabilities_.find(key);
     if (known != capabilities_.end()) return known->second ? &*known->second : nullptr;
-    char* text =
-        virConnectGetDomainCapabilities(connection_.get(), nullptr, kind.arch.c_str(),
-                                        kind.machine.empty() ? nullptr : kind.machine.c_str(), kind.type.c_str(), 0);
+    const auto or_any = [](const std::string& word) { return word.empty() ? nullptr : word.c_str(); };
+    char* text = virConnectGetDomainCapabilities(connection_.get(), nullptr, or_any(kind.arch), or_any(kind.machine),
+                                                 kind.type.c_str(), 0);
     auto& entry = capabilities_[key];
     if (text != nullptr) entry = std::string(text);
     std::free(text);
@@ -149,8 +153,8 @@ class Host {
   [[nodiscard]] Finding lacks_machine(const std::string& name) {
     const Kind kind = kind_of(name);
     if (capabilities(kind) != nullptr) return "";
-    return "libvirt cannot run a " + kind.type + " machine " + (kind.machine.empty() ? "" : kind.machine + " ") + "(" +
-           kind.arch + ") here";
+    return "libvirt cannot run a " + kind.type + " machine" + (kind.machine.empty() ? "" : " " + kind.machine) +
+           (kind.arch.empty() ? "" : " (" + kind.arch + ")") + " here";
   }
   [[nodiscard]] Finding lacks_cpu(const std::string& name) {
     const Kind kind = kind_of(name);
@@ -163,7 +167,10 @@ class Host {
       if (!xml::is(mode, "mode") || xml::attribute(mode, "name") != "custom") continue;
       for (const xmlNode* model = mode->children; model != nullptr; model = model->next)
         if (xml::is(model, "model") && xml::content(model) == kind.model)
-          return xml::attribute(model, "usable") == "no" ? "its processors cannot be a " + kind.model : "";
+          // What TCG makes up, it makes up without some features too.
+          return kind.type == "kvm" && xml::attribute(model, "usable") == "no"
+                     ? "its processors cannot be a " + kind.model
+                     : "";
     }
     return "its processors cannot be a " + kind.model;
   }
@@ -190,6 +197,7 @@ tl::expected<std::vector<Unfit>, std::string> look(const PortabilityConfig& conf
     }
   }
   std::vector<Unfit> list;
+  list.reserve(unfit.size());
   for (auto& [name, one] : unfit) list.push_back(std::move(one));
   return list;
 }

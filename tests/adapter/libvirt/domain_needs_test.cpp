@@ -28,7 +28,7 @@ TEST(DomainNeeds, DisksPoolsAndTheirSecrets) {
                     "<disk type='network'><source protocol='rbd' name='p/v'><auth username='u'>"
                     "<secret type='ceph' usage='client.u'/></auth></source><target dev='vdd'/></disk>"
                     "</devices>"),
-              ElementsAre(DomainNeed{"machine", "kvm x86_64 -"}, DomainNeed{"path", "/srv/web1.raw"},
+              ElementsAre(DomainNeed{"machine", "kvm - -"}, DomainNeed{"path", "/srv/web1.raw"},
                           DomainNeed{"path", "/srv/install.iso"}, DomainNeed{"path", "/dev/mapper/web1"},
                           DomainNeed{"pool", "images"}, DomainNeed{"volume", "images/web1.qcow2"},
                           DomainNeed{"secret", "usage ceph client.u"}));
@@ -63,6 +63,8 @@ TEST(DomainNeeds, MachineProcessorsAndWhatIsKeptOnALocalDisk) {
                           DomainNeed{"cpu", "kvm x86_64 pc-q35-7.2 Skylake-Server"},
                           DomainNeed{"path", "/usr/share/OVMF/OVMF_CODE.fd"}, DomainNeed{"uefi", "/srv/nvram/web1.fd"},
                           DomainNeed{"tpm", "/var/lib/libvirt/swtpm/dddddddd-0000-4000-8000-000000000001"}));
+  EXPECT_THAT(needs("<cpu mode='custom' match='exact' check='none'><model>Skylake-Server</model></cpu>"),
+              ElementsAre(DomainNeed{"machine", "kvm - -"}));
   EXPECT_THAT(needs("", "<type>hvm</type><loader type='pflash'>/c</loader>"),
               IsSupersetOf({DomainNeed{"uefi", "/var/lib/libvirt/qemu/nvram/web1_VARS.fd"}}));
 }

@@ -83,6 +83,7 @@ TEST_F(Portability, ASecretByUuidOrUse) {
 TEST_F(Portability, AMachineAndItsProcessors) {
   EXPECT_EQ(lacks(need::kMachine, "qemu x86_64 pc"), "");
   EXPECT_EQ(lacks(need::kMachine, "qemu x86_64 -"), "");
+  EXPECT_EQ(lacks(need::kMachine, "qemu - -"), "");
   EXPECT_THAT(lacks(need::kMachine, "qemu x86_64 pc-q35-99.9"), HasSubstr("cannot run a qemu machine pc-q35-99.9"));
   EXPECT_EQ(lacks(need::kCpu, "qemu x86_64 pc qemu64"), "");
   EXPECT_EQ(lacks(need::kCpu, "qemu x86_64 pc Nonesuch-9000"), "its processors cannot be a Nonesuch-9000");
