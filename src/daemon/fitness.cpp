@@ -59,14 +59,14 @@ Fitness::~Fitness() {
 
 void Fitness::serve() {
   std::uint64_t news = 0;
-  auto looked = std::chrono::steady_clock::time_point::min();
+  std::chrono::steady_clock::time_point looked;
   while (!ending_) {
     news = runtime_.wait_news(news, kListen);
     Known known;
     if (!see(known) || !known.registered || !known.spec) continue;
     const bool asked = !known.question.id.empty() && known.question.id != known.said.answered;
     const bool said = known.said_mod != Revision{} && known.said == found_;
-    const bool due = std::chrono::steady_clock::now() - looked >= kLookAgain;
+    const bool due = std::chrono::steady_clock::now() - looked >= (found_.unfit.empty() ? kLookAgain : kLookAgainSoon);
     if (said && !asked && !due && spec_ == known.spec) continue;
     look(known);
     looked = std::chrono::steady_clock::now();

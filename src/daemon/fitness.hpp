@@ -27,8 +27,9 @@ using Lacking = std::function<tl::expected<std::vector<Unfit>, std::string>(cons
 
 class Fitness {
  public:
-  // Networks come and go, and nobody tells: looked at again so often.
+  // Networks come and go, and nobody tells: looked at again so often, and sooner where something is missing.
   static constexpr Duration kLookAgain = 30s;
+  static constexpr Duration kLookAgainSoon = 5s;
 
   // `runtime` outlives this.
   Fitness(Runtime& runtime, HostName here, Incarnation incarnation, Lacking lacking);

@@ -24,9 +24,11 @@ namespace fs = std::filesystem;
 using Finding = std::string;
 using Failure = tl::unexpected<std::string>;
 
+// A path that cannot be looked at just now is no missing one: whether a disk can be read is asked elsewhere, and often
+// (B1, C7).
 bool there(const std::string& path) {
   std::error_code error;
-  return fs::exists(path, error);
+  return fs::exists(path, error) || error;
 }
 
 std::string first_line(const fs::path& path) {
