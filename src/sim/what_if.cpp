@@ -139,8 +139,7 @@ std::string answer_in_words(const Spec& spec, const HostName& host, const Outcom
     text << "Everything runs again. The last of it does after " << seconds(answer.recovered.back().after_ms) << ".\n";
   }
   for (const auto& down : answer.down) {
-    text << down.resource.str() << (down.was_lost ? " stays down: " : " does not run: ") << down.why
-         << "\n";
+    text << down.resource.str() << (down.was_lost ? " stays down: " : " does not run: ") << down.why << "\n";
     for (const JournalReason& reason : down.reasons) text << "  " << reason.host.str() << ": " << reason.reason << "\n";
   }
   for (const Violation& v : outcome.violations) text << "VIOLATION of " << v.rule << ": " << v.text << "\n";
