@@ -111,6 +111,8 @@ tl::expected<void, std::string> write_files(const ProtectOptions& options, const
 int apply(const Client& client, const Output& output, const ApplyOptions& options) {
   auto request = read_request(options.file, output);
   if (!request) return request.error();
+  (*request)["unprotected"] = options.unprotected;
+  (*request)["by"] = on_behalf_of();
   return commit(client, output, std::move(*request), options.yes);
 }
 
@@ -118,6 +120,7 @@ int diff(const Client& client, const Output& output, const std::string& file) {
   auto request = read_request(file, output);
   if (!request) return request.error();
   (*request)["dry_run"] = true;
+  (*request)["unprotected"] = true;  // what `apply` would refuse is a difference too
   const auto judged = client.post("/v1/apply", *request);
   if (!judged) return output.fail(judged.error());
   show_changes(*judged, output);

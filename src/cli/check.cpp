@@ -1,12 +1,16 @@
 // check and simulate: what would be. The cluster file alone is read; no havend is asked.
+#include <iomanip>
 #include <iostream>
+#include <sstream>
 #include <utility>
 
 #include "cli/commands.hpp"
 #include "core/placement/admission.hpp"
+#include "core/placement/overbooking.hpp"
 #include "daemon/boot.hpp"
 #include "daemon/domain_text.hpp"
 #include "file/cluster_file.hpp"
+#include "file/quantity.hpp"
 #include "sim/simulate.hpp"
 
 namespace haven::cli {
@@ -30,10 +34,40 @@ tl::expected<Spec, int> read_cluster(const Output& output, const std::string& pa
   return std::move(*spec);
 }
 
+// The exit code is that of the failure, already told.
+tl::expected<Duration, int> read_time(const Output& output, const std::string& option, const std::string& text) {
+  const auto time = file::parse_duration(text);
+  if (time && *time > Duration::zero()) return *time;
+  return tl::unexpected(output.fail(trouble(kBadInput, option + ": " + (time ? "0 is no mean time" : time.error()), "",
+                                            "\"4380h\", \"6h\" or \"30m\"")));
+}
+
+std::string in_words(const Shortage& shortage, const CheckOptions& options) {
+  const std::string most = shortage.exact ? "" : "at most ";
+  std::ostringstream text;
+  text << std::setprecision(2) << "overbooked: the standby has too little memory for " << most << shortage.probability
+       << " of all time, " << most;
+  if (shortage.per_year > 0 && shortage.per_year < 0.5)
+    text << "once in " << std::setprecision(3) << 1 / shortage.per_year << " years";
+  else
+    text << shortage.per_year << " times a year";
+  text << "; there is enough while "
+       << (shortage.survived == 0   ? std::string("no host is down")
+           : shortage.survived == 1 ? std::string("one host is down, whichever")
+                                    : std::to_string(shortage.survived) + " hosts are down, whichever")
+       << " (if each host fails once in " << options.mtbf << " and is back after " << options.mttr
+       << ", independently of the others)";
+  return text.str();
+}
+
 }  // namespace
 
-int check(const Output& output, const std::string& file) {
-  const auto spec = read_cluster(output, file);
+int check(const Output& output, const CheckOptions& options) {
+  const auto mtbf = read_time(output, "--mtbf", options.mtbf);
+  if (!mtbf) return mtbf.error();
+  const auto mttr = read_time(output, "--mttr", options.mttr);
+  if (!mttr) return mttr.error();
+  const auto spec = read_cluster(output, options.file);
   if (!spec) return spec.error();
   const Admission admission = check_admission(*spec);
   std::vector<std::string> unprotected;
@@ -53,6 +87,16 @@ int check(const Output& output, const std::string& file) {
                {"max_losses", admission.max_losses},
                {"reasons", admission.reasons}};
   if (!admission.exact) json["exact"] = false;
+  if (spec->cluster.overbook > 1) {
+    const Shortage shortage = shortage_of(*spec, {*mtbf, *mttr});
+    output.line(in_words(shortage, options));
+    json["overbook"] = {{"probability", shortage.probability},
+                        {"per_year", shortage.per_year},
+                        {"hosts_survived", shortage.survived},
+                        {"mtbf", options.mtbf},
+                        {"mttr", options.mttr},
+                        {"exact", shortage.exact}};
+  }
   output.object(json);
   return admission.admitted ? kDone : kNotAsWished;
 }

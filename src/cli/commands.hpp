@@ -23,10 +23,14 @@ struct JournalOptions {
 };
 int journal(const Client& client, const Output& output, const JournalOptions& options);
 
+// Why it is here and not there, and what would happen if its host died now.
+int explain(const Client& client, const Output& output, const std::string& resource);
+
 // ---- what is wanted ----
 struct ApplyOptions {
   std::string file;
   bool yes = false;
+  bool unprotected = false;  // what would stay down after a loss is accepted
 };
 int apply(const Client& client, const Output& output, const ApplyOptions& options);
 int diff(const Client& client, const Output& output, const std::string& file);
@@ -89,7 +93,12 @@ struct DisarmOptions {
 int disarm(const Output& output, const DisarmOptions& options);
 
 // ---- what would be; no havend is needed ----
-int check(const Output& output, const std::string& file);
+struct CheckOptions {
+  std::string file;
+  std::string mtbf = "4380h";  // of one host, as a file writes durations
+  std::string mttr = "6h";
+};
+int check(const Output& output, const CheckOptions& options);
 
 struct SimulateRequest {
   std::string file;

@@ -19,6 +19,14 @@ void add_views(CLI::App& app, Line& line) {
   status_command->callback([&line, status_options] {
     line.run = [status_options](const Client& c, const Output& o) { return status(c, o, *status_options); };
   });
+  auto* explain_command =
+      command(app, "explain", "Why a resource is where it is, why not elsewhere, and what if its host died now",
+              "haven explain web1");
+  auto explained = std::make_shared<std::string>();
+  explain_command->add_option("RESOURCE", *explained, "its name in the cluster file")->required();
+  explain_command->callback([&line, explained] {
+    line.run = [explained](const Client& c, const Output& o) { return explain(c, o, *explained); };
+  });
   auto* journal_command =
       command(app, "journal", "What was decided, when and why", "haven journal --follow --resource web1");
   auto journal_options = std::make_shared<JournalOptions>();
@@ -35,6 +43,8 @@ void add_changes(CLI::App& app, Line& line) {
   auto apply_options = std::make_shared<ApplyOptions>();
   apply_command->add_option("FILE", apply_options->file, "the cluster file")->required();
   apply_command->add_flag("--yes", apply_options->yes, "do not ask");
+  apply_command->add_flag("--unprotected", apply_options->unprotected,
+                          "accept what would stay down after the losses that reserve promises to survive");
   apply_command->callback([&line, apply_options] {
     line.run = [apply_options](const Client& c, const Output& o) { return apply(c, o, *apply_options); };
   });
@@ -176,10 +186,14 @@ void add_offline(CLI::App& app, Line& line) {
   add_simulate(app, line);
   auto* check_command = command(app, "check", "Does everything still run after every choice of losses? Needs no havend",
                                 "haven check cluster.toml --json");
-  auto file = std::make_shared<std::string>();
-  check_command->add_option("FILE", *file, "the cluster file")->required();
+  auto options = std::make_shared<CheckOptions>();
+  check_command->add_option("FILE", options->file, "the cluster file")->required();
+  check_command->add_option("--mtbf", options->mtbf, "with overbook: mean time from one failure of a host to its next")
+      ->capture_default_str();
+  check_command->add_option("--mttr", options->mttr, "with overbook: mean time until it is back")
+      ->capture_default_str();
   check_command->callback(
-      [&line, file] { line.run = [file](const Client&, const Output& o) { return check(o, *file); }; });
+      [&line, options] { line.run = [options](const Client&, const Output& o) { return check(o, *options); }; });
 }
 
 // What is wrong with a command line, in words better than the parser's where the command itself is misspelt.

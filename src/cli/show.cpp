@@ -166,7 +166,10 @@ void print_status(const Json& status, const Terminal& terminal, bool all) {
                                         padded(text(resource, "state"), 10)) +
                                 " " + padded(text(resource, "host").empty() ? "-" : text(resource, "host"), 8) + " " +
                                 padded(std::to_string(number(resource, "priority")), 8);
-        std::cout << row << " " << cut_to(text(resource, "why"), columns - 46) << "\n";
+        const std::string why = text(resource, "why");
+        std::string remark = is_true(resource, "unprotected") ? "unprotected" : "";
+        if (!why.empty()) remark += remark.empty() ? why : "; " + why;
+        std::cout << row << " " << cut_to(remark, columns - 46) << "\n";
       },
       resource_is_well);
 }

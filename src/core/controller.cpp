@@ -437,6 +437,7 @@ void decide(const ControllerState& state, const View& view, const SelfView& self
   }
   if (frozen(view)) return;
   decide_fences(state, view, self, pass);
+  decide_calendars(state.clock, view, pass);
   std::vector<Unplaced> unplaced;
   desk.decide(state, view, self, pass, unplaced);
   Waiting waiting;

@@ -21,6 +21,7 @@
 #include "core/liveness/suspicion.hpp"
 #include "core/model/ids.hpp"
 #include "core/model/view.hpp"
+#include "core/recovery/calendars.hpp"
 #include "core/report.hpp"
 
 namespace haven {
@@ -104,6 +105,7 @@ struct ControllerState {
   std::map<ResourceName, std::string> said_waiting;   // the place-failed last journaled
   std::map<std::string, SaidAlarm> said_alarms;       // by key; taken over from the journal with the office
   std::optional<Instant> vacant_since;                // `leader` absent
+  WallClock clock;                                    // of this host, for calendars
   std::vector<Instant> deposed;                       // within the window
 };
 

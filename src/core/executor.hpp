@@ -82,6 +82,7 @@ struct HostState {
   bool rebooting = false;
   std::vector<std::string> problems;    // what havend found out beside the hypervisor
   Inspected seen;                       // what the last inspection found
+  Footprint others;                     // what runs besides, by the last one that libvirt answered
   std::uint64_t published_edition = 0;  // the spec of the last PublishProtected
   std::vector<ResourceName> published;  // its list
   Guard guard;                          // of virtual hosts that run here

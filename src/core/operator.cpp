@@ -39,7 +39,8 @@ Result order_resource(const View& view, const OperatorAsked& asked) {
   if (resource == nullptr) return tl::unexpected("there is no resource " + asked.resource.str());
   OrderRecord order = order_of(view, asked.resource);
   const auto override_with = [&](DesiredState state) {
-    order.state = state == resource->state ? std::nullopt : std::optional(state);
+    // What follows a calendar is not what the file's `state` alone says.
+    order.state = state == resource->state && !resource->when ? std::nullopt : std::optional(state);
   };
   switch (asked.verb) {
     case OperatorVerb::start:
@@ -57,6 +58,7 @@ Result order_resource(const View& view, const OperatorAsked& asked) {
       break;
     case OperatorVerb::clear:
       order.clear = true;
+      if (resource->when) order.state.reset();  // back to its calendar
       break;
     case OperatorVerb::relocate:
       if (view.roster().host(asked.host) == nullptr) return tl::unexpected("there is no host " + asked.host.str());

@@ -147,6 +147,7 @@ ResourceReport report_resource(const View& view, const Placement& placement, con
   ResourceReport report;
   report.name = resource.name;
   report.priority = resource.priority;
+  report.unprotected = resource.unprotected;
   for (const auto& path : {path::claim(resource.name), path::run(resource.name), path::order(resource.name)})
     if (view.unreadable(path)) {
       report.condition = ResourceCondition::unreadable;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/model/spec.hpp"
+#include "daemon/fit_inquiry.hpp"
 #include "daemon/runtime.hpp"
 #include "daemon/spec_store.hpp"
 #include "file/diff.hpp"
@@ -24,6 +25,8 @@ struct ApplyRequest {
   std::map<std::string, std::string> domains;  // domain XML: path as the parser asks for it -> text
   std::optional<Revision> seen;                // what it is to replace; absent: whatever is there
   bool dry_run = false;                        // judge and compare only
+  bool unprotected = false;                    // what would stay down after `reserve` losses is accepted
+  std::string by;                              // who asks, for the journal
 };
 
 // What speaks against it; nothing was stored. An error's `file` is empty where no place in the file is to blame.
@@ -48,10 +51,12 @@ class Applier {
   struct Limits {
     Duration validate = 10s;  // for one agent's metadata
     Duration commit = 10s;    // for one transaction
+    Duration answers = 8s;    // for every host to tell what can run there
     Duration settle = 3s;     // for havend itself to see what was stored, or, at its start, anything at all
   };
-  // `here`: this host, with what it has. `single_host`: the engine serves it alone.
-  Applier(Runtime& runtime, port::FenceDevice& fence, Host here, bool single_host);
+  // `here`: this host, with what it has. `single_host`: the engine serves it alone. `lacking`: what this host has for
+  // domains to run; empty: nobody can tell.
+  Applier(Runtime& runtime, port::FenceDevice& fence, Host here, bool single_host, Lacking lacking = {});
 
   // Blocks; one at a time.
   [[nodiscard]] tl::expected<ApplyResult, Refusal> apply(const ApplyRequest& request);
@@ -65,19 +70,28 @@ class Applier {
     codec::StoredSpec stored;
     std::vector<Host> capacities;                 // hosts as they reported themselves
     std::map<ResourceName, std::string> running;  // uuid of what is claimed or runs
+    FitAnswers fits;                              // as far as hosts have said
+    std::map<HostName, Footprint> others;         // what runs there and is no resource
   };
   [[nodiscard]] tl::expected<Present, Refusal> present();
   void judge(Spec& spec, const Present& present, Refusal& refusal, std::vector<std::string>& warnings);
-  [[nodiscard]] tl::expected<Revision, Refusal> store(const codec::CutDocument& cut, const std::string& cluster,
-                                                      const Present& present, Revision seen);
-  // Waits for this to hold; false: it did not within `settle`.
-  bool settle(const std::function<bool(const Runtime::Sight&)>& holds);
+  // Marks in `spec` what is unprotected by choice, the one that `request` makes or an earlier one.
+  [[nodiscard]] tl::expected<void, Refusal> admit(const ApplyRequest& request, const Present& present,
+                                                  const Spec& filled, Spec& spec, std::vector<std::string>& warnings);
+  [[nodiscard]] tl::expected<Revision, Refusal> store(const ApplyRequest& request, const codec::CutDocument& cut,
+                                                      const Spec& spec, const Present& present, const FitAnswers& fits,
+                                                      Revision seen);
+  // Asks every host that answers such questions, and this one itself.
+  [[nodiscard]] FitAnswers ask_hosts(const Spec& spec, const Present& present);
+  // Waits for this to hold; false: it did not within `patience`.
+  bool settle(const std::function<bool(const Runtime::Sight&)>& holds, Duration patience);
 
   std::mutex one_at_a_time_;
   Runtime& runtime_;
   port::FenceDevice& fence_;
   Host here_;
   bool single_host_;
+  Lacking lacking_;
   Limits limits_;
 };
 

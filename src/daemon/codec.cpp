@@ -32,7 +32,7 @@ HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "hos
 HAVEN_WORDS(JournalKind, {intent, "intent"}, {fenced, "fenced"}, {proved, "proved"}, {withdrawn, "withdrawn"},
             {tested, "tested"}, {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"},
             {stop, "stop"}, {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"},
-            {maintenance, "maintenance"}, {engine, "engine"}, {alarm, "alarm"}, {cleared, "cleared"})
+            {maintenance, "maintenance"}, {engine, "engine"}, {applied, "applied"}, {alarm, "alarm"}, {cleared, "cleared"})
 #undef HAVEN_WORDS
 
 inline constexpr Range kSmall{0, 1'000'000};
@@ -108,6 +108,37 @@ void describe(Io& io, typename Io::template Ref<StatusRecord> r) {
   io.field("holds", r.holds);
   io.field("kept_away", r.kept_away);
   io.field("uplink_lost", r.uplink_lost);
+  io.field("others_cpu", r.others.cpu);
+  io.field("others_memory_mib", r.others.memory);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<CalendarRecord> r) {
+  io.field("open", r.open);
+  io.field("at_ms", r.at);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<Need> r) {
+  io.field("kind", r.kind);
+  io.field("name", r.name);
+  io.field("resources", r.resources);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<QuestionRecord> r) {
+  io.field("id", r.id);
+  io.field("needs", r.needs);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<Unfit> r) {
+  io.field("resource", r.resource);
+  io.field("why", r.why);
+  io.field("state", r.state);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<FitRecord> r) {
+  io.field("incarnation", r.incarnation);
+  io.field("unfit", r.unfit);
+  io.field("answered", r.answered);
+  io.field("answer", r.answer);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<AnswerRecord> r) {
@@ -262,6 +293,9 @@ ReadRecord reader_for(const std::string& kind) {
       {"epoch", read_as<EpochRecord>},
       {"promise", read_as<PromiseRecord>},
       {"voters", read_as<VotersRecord>},
+      {"question", read_as<QuestionRecord>},
+      {"fit", read_as<FitRecord>},
+      {"calendar", read_as<CalendarRecord>},
   };
   const auto it = kReaders.find(kind);
   return it == kReaders.end() ? nullptr : it->second;
@@ -269,9 +303,10 @@ ReadRecord reader_for(const std::string& kind) {
 
 // What the path itself says must be well formed too: it names whom the record is about.
 bool names_are_well_formed(const path::Parts& parts) {
+  if (parts.kind == "question") return parts.first == "portability" && parts.second.empty();
   if (parts.kind == "leader" || parts.kind == "journal" || parts.kind == "voters") return true;
   if (parts.kind == "epoch" || parts.kind == "dawn") return parts.first.empty();
-  if (parts.kind == "claim" || parts.kind == "run" || parts.kind == "spec/order") {
+  if (parts.kind == "claim" || parts.kind == "run" || parts.kind == "calendar" || parts.kind == "spec/order") {
     return well_formed(ResourceName(parts.first));
   }
   if (!well_formed(HostName(parts.first))) return false;

@@ -124,13 +124,16 @@ Inspected Domains::translate(const port::Inspected& seen) const {
                    .processes = {},
                    .storage_lost = {},
                    .others = {},
-                   .uplink_lost = {}};
+                   .uplink_lost = {},
+                   .others_taken = {}};
   for (const auto& domain : seen.domains) {
     if (domain.state == port::DomainState::absent) continue;
     if (const Resource* r = of_uuid(domain.uuid)) {
       result.domains.push_back({r->name, condition_of(domain.state)});
     } else {
       others.insert(domain.uuid);
+      result.others_taken.cpu += domain.footprint.cpu;
+      result.others_taken.memory += domain.footprint.memory;
     }
   }
   // A VM may have more than one process; that it has any is what counts.

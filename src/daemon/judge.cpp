@@ -6,6 +6,7 @@
 
 #include "adapter/libvirt/domain_xml.hpp"
 #include "core/placement/admission.hpp"
+#include "core/placement/topology.hpp"
 
 namespace haven::daemon {
 namespace {
@@ -36,7 +37,7 @@ bool known(const Host& host) { return host.cpu.count > 0 && host.memory.count > 
 
 }  // namespace
 
-Findings judge_domains(const Spec& spec, const HostName& here) {
+Findings judge_domains(const Spec& spec, const HostName& here, bool elsewhere_too) {
   Findings findings;
   const bool many = spec.hosts.size() > 1;
   for (const Resource& resource : spec.resources) {
@@ -45,7 +46,10 @@ Findings judge_domains(const Spec& spec, const HostName& here) {
       findings.push_back(finding(resource.name.str() + ": " + facts.error(), "a libvirt domain XML"));
       continue;
     }
-    if (!may_run_on(resource, here)) forget_paths(*facts);
+    const auto others = std::count_if(spec.hosts.begin(), spec.hosts.end(), [&](const Host& host) {
+      return host.name != here && may_run_on(resource, host.name);
+    });
+    if (!may_run_on(resource, here) || (others > 0 && !elsewhere_too)) forget_paths(*facts);
     for (const std::string& problem : libvirt::portability_problems(*facts, many)) {
       findings.push_back(
           finding(resource.name.str() + ": " + problem, "a domain that can be started on every host where it may run"));
@@ -112,19 +116,33 @@ Findings judge_capacity(const Spec& spec) {
   return findings;
 }
 
-std::vector<std::string> judge_admission(const Spec& spec) {
-  if (!std::all_of(spec.hosts.begin(), spec.hosts.end(), known)) return {};
-  const Admission admission = check_admission(spec);
-  if (admission.admitted) return {};
-  std::vector<std::string> warnings;
-  std::string down;
-  for (const ResourceName& name : admission.unprotected) down += (down.empty() ? "" : ", ") + name.str();
-  if (!down.empty()) {
-    warnings.push_back("after " + std::to_string(spec.cluster.reserve) + " loss" +
-                       (spec.cluster.reserve == 1 ? "" : "es") + " these would stay down in the worst case: " + down);
+AdmissionJudged judge_admission(const Spec& before, const Spec& spec) {
+  AdmissionJudged judged;
+  judged.known = std::all_of(spec.hosts.begin(), spec.hosts.end(), known);
+  if (!judged.known) {
+    judged.reasons.emplace_back(
+        "whether everything runs again after a loss is not known: a host has not said yet what it has");
+    return judged;
   }
-  warnings.insert(warnings.end(), admission.reasons.begin(), admission.reasons.end());
-  return warnings;
+  const Admission admission = check_admission(spec);
+  judged.unprotected = admission.unprotected;
+  judged.reasons = admission.reasons;
+  if (admission.admitted) return judged;
+  std::vector<ResourceName> old;
+  if (!before.hosts.empty() && std::all_of(before.hosts.begin(), before.hosts.end(), known))
+    old = check_admission(before).unprotected;
+  for (const ResourceName& name : judged.unprotected) {
+    const Resource* accepted = before.resource(name);
+    const bool so_before = std::find(old.begin(), old.end(), name) != old.end();
+    if (!so_before && (accepted == nullptr || !accepted->unprotected)) judged.fresh.push_back(name);
+  }
+  return judged;
+}
+
+std::string listed_names(const std::vector<ResourceName>& names) {
+  std::vector<std::string> words;
+  for (const ResourceName& name : names) words.push_back(name.str());
+  return listed(words);
 }
 
 }  // namespace haven::daemon

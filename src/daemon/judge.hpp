@@ -14,7 +14,8 @@ namespace haven::daemon {
 using Findings = std::vector<file::FileError>;
 
 // Missing disks and boot files of what may run on `here`, and caches that a failover would lose (PROTOCOL C7).
-[[nodiscard]] Findings judge_domains(const Spec& spec, const HostName& here);
+// `elsewhere_too`: also of what may run on other hosts, which need not be this one's loss.
+[[nodiscard]] Findings judge_domains(const Spec& spec, const HostName& here, bool elsewhere_too);
 // What libvirt would do of its own accord with a guest that ends (on_crash and the like): warnings.
 [[nodiscard]] std::vector<std::string> judge_rivalries(const Spec& spec);
 // By each agent's own metadata; equal devices once.
@@ -23,7 +24,16 @@ using Findings = std::vector<file::FileError>;
 void fill_capacities(Spec& spec, const std::vector<Host>& known);
 // Resources that fit no host that they may run on. A host of unknown capacity may have room.
 [[nodiscard]] Findings judge_capacity(const Spec& spec);
-// Why the promise to survive `reserve` losses would not hold; empty: it holds, or a capacity is not known.
-[[nodiscard]] std::vector<std::string> judge_admission(const Spec& spec);
+// The promise to survive `reserve` losses, which `spec` is to keep as far as `before` kept it.
+struct AdmissionJudged {
+  bool known = true;                      // false: of a capacity nothing is known, and nothing is said
+  std::vector<ResourceName> unprotected;  // what would stay down in the worst choice
+  std::vector<ResourceName> fresh;        // of these, what was protected before
+  std::vector<std::string> reasons;       // for a person
+};
+[[nodiscard]] AdmissionJudged judge_admission(const Spec& before, const Spec& spec);
+
+// "web1", "web1 and web2", "web1, web2 and web3".
+[[nodiscard]] std::string listed_names(const std::vector<ResourceName>& names);
 
 }  // namespace haven::daemon

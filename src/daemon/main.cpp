@@ -18,6 +18,7 @@
 #include "adapter/heartbeat/heart.hpp"
 #include "adapter/libvirt/host.hpp"
 #include "adapter/libvirt/hypervisor.hpp"
+#include "adapter/libvirt/portability.hpp"
 #include "adapter/libvirt/service.hpp"
 #include "adapter/network/uplinks.hpp"
 #include "adapter/sqlite/sqlite_engine.hpp"
@@ -53,6 +54,7 @@ constexpr Duration kFirstLibvirtWait = 10s;
 constexpr auto kLibvirtPoll = std::chrono::milliseconds(200);
 constexpr Duration kAutostartTimeout = 20s;
 constexpr Duration kDescribeTimeout = 5s;
+constexpr Duration kFitnessTimeout = 6s;
 constexpr Duration kLoadInterval = 1s;
 constexpr Duration kShutdownKindTimeout = 2s;
 
@@ -357,7 +359,8 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
   here.name = config.host;
   here.cpu = node->cpu;
   here.memory = node->memory;
-  Applier applier(runtime, fence, here, embedded);
+  const Lacking lacking = [](const std::vector<Need>& needs) { return libvirt::lacking({}, needs, kFitnessTimeout); };
+  Applier applier(runtime, fence, here, embedded, lacking);
   Service service(runtime, applier, alarms, config.host, embedded,
                   [](const std::string& name) { return libvirt::describe_domain({}, name, kDescribeTimeout); });
   std::atomic<Afterwards> afterwards{Afterwards::end};
@@ -371,6 +374,7 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
   if (!api) return tl::unexpected(api.error());
   // A host alone has nobody to hear.
   if (!embedded) heart.emplace(heart_config(config, node->incarnation), heart_callbacks(runtime, *mailbox, alarms));
+  const Fitness fitness(runtime, config.host, node->incarnation, lacking);
   const AlarmWatch watch(runtime, alarms, config.host, couriers(config, alarms));
   handle_signals(runtime);
   log(LogLevel::info, "havend serves " + config.host.str() + ", incarnation " + node->incarnation.str());

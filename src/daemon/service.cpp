@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/model/spelling.hpp"
 #include "daemon/codec.hpp"
+#include "daemon/explanation_json.hpp"
 #include "daemon/names.hpp"
 #include "file/diff.hpp"
 
@@ -78,6 +80,7 @@ Json status_json(const Report& report, const HostName& host, std::vector<Alarm> 
                          {"state", word(resource.condition)},
                          {"host", name_or_null(resource.host)},
                          {"priority", resource.priority},
+                         {"unprotected", resource.unprotected},
                          {"why", resource.why}});
   }
   Json some_frozen = Json::object();
@@ -134,6 +137,8 @@ std::optional<ApplyRequest> read_apply(const std::string& body) {
   request.file_name = *file_name;
   request.text = *text;
   request.dry_run = flag_of(json, "dry_run");
+  request.unprotected = flag_of(json, "unprotected");
+  request.by = text_of(json, "by").value_or("");
   if (const auto seen = json.find("seen"); seen != json.end()) {
     if (!seen->is_number_integer()) return std::nullopt;
     request.seen = Revision{seen->get<std::int64_t>()};
@@ -240,6 +245,25 @@ Answer Service::journal(const Query& query) {
   return data({{"entries", std::move(entries)}, {"last", last}});
 }
 
+Answer Service::explain(const Query& query) {
+  const std::string name = value_of(query, "resource");
+  if (!codec::well_formed(ResourceName(name)))
+    return error_answer(Code::bad_input, "\"" + name + "\" is no name of a resource", "resource", "web1");
+  std::optional<Explanation> found;
+  std::vector<std::string> known;
+  const bool seen = runtime_.see([&](const Runtime::Sight& sight) {
+    const View& view = sight.node.view();
+    found = haven::explain(view, ResourceName(name));
+    if (found || view.spec() == nullptr) return;
+    for (const Resource& resource : view.spec()->resources) known.push_back(resource.name.str());
+  });
+  if (!seen) return busy();
+  if (found) return data(explanation_json(*found));
+  return error_answer(Code::bad_input, "there is no resource \"" + name + "\"", name,
+                      known.empty() ? "a cluster file that is applied"
+                                    : closest(name, known).value_or("one that `haven status --all` shows"));
+}
+
 Answer Service::spec() {
   std::shared_ptr<const codec::SpecDocument> document;
   Revision mod;
@@ -268,12 +292,13 @@ Answer Service::domain(const Query& query) {
   return data({{"name", name}, {"xml", *xml}});
 }
 
-Answer Service::apply(const std::string& body) {
-  const auto request = read_apply(body);
+Answer Service::apply(const std::string& body, const std::string& peer) {
+  auto request = read_apply(body);
   if (!request) {
     return error_answer(Code::bad_request, "no request to apply a file", "",
-                        "{\"file_name\", \"text\", \"domains\", \"seen\", \"dry_run\"}");
+                        "{\"file_name\", \"text\", \"domains\", \"seen\", \"dry_run\", \"unprotected\", \"by\"}");
   }
+  request->by = said_by(peer, request->by);
   const auto result = applier_.apply(*request);
   if (!result) {
     Json errors = Json::array();

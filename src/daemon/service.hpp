@@ -42,11 +42,13 @@ class Service {
   [[nodiscard]] Answer status();
   // after: the last key already known; resource: only about that one; wait_s: if there is nothing yet, so long.
   [[nodiscard]] Answer journal(const Query& query);
+  // resource: why it is here and not there, and what the death of its host would come to.
+  [[nodiscard]] Answer explain(const Query& query);
   // The file as it was applied, with its domains.
   [[nodiscard]] Answer spec();
   // name: a domain of this host's libvirt.
   [[nodiscard]] Answer domain(const Query& query);
-  [[nodiscard]] Answer apply(const std::string& body);
+  [[nodiscard]] Answer apply(const std::string& body, const std::string& peer);
   // `peer`: the user who asks, by the kernel's word. Root may say in `by` for whom (sudo), nobody else may.
   [[nodiscard]] Answer operate(const std::string& body, const std::string& peer);
   // Whoever waits for news is answered; nobody waits any more.

@@ -94,6 +94,23 @@ void describe(Io& io, typename Io::template Ref<RestartBudget> b) {
   io.field("within_ns", b.within);
 }
 template <class Io>
+void describe(Io& io, typename Io::template Ref<CalendarWindow> w) {
+  io.number("days", w.days, {0, 127});
+  io.number("from_minutes", w.from_minutes, {0, 1439});
+  io.number("to_minutes", w.to_minutes, {1, 1440});
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<ZoneOffset> o) {
+  io.field("from_ms", o.from);
+  io.number("seconds", o.seconds, {-100'000, 100'000});
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<Calendar> c) {
+  io.field("text", c.text);
+  io.field("windows", c.windows);
+  io.field("offsets", c.offsets);
+}
+template <class Io>
 void describe(Io& io, typename Io::template Ref<StoredResource> s) {
   auto& r = s.resource;
   io.field("name", r.name);
@@ -114,6 +131,8 @@ void describe(Io& io, typename Io::template Ref<StoredResource> s) {
   io.field("after", r.after);
   io.field("tolerate_host", r.tolerate_host);
   io.field("preempt", r.preempt);
+  io.field("unprotected", r.unprotected);
+  io.field("when", r.when);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<Rule> r) {

@@ -89,7 +89,7 @@ bool Upkeep::hook(const Protected& wanted) {
 bool Upkeep::own_part(const Protected& wanted) {
   std::vector<std::string> problems;
   if (wanted.spec && wanted.spec->host(here_) != nullptr) {
-    auto findings = judge_domains(*wanted.spec, here_);
+    auto findings = judge_domains(*wanted.spec, here_, true);
     // Whoever is elected has to fence whomever: each host needs every agent.
     const auto fencing = judge_fencing(*wanted.spec, fence_, kMetadataTimeout);
     findings.insert(findings.end(), fencing.begin(), fencing.end());

@@ -65,7 +65,8 @@ void read_domains(Draft& draft, Purpose purpose, const ReadDomain& read_domain, 
 }
 
 tl::expected<Spec, std::vector<FileError>> parse_cluster(std::string_view text, const std::string& file_name,
-                                                         Purpose purpose, const ReadDomain& read_domain) {
+                                                         Purpose purpose, const ReadDomain& read_domain,
+                                                         const std::vector<Host>& measured) {
   Problems problems(file_name);
   const std::optional<toml::table> root = parse_toml(text, problems);
   if (!root) return tl::make_unexpected(problems.in_order());
@@ -77,6 +78,7 @@ tl::expected<Spec, std::vector<FileError>> parse_cluster(std::string_view text, 
   check_fencing(draft, problems);
   Expanded expanded = expand(draft, purpose);
   check_rules(draft, expanded, problems);
+  if (problems.empty()) check_contradictions(draft, expanded, measured, problems);
   if (!problems.empty()) return tl::make_unexpected(problems.in_order());
   return std::move(expanded.spec);
 }

@@ -33,9 +33,11 @@ struct DomainText {
 using ReadDomain = std::function<tl::expected<DomainText, std::string>(const std::string& path)>;
 
 // A valid file with every default filled in, or all of its errors in order of position. Bytes of any kind are answered;
-// nothing is thrown.
+// nothing is thrown. `measured`: hosts with the cpu and memory that they reported, which are held against the rules
+// where the file leaves them out; the Spec does not take them.
 [[nodiscard]] tl::expected<Spec, std::vector<FileError>> parse_cluster(std::string_view text,
                                                                        const std::string& file_name, Purpose purpose,
-                                                                       const ReadDomain& read_domain);
+                                                                       const ReadDomain& read_domain,
+                                                                       const std::vector<Host>& measured = {});
 
 }  // namespace haven::file

@@ -83,6 +83,9 @@ struct Expanded {
 };
 [[nodiscard]] Expanded expand(const Draft& draft, Purpose purpose);
 void check_rules(const Draft& draft, const Expanded& expanded, Problems& problems);
+// For a file that is right otherwise: rules that cannot all hold. `measured`: capacities that the file leaves out.
+void check_contradictions(const Draft& draft, const Expanded& expanded, const std::vector<Host>& measured,
+                          Problems& problems);
 
 // References to a resource with instances mean all of them.
 [[nodiscard]] std::vector<ResourceName> instances_of(const Draft& draft, const std::string& name);

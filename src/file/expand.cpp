@@ -1,6 +1,5 @@
 // From the draft to the Spec: defaults that rest on the whole file, instances, and rules over what came of them.
 #include <algorithm>
-#include <numeric>
 #include <set>
 
 #include "core/recovery/sets.hpp"
@@ -48,53 +47,6 @@ Cluster expand_cluster(const Draft& draft, Purpose purpose) {
   for (std::size_t i = 0; i < votes; ++i) c.voters.push_back(draft.hosts[i].host.name);
   return c;
 }
-
-// A strict pair that no two hosts can satisfy: to be in one domain of `together` and in two of `apart`.
-bool satisfiable(const std::vector<Host>& hosts, FailureDomain together, FailureDomain apart) {
-  for (const Host& a : hosts) {
-    for (const Host& b : hosts) {
-      if (domain_of(a, together) == domain_of(b, together) && domain_of(a, apart) != domain_of(b, apart)) return true;
-    }
-  }
-  return false;
-}
-
-// What strict `together` rules of one level tie to each other, directly or by way of others.
-class Ties {
- public:
-  explicit Ties(const std::vector<Resource>& resources) : parent_(resources.size()) {
-    std::iota(parent_.begin(), parent_.end(), std::size_t{0});
-    for (std::size_t i = 0; i < resources.size(); ++i) index_.emplace(resources[i].name.str(), i);
-  }
-  void tie(const std::vector<ResourceName>& names) {
-    for (std::size_t i = 1; i < names.size(); ++i) {
-      const auto a = root(names[0]), b = root(names[i]);
-      if (a && b) parent_[*a] = *b;
-    }
-  }
-  // Two of `names` that are tied.
-  [[nodiscard]] std::optional<std::pair<ResourceName, ResourceName>> tied(const std::vector<ResourceName>& names) {
-    std::map<std::size_t, ResourceName> seen;
-    for (const ResourceName& name : names) {
-      const auto r = root(name);
-      if (!r) continue;
-      const auto [first, is_new] = seen.emplace(*r, name);
-      if (!is_new && first->second != name) return std::pair(first->second, name);
-    }
-    return std::nullopt;
-  }
-
- private:
-  std::optional<std::size_t> root(const ResourceName& name) {
-    const auto found = index_.find(name.str());
-    if (found == index_.end()) return std::nullopt;
-    std::size_t i = found->second;
-    while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
-    return i;
-  }
-  std::vector<std::size_t> parent_;
-  std::map<std::string, std::size_t> index_;
-};
 
 // A set that strict `together` rules tie is decided about in one transaction, or not at all (PROTOCOL E1).
 void check_sets(const Expanded& expanded, Problems& problems) {
@@ -167,27 +119,9 @@ Expanded expand(const Draft& draft, Purpose purpose) {
 }
 
 void check_rules(const Draft& draft, const Expanded& expanded, Problems& problems) {
-  const Spec& spec = expanded.spec;
   for (const RuleDraft& rule : draft.rules) {
     if (!rule.resources.empty() && resource_names(draft, rule.resources).size() < 2) {
       problems.add(rule.resources.front().at, "a rule over one resource says nothing", "at least two resources");
-    }
-  }
-  const auto strict = [&](std::size_t i, RuleKind kind) { return spec.rules[i].strict && spec.rules[i].kind == kind; };
-  for (const FailureDomain level :
-       {FailureDomain::host, FailureDomain::rack, FailureDomain::room, FailureDomain::site}) {
-    Ties ties(spec.resources);
-    for (std::size_t i = 0; i < spec.rules.size(); ++i) {
-      if (strict(i, RuleKind::together) && spec.rules[i].domain == level) ties.tie(spec.rules[i].resources);
-    }
-    for (std::size_t i = 0; i < spec.rules.size(); ++i) {
-      if (!strict(i, RuleKind::apart)) continue;
-      const auto pair = ties.tied(spec.rules[i].resources);
-      if (!pair || satisfiable(spec.hosts, level, spec.rules[i].domain)) continue;
-      problems.add(expanded.rule_at[i],
-                   in_quotes(pair->first.str()) + " and " + in_quotes(pair->second.str()) +
-                       " are to be apart here and together by another rule, both strictly",
-                   "one of the rules, or strict = false in one of them");
     }
   }
   check_sets(expanded, problems);

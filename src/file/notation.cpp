@@ -194,6 +194,7 @@ Keys keys_of(const Resource& r) {
           {"priority", std::to_string(r.priority)},
           {"preempt", flag(r.preempt)},
           {"tolerate", r.tolerate_host ? "host" : "guest"},
+          {"when", r.when ? r.when->text : ""},
           {"hosts", host_rules(r.hosts)},
           {"failback", word_of(r.failback)},
           {"restarts.limit", std::to_string(r.restarts.limit)},

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "file/draft.hpp"
+#include "file/when.hpp"
 
 namespace haven::file {
 namespace {
@@ -296,6 +297,14 @@ void read_instances(Table& table, VmDraft& draft, Purpose purpose) {
   draft.instances = v->value;
 }
 
+void read_when(Table& table, Resource& r) {
+  const auto text = table.text("when", kWhenExample);
+  if (!text) return;
+  auto calendar = parse_when(text->value);
+  if (!calendar) return table.wrong(text->at, table.called("when") + ": " + calendar.error(), kWhenExample);
+  r.when = std::move(*calendar);
+}
+
 VmDraft read_vm(Table table, Purpose purpose) {
   VmDraft draft;
   Resource& r = draft.resource;
@@ -322,6 +331,7 @@ VmDraft read_vm(Table table, Purpose purpose) {
   if (auto v = table.texts("after", kResourceList)) draft.after = std::move(*v);
   table.flag("live_migration");
   r.preempt = table.flag("preempt").value_or(false);
+  read_when(table, r);
   for (const char* key : {"rto", "rpo", "check"}) table.not_yet(key);
   table.finish();
   return draft;

@@ -9,7 +9,7 @@ namespace {
 
 // Of keys_of(Resource): those whose value in a file is a text and therefore quoted.
 bool is_word(const std::string& key) {
-  static const std::set<std::string> kWords{"state", "tolerate", "on_stop_fail", "on_poweroff"};
+  static const std::set<std::string> kWords{"state", "tolerate", "when", "on_stop_fail", "on_poweroff"};
   return kWords.contains(key);
 }
 

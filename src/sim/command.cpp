@@ -57,7 +57,8 @@ int run_kill(const SimulateOptions& options, std::ostream& out, std::ostream& er
     return 2;
   }
   const Outcome outcome = simulate(options.spec, killing(host), options.first_seed);
-  out << (options.json ? to_json(outcome) + "\n" : answer_in_words(options.spec, host, outcome));
+  out << (options.json ? answer_in_json(options.spec, host, outcome) + "\n"
+                       : answer_in_words(options.spec, host, outcome));
   return verdict(outcome);
 }
 

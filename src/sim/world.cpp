@@ -204,6 +204,7 @@ void World::journal(const JournalRecord& record) {
     case JournalKind::failed:
     case JournalKind::maintenance:
     case JournalKind::engine:
+    case JournalKind::applied:
     case JournalKind::cleared:
       return;  // no word of FORMATS' list
   }

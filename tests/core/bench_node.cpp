@@ -234,7 +234,8 @@ Event Bench::effect(const Issued& issued) {
                    {processes.begin(), processes.end()},
                    {disks_lost.begin(), disks_lost.end()},
                    {others.begin(), others.end()},
-                   {uplinks_lost.begin(), uplinks_lost.end()}};
+                   {uplinks_lost.begin(), uplinks_lost.end()},
+                   others_take};
     if (libvirt)
       for (const auto& [name, condition] : domains) seen.domains.push_back({name, condition});
     return seen;

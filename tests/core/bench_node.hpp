@@ -145,6 +145,7 @@ class Bench {
   std::map<ResourceName, DomainCondition> domains;                // of h1
   std::set<ResourceName> processes;                               // of h1, that outlive or precede their domain
   std::set<std::string> others;                                   // uuids of what else runs on h1
+  Footprint others_take;                                          // and what all of these take
   std::function<DeviceProbed(CallId, const ProbeDevice&)> probe;  // else it tells the truth about `power`
   std::map<ResourceName, CallResult> start_results;
   std::set<ResourceName> disks_lost;                            // of h1

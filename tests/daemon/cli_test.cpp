@@ -178,6 +178,47 @@ TEST_F(CliTest, RefusesWhatCannotRun) {
   EXPECT_EQ(json({"status"}, 0)["cluster"], "");
 }
 
+TEST_F(CliTest, WhatBreaksThePromiseIsRefusedUnlessThatIsAccepted) {
+  const std::string both =
+      kOneHost + vm(1, "memory = \"3GiB\"\npriority = 200\n") + vm(2, "memory = \"3GiB\"\nstate = \"started\"\n");
+  const std::string path = file(both);
+  const Json refused = json({"apply", path, "--yes"}, 1);
+  EXPECT_EQ(refused["error"]["what"], "web2 would stay down without any loss") << refused;
+  EXPECT_NE(refused["error"]["wanted"].get<std::string>().find("--unprotected"), std::string::npos);
+  EXPECT_EQ(refused["errors"][1]["what"], "now, web2 does not fit: needs 2048 MiB more on h1");
+  EXPECT_EQ(json({"status"}, 0)["cluster"], "") << "nothing was applied";
+  EXPECT_EQ(json({"diff", path}, 1)["changed"], true) << "a look is not refused";
+
+  EXPECT_EQ(json({"apply", path, "--yes", "--unprotected"}, 0)["applied"], true);
+  ASSERT_TRUE(becomes("/resources/1/unprotected", true));
+  EXPECT_EQ(json({"status"}, 0)["resources"][0]["unprotected"], false);
+  EXPECT_NE(haven({"status"}).out.find("unprotected"), std::string::npos);
+  std::string told;
+  const Json journal = json({"journal"}, 0);
+  for (const Json& entry : journal["entries"])
+    if (entry["kind"] == "applied") told = entry["why"];
+  EXPECT_NE(told.find("web2 may stay down without any loss: accepted by "), std::string::npos) << told;
+
+  EXPECT_EQ(json({"apply", path, "--yes"}, 0)["changed"], false) << "what was accepted stays so";
+  EXPECT_EQ(json({"apply", file(both + vm(3, "priority = 50\n")), "--yes"}, 0)["applied"], true) << "and it fits";
+  std::string worse = both;
+  worse.replace(worse.find("priority = 200"), 14, "priority = 50 ");
+  EXPECT_NE(json({"apply", file(worse), "--yes"}, 1).dump().find("web1 would stay down"), std::string::npos);
+}
+
+TEST_F(CliTest, ExplainsWhyAndWhatIf) {
+  apply(kOneHost + vm(1));
+  ASSERT_TRUE(becomes("/resources/0/state", "running"));
+  const Json why = json({"explain", "web1"}, 0);
+  EXPECT_EQ(why["host"], "h1");
+  EXPECT_EQ(why["placed_anew"], "h1");
+  EXPECT_EQ(why["hosts"][0]["holds"], true);
+  EXPECT_EQ(why["if_its_host_died"]["resources"][0]["resource"], "web1");
+  EXPECT_EQ(why["if_its_host_died"]["resources"][0]["reasons"][0]["reason"], "has died");
+  EXPECT_NE(haven({"explain", "web1"}).out.find("> web1             stays down"), std::string::npos);
+  EXPECT_EQ(json({"explain", "web2"}, 2)["error"]["wanted"], "web1");
+}
+
 TEST_F(CliTest, AClusterKeepsItsNameAndARunningVmItsDomain) {
   apply(kOneHost + vm(1));
   ASSERT_TRUE(becomes("/resources/0/state", "running"));

@@ -55,7 +55,7 @@ class Draw {
   MachineIdentity machine() { return {text(), text(), text()}; }
 
   // `kind` counts the kinds; all but the spec and the unreadable.
-  static constexpr int kKinds = 19;
+  static constexpr int kKinds = 22;
   static std::string path_of(int kind) {
     const HostName h("h1");
     const ResourceName r("web1#2");
@@ -77,8 +77,11 @@ class Draw {
                                             path::promise(h),
                                             path::quarantine(h),
                                             path::kDawn,
-                                            path::maintenance(h),
-                                            path::kVoters};
+                                            path::kVoters,
+                                            path::kQuestion,
+                                            path::calendar(r),
+                                            path::fit(h),
+                                            path::maintenance(h)};
     return paths[static_cast<std::size_t>(kind)];
   }
   Record record(int kind) {
@@ -111,7 +114,8 @@ class Draw {
                             list([&] {
                               return KeptAway{host(), incarnation(), {number(0, 1LL << 52)}};
                             }),
-                            list([&] { return resource(); })};
+                            list([&] { return resource(); }),
+                            {{number(0, 999)}, {number(0, 1 << 30)}}};
       case 7:
         return AnswerRecord{{number(0, 1LL << 52)}};
       case 8:
@@ -168,10 +172,19 @@ class Draw {
       case 16:
         return DawnRecord{host(), incarnation()};
       case 17:
-        return MaintenanceRecord{flag(), text(), list([&] { return resource(); })};
-      default:
         return VotersRecord{list([&] { return text(); })};
+      case 18:
+        return QuestionRecord{text(), list([&] { return Need{text(), text(), list([&] { return resource(); })}; })};
+      case 19:
+        return CalendarRecord{flag(), wall()};
+      case 20:
+        return FitRecord{incarnation(), unfit(), text(), unfit()};
+      default:
+        return MaintenanceRecord{flag(), text(), list([&] { return resource(); })};
     }
+  }
+  std::vector<Unfit> unfit() {
+    return list([&] { return Unfit{resource(), text(), flag()}; });
   }
   JournalRecord journal() {
     JournalRecord r;
@@ -179,7 +192,7 @@ class Draw {
     if (flag()) r.by = host();
     using enum JournalKind;
     r.kind = word({intent, fenced, proved, withdrawn, tested, recover, place, restart, relocate, stop, place_failed,
-                   failed, freeze, maintenance, engine, alarm, cleared});
+                   failed, freeze, maintenance, engine, applied, alarm, cleared});
     if (flag()) r.resource = resource();
     if (flag()) r.host = host();
     if (flag()) r.from = host();
@@ -260,6 +273,15 @@ class Draw {
     r.after = list([&] { return resource(); });
     r.tolerate_host = flag();
     r.preempt = flag();
+    r.unprotected = flag();
+    if (flag())
+      r.when = Calendar{text(), list([&] {
+                          return CalendarWindow{static_cast<int>(number(0, 127)), static_cast<int>(number(0, 1439)),
+                                                static_cast<int>(number(1, 1440))};
+                        }),
+                        list([&] {
+                          return ZoneOffset{wall(), number(-50'000, 50'000)};
+                        })};
     return r;
   }
   std::mt19937_64 random_;

@@ -140,7 +140,7 @@ TEST_F(RuntimeTest, RequestsOfAnyKindAreAnswered) {
   for (const std::string body :
        {"", "null", "[]", "{}", "{\"file_name\":1}", "{\"file_name\":\"a\",\"text\":\"b\",\"seen\":\"c\"}",
         "{\"file_name\":\"a\",\"text\":\"\xff\",\"domains\":[]}", "{\"verb\":\"explode\"}"}) {
-    for (const auto& answer : {daemon_.service->apply(body), daemon_.service->operate(body, "root")}) {
+    for (const auto& answer : {daemon_.service->apply(body, "root"), daemon_.service->operate(body, "root")}) {
       EXPECT_EQ(answer.code, daemon::Code::bad_request) << body;
       EXPECT_TRUE(nlohmann::json::parse(answer.body).contains("error")) << answer.body;
     }

@@ -226,20 +226,38 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ApartAndTogether",
              three("[[rule]]\nkind = \"together\"\nresources = [\"a\", \"b\"]\n[[rule]]\nkind = \"apart\"\nresources = "
                    "[\"b\", \"a\"]\n"),
-             "28:1", "\"b\" and \"a\" are to be apart here and together", "strict = false"},
+             "28:1",
+             "these rules cannot all hold: together at host: a and b (25:1); apart at host: b and a, of 2 hosts (28:1)",
+             "one of them less, or strict = false"},
         Case{
             "ApartAndTogetherByOthers",
             three("[[rule]]\nkind = \"together\"\nresources = [\"a\", \"b\"]\n[[rule]]\nkind = \"together\"\nresources "
                   "= [\"b\", \"c\"]\n[[rule]]\nkind = \"apart\"\nresources = [\"a\", \"c\"]\n"),
-            "31:1", "\"a\" and \"c\"", "strict = false"},
+            "31:1",
+            "together at host: a and b (25:1); together at host: b and c (28:1); apart at host: a and c, of 2 hosts",
+            "strict = false"},
         Case{"ApartInRacksTogetherOnAHost",
              three("[[rule]]\nkind = \"together\"\nresources = [\"a\", \"b\"]\n[[rule]]\nkind = \"apart\"\ndomain = "
                    "\"rack\"\nresources = [\"a\", \"b\"]\n"),
-             "28:1", "apart here and together", ""},
+             "28:1", "apart at rack: a and b, of 2 racks (28:1)", ""},
         Case{"InstancesTogether",
              base("[[vm]]\nname = \"w\"\ninstances = 2\ncpu = 1\nmemory = \"1GiB\"\n[[vm]]\nname = \"x\"\ncpu = "
                   "1\nmemory = \"1GiB\"\n[[rule]]\nkind = \"together\"\nresources = [\"w\", \"x\"]\n"),
-             "14:8", "\"w#1\" and \"w#2\"", ""},
+             "22:1", "apart at host: w#1 and w#2, of 2 hosts (14:8); together at host: w#1, w#2 and x (22:1)", ""},
+        Case{"ApartOverTooFewHosts", three("[[rule]]\nkind = \"apart\"\nresources = [\"a\", \"b\", \"c\"]\n"), "25:1",
+             "this rule cannot hold: apart at host: a, b and c, of 2 hosts (25:1)", "another rule, or strict = false"},
+        Case{"OnlyAgainstApart",
+             base("[[vm]]\nname = \"a\"\ncpu = 1\nmemory = \"1GiB\"\nhosts = { only = [\"h1\"] }\n[[vm]]\nname = "
+                  "\"b\"\ncpu = 1\nmemory = \"1GiB\"\nhosts = { never = [\"h2\"] }\n[[rule]]\nkind = "
+                  "\"apart\"\nresources = [\"a\", \"b\"]\n"),
+             "23:1", "a only on h1 (17:19); b never on h2 (22:20); apart at host: a and b, of 2 hosts (23:1)",
+             "more hosts"},
+        Case{"TogetherLargerThanAnyHost",
+             base("[[vm]]\nname = \"a\"\ncpu = 1\nmemory = \"6GiB\"\n[[vm]]\nname = \"b\"\ncpu = 1\nmemory = "
+                  "\"6GiB\"\n[[rule]]\nkind = \"together\"\nresources = [\"a\", \"b\"]\n"),
+             "21:1", "a and b need 12GiB and 2 vCPUs in all, and no host", "a larger host"},
+        Case{"WhenWithoutAZone", vm("when = \"Mon-Fri 08:00-18:00\"\n"), "17:8", "is no window", "Europe/Vienna"},
+        Case{"WhenInNoZone", vm("when = \"Mon 08:00-18:00 Mars\"\n"), "17:8", "\"Mars\" is no time zone", ""},
         Case{"SetTooLargeForOneTransaction", many(38, 38), "165:1", "38 resources are strictly together, by this rule",
              "at most 37 with 2 host(s), or strict = false"},
         Case{"SetTooLargeByTwoRules",

@@ -1,50 +1,26 @@
 #include "adapter/libvirt/domain_xml.hpp"
 
 #include <libxml/parser.h>
-#include <libxml/tree.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <memory>
 #include <optional>
 
+#include "adapter/libvirt/xml_nodes.hpp"
+
 namespace haven::libvirt {
 namespace {
 
 using Failure = tl::unexpected<std::string>;
-using Document = std::unique_ptr<xmlDoc, decltype(&xmlFreeDoc)>;
-
-std::string take(xmlChar* text) {
-  if (text == nullptr) return {};
-  std::string result(reinterpret_cast<const char*>(text));
-  xmlFree(text);
-  return result;
-}
-std::string trimmed(std::string text) {
-  constexpr std::string_view blank = " \t\r\n";
-  text.erase(0, text.find_first_not_of(blank));
-  text.erase(text.find_last_not_of(blank) + 1);
-  return text;
-}
-bool is(const xmlNode* node, const char* name) {
-  return node->type == XML_ELEMENT_NODE && std::strcmp(reinterpret_cast<const char*>(node->name), name) == 0;
-}
-const xmlNode* child(const xmlNode* parent, const char* name) {
-  if (parent == nullptr) return nullptr;
-  for (const xmlNode* node = parent->children; node != nullptr; node = node->next)
-    if (is(node, name)) return node;
-  return nullptr;
-}
-std::string content(const xmlNode* node) {
-  return node == nullptr ? std::string{} : trimmed(take(xmlNodeGetContent(node)));
-}
-std::string attribute(const xmlNode* node, const char* name) {
-  return node == nullptr ? std::string{} : take(xmlGetNoNsProp(node, reinterpret_cast<const xmlChar*>(name)));
-}
-std::string child_text(const xmlNode* parent, const char* name) { return content(child(parent, name)); }
+using xml::attribute;
+using xml::child;
+using xml::child_text;
+using xml::content;
+using xml::is;
+using xml::read_document;
 
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
@@ -170,29 +146,6 @@ void read_devices(const xmlNode* domain, DomainFacts& facts) {
     if (auto path = child_text(child(domain, "os"), name); !path.empty()) facts.boot_files.push_back(std::move(path));
 }
 
-tl::expected<Document, std::string> read_document(std::string_view xml, const char* root_name) {
-  if (xml.size() > kMaxXmlBytes) return Failure("longer than 1 MiB: this is no domain XML");
-  static const bool once = (xmlInitParser(), true);
-  (void)once;
-  const std::unique_ptr<xmlParserCtxt, decltype(&xmlFreeParserCtxt)> parser(xmlNewParserCtxt(), &xmlFreeParserCtxt);
-  Document document(xmlCtxtReadMemory(parser.get(), xml.data(), static_cast<int>(xml.size()), "domain.xml", nullptr,
-                                      XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING),
-                    &xmlFreeDoc);
-  if (!document) {
-    const xmlError* error = xmlCtxtGetLastError(parser.get());
-    if (error == nullptr || error->message == nullptr) return Failure("not well-formed XML");
-    return Failure("line " + std::to_string(error->line) + ": " + trimmed(error->message));
-  }
-  // Entities live in a document type only; domain XML has none, so nothing is ever expanded.
-  if (document->intSubset != nullptr || document->extSubset != nullptr)
-    return Failure("it has a <!DOCTYPE>: domain XML has none");
-  const xmlNode* root = xmlDocGetRootElement(document.get());
-  if (!is(root, root_name))
-    return Failure("it starts with <" + std::string(reinterpret_cast<const char*>(root->name)) + ">: <" + root_name +
-                   "> would be right");
-  return document;
-}
-
 tl::expected<std::string, std::string> uuid_of(const xmlNode* domain) {
   const std::string written = child_text(domain, "uuid");
   if (written.empty())
@@ -211,6 +164,29 @@ std::string absence(const std::string& path) {
 }
 
 }  // namespace
+
+tl::expected<xml::Document, std::string> xml::read_document(std::string_view text, const char* root_name) {
+  if (text.size() > kMaxXmlBytes) return Failure("longer than 1 MiB: this is no domain XML");
+  static const bool once = (xmlInitParser(), true);
+  (void)once;
+  const std::unique_ptr<xmlParserCtxt, decltype(&xmlFreeParserCtxt)> parser(xmlNewParserCtxt(), &xmlFreeParserCtxt);
+  xml::Document document(xmlCtxtReadMemory(parser.get(), text.data(), static_cast<int>(text.size()), "domain.xml",
+                                           nullptr, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING),
+                         &xmlFreeDoc);
+  if (!document) {
+    const xmlError* error = xmlCtxtGetLastError(parser.get());
+    if (error == nullptr || error->message == nullptr) return Failure("not well-formed XML");
+    return Failure("line " + std::to_string(error->line) + ": " + trimmed(error->message));
+  }
+  // Entities live in a document type only; domain XML has none, so nothing is ever expanded.
+  if (document->intSubset != nullptr || document->extSubset != nullptr)
+    return Failure("it has a <!DOCTYPE>: domain XML has none");
+  const xmlNode* root = xmlDocGetRootElement(document.get());
+  if (!is(root, root_name))
+    return Failure("it starts with <" + std::string(reinterpret_cast<const char*>(root->name)) + ">: <" + root_name +
+                   "> would be right");
+  return document;
+}
 
 std::string canonical_uuid(std::string_view text) {
   std::string digits;

@@ -3,16 +3,14 @@
 #include <libvirt/virterror.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <functional>
-#include <future>
 #include <memory>
 #include <string_view>
-#include <thread>
 
 #include "adapter/libvirt/connection.hpp"
 #include "adapter/libvirt/domain_xml.hpp"
+#include "adapter/libvirt/within.hpp"
 
 namespace haven::libvirt {
 namespace {
@@ -20,25 +18,6 @@ namespace {
 template <class T>
 using Result = tl::expected<T, std::string>;
 using Failure = tl::unexpected<std::string>;
-
-// Runs `ask` on a thread of its own, so that a libvirt that hangs costs the caller its timeout and no more.
-template <class T>
-Result<T> within(Duration timeout, std::function<Result<T>()> ask) {
-  static std::atomic<int> asking{0};
-  if (asking.fetch_add(1) >= kMaxHanging) {
-    --asking;
-    return Failure("libvirt hangs: " + std::to_string(kMaxHanging) + " questions to it are still open");
-  }
-  auto answer = std::make_shared<std::promise<Result<T>>>();
-  auto result = answer->get_future();
-  std::thread([answer, ask = std::move(ask)] {
-    answer->set_value(ask());
-    --asking;
-  }).detach();
-  if (result.wait_for(timeout) != std::future_status::ready)
-    return Failure(std::string("libvirt did not answer in time"));
-  return result.get();
-}
 
 std::vector<std::string> uris(const LibvirtConfig& config) {
   std::vector<std::string> result;

@@ -69,6 +69,16 @@ bool is_gone(const LibvirtError& error) {
   return error.answered && (error.code == VIR_ERR_NO_DOMAIN || error.code == VIR_ERR_OPERATION_INVALID);
 }
 
+// The most that it may use. A domain that goes away meanwhile takes nothing any more.
+Footprint footprint_of(virDomainPtr domain) {
+  virDomainInfo info{};
+  if (virDomainGetInfo(domain, &info) < 0) return {};
+  // A container without a limit tells the largest number that there is.
+  constexpr unsigned long kNoLimitKib = 1UL << 40;
+  const auto memory = info.maxMem >= kNoLimitKib ? 0 : (info.maxMem + 1023) / 1024;
+  return {Vcpu{info.nrVirtCpu}, MiB{static_cast<std::int64_t>(memory)}};
+}
+
 // Appends the driver's active domains. Nothing: libvirt did not tell all of them.
 [[nodiscard]] bool list_domains(virConnectPtr connection, Driver driver, std::vector<Domain>& domains) {
   virDomainPtr* listed = nullptr;
@@ -86,7 +96,8 @@ bool is_gone(const LibvirtError& error) {
     const char* name = virDomainGetName(domain.get());
     const auto known = state_of(state, reason);
     if (known != DomainState::absent)
-      domains.push_back({uuid_of(domain.get()), name != nullptr ? name : "", driver, known});
+      domains.push_back(
+          {uuid_of(domain.get()), name != nullptr ? name : "", driver, known, footprint_of(domain.get())});
   }
   std::free(listed);
   return complete;

@@ -101,6 +101,7 @@ struct Inspected {
   std::vector<ResourceName> storage_lost;
   std::vector<std::string> others{};        // uuids of what runs here besides, by libvirt's word or by a process
   std::vector<ResourceName> uplink_lost{};  // whose network has lost its way out of this host
+  Footprint others_taken{};                 // what those others take, as far as libvirt tells
 };
 enum class CallResult { done, failed, unknown };
 struct CallDone {

@@ -127,7 +127,46 @@ struct StatusRecord {
   std::vector<HeldHost> holds{};
   std::vector<KeptAway> kept_away{};
   std::vector<ResourceName> uplink_lost{};  // whose network does not reach beyond this host
+  Footprint others{};                       // what runs here besides and is no resource
   friend bool operator==(const StatusRecord&, const StatusRecord&) = default;
+};
+
+// calendar/<resource>: what the controller last took its calendar to say. The word of one moment: `open` changes the
+// desired state, nothing else does.
+struct CalendarRecord {
+  bool open = true;
+  WallTime at;
+  friend bool operator==(const CalendarRecord&, const CalendarRecord&) = default;
+};
+
+// What a host must have for some resources to run there: a network, a path, a kind of machine.
+struct Need {
+  std::string kind;  // as src/adapter/libvirt/portability.hpp spells it
+  std::string name;
+  std::vector<ResourceName> resources;  // that need it
+  friend bool operator==(const Need&, const Need&) = default;
+};
+// question/portability: `haven apply` asks every host before it stores a file.
+struct QuestionRecord {
+  std::string id;
+  std::vector<Need> needs;
+  friend bool operator==(const QuestionRecord&, const QuestionRecord&) = default;
+};
+struct Unfit {
+  ResourceName resource;
+  std::string why;  // what is missing, as clauses
+  // Nothing but state of its own that is kept on a host's disk (UEFI variables, a TPM): only where another host has it
+  // is this host out; where nobody has it yet, any may begin it.
+  bool state = false;
+  friend bool operator==(const Unfit&, const Unfit&) = default;
+};
+// fit/<host>: what cannot run there, of the file that counts, and of the one that was asked about last.
+struct FitRecord {
+  Incarnation incarnation;
+  std::vector<Unfit> unfit;
+  std::string answered;  // the id of a question; empty: none
+  std::vector<Unfit> answer;
+  friend bool operator==(const FitRecord&, const FitRecord&) = default;
 };
 
 // answer/<host>/<incarnation>: the accused is alive and saw the intent of this mod revision (F1).
@@ -317,7 +356,8 @@ enum class JournalKind {
   failed,
   freeze,
   maintenance,
-  engine,  // who holds the engine, and who votes in it, has changed
+  engine,   // who holds the engine, and who votes in it, has changed
+  applied,  // a file that keeps less than it promises was accepted by choice
   alarm,
   cleared
 };
@@ -349,7 +389,8 @@ struct UnreadableRecord {
 using Record =
     std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord, MachineRecord,
                  AwayRecord, StatusRecord, AnswerRecord, QuarantineRecord, MaintenanceRecord, DawnRecord, FenceRecord,
-                 DevicesRecord, PromiseRecord, VotersRecord, ClaimRecord, RunRecord, JournalRecord, EpochRecord>;
+                 DevicesRecord, PromiseRecord, VotersRecord, ClaimRecord, RunRecord, JournalRecord, EpochRecord,
+                 QuestionRecord, FitRecord, CalendarRecord>;
 
 namespace path {
 inline const std::string kSpec = "spec/current";
@@ -358,6 +399,7 @@ inline const std::string kLeader = "leader";
 inline const std::string kEpoch = "epoch";
 inline const std::string kVoters = "voters";
 inline const std::string kDawn = "dawn";
+inline const std::string kQuestion = "question/portability";
 [[nodiscard]] std::string order(const ResourceName& r);
 [[nodiscard]] std::string member(const HostName& h);
 [[nodiscard]] std::string machine(const HostName& h);
@@ -369,8 +411,10 @@ inline const std::string kDawn = "dawn";
 [[nodiscard]] std::string fence(const HostName& h, const Incarnation& i);
 [[nodiscard]] std::string device(const HostName& h);
 [[nodiscard]] std::string promise(const HostName& h);
+[[nodiscard]] std::string fit(const HostName& h);
 [[nodiscard]] std::string claim(const ResourceName& r);
 [[nodiscard]] std::string run(const ResourceName& r);
+[[nodiscard]] std::string calendar(const ResourceName& r);
 // Where a journal record is to go: the node that issues the commit puts journal() in its place.
 inline const std::string kNewJournal = "journal/";
 // Sorts by time; unique as long as `by` does not reuse a count within one millisecond.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/calendar.hpp"
 #include "core/model/ids.hpp"
 #include "core/model/units.hpp"
 
@@ -90,6 +91,9 @@ struct Resource {
   OnPoweroff on_poweroff = OnPoweroff::restart;
   std::vector<ResourceName> after;  // started once these run
   bool tolerate_host = true;        // tolerate = "guest": not counted after a host's loss, restarted all the same
+  // Accepted when the file was applied, not in the file: it may stay down after the losses that `reserve` speaks of.
+  bool unprotected = false;
+  std::optional<Calendar> when{};  // needed at these times only; none: always
   friend bool operator==(const Resource&, const Resource&) = default;
 };
 

@@ -71,4 +71,11 @@ struct Vcpu {
   }
 };
 
+// What something takes of a host, or what a host has.
+struct Footprint {
+  Vcpu cpu;
+  MiB memory;
+  friend bool operator==(const Footprint&, const Footprint&) = default;
+};
+
 }  // namespace haven

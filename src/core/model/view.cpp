@@ -68,10 +68,10 @@ void View::apply(const std::string& path, const std::optional<Record>& value, Re
 
 void View::touch(const path::Parts& parts) {
   const std::string& kind = parts.kind;
-  if (kind == "claim" || kind == "run")
+  if (kind == "claim" || kind == "run" || kind == "calendar")
     touched_.resources.emplace_back(parts.first);
   else if (kind == "member" || kind == "status" || kind == "fence" || kind == "answer" || kind == "away" ||
-           kind == "machine" || kind == "device" || kind == "promise" || kind == "quarantine")
+           kind == "machine" || kind == "device" || kind == "promise" || kind == "quarantine" || kind == "fit")
     touched_.hosts.emplace_back(parts.first);
   else if (kind == "journal")
     touched_.journal = true;
@@ -123,6 +123,12 @@ void View::forget(const std::string& path, const path::Parts& parts) {
     promises.erase(HostName{parts.first});
   else if (path == path::kVoters)
     voters.reset();
+  else if (path == path::kQuestion)
+    question.reset();
+  else if (kind == "calendar")
+    calendars.erase(ResourceName{parts.first});
+  else if (kind == "fit")
+    fits.erase(HostName{parts.first});
   else if (kind == "journal")
     journal.erase(path);
 }
@@ -189,6 +195,15 @@ void View::store(const std::string& path, const path::Parts& parts, const Record
                    runs[resource()] = {r, mod};
                  },
                  [&](const JournalRecord& r) { journal[path] = r; },
+                 [&](const QuestionRecord& r) {
+                   question = {r, mod};
+                 },
+                 [&](const CalendarRecord& r) {
+                   calendars[resource()] = {r, mod};
+                 },
+                 [&](const FitRecord& r) {
+                   fits[host()] = {r, mod};
+                 },
              },
              value);
 }
@@ -301,7 +316,11 @@ bool left_alone(const View& view, const ResourceName& resource) {
 DesiredState desired_state(const View& view, const Resource& resource) {
   const auto order = view.orders.find(resource.name);
   if (order != view.orders.end() && order->second.value.state) return *order->second.value.state;
-  return resource.state;
+  if (!resource.when || resource.state != DesiredState::started) return resource.state;
+  const auto calendar = view.calendars.find(resource.name);
+  // Before the controller's first word it stays as it is.
+  const bool open = calendar == view.calendars.end() ? !claim_closed(view, resource.name) : calendar->second.value.open;
+  return open ? DesiredState::started : DesiredState::stopped;
 }
 
 }  // namespace haven

@@ -90,6 +90,7 @@ class View {
   std::map<ResourceName, Stored<OrderRecord>> orders;
   std::map<ResourceName, Stored<ClaimRecord>> claims;
   std::map<ResourceName, Stored<RunRecord>> runs;
+  std::map<ResourceName, Stored<CalendarRecord>> calendars;
   std::map<HostName, Stored<MemberRecord>> members;
   std::map<HostName, Stored<MachineRecord>> machines;
   std::map<HostName, Stored<AwayRecord>> away;
@@ -101,8 +102,10 @@ class View {
   std::map<HostBoot, Stored<FenceRecord>, std::less<>> fences;
   std::map<HostName, Stored<DevicesRecord>> devices;
   std::map<HostName, Stored<PromiseRecord>> promises;
-  std::optional<Stored<VotersRecord>> voters;    // or those about to vote (P4)
-  std::map<std::string, JournalRecord> journal;  // by path, so by time
+  std::map<HostName, Stored<FitRecord>> fits;
+  std::optional<Stored<QuestionRecord>> question;  // about a file that may be applied
+  std::optional<Stored<VotersRecord>> voters;      // or those about to vote (P4)
+  std::map<std::string, JournalRecord> journal;    // by path, so by time
 
   // Not the engine's: whom this host hears now. Nothing before the first word, and where heartbeats are off.
   std::optional<PeersHeard> heard;

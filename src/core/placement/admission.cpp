@@ -82,8 +82,70 @@ Admission Check::run() {
   return answer;
 }
 
+// A Thursday: calendars repeat by weeks, and their zones' offsets by years.
+constexpr WallTime kYearBegins{1'767'225'600'000};  // 2026-01-01
+constexpr WallTime kYearEnds{1'798'761'600'000};
+
+using Needed = std::vector<bool>;  // by resource
+
+// What is needed together at some moment of a year, without what is part of a larger one: what is less fits too.
+std::vector<Needed> needed_together(const Spec& spec) {
+  std::vector<Needed> all;
+  for (WallTime at = kYearBegins; at < kYearEnds;) {
+    Needed now(spec.resources.size(), true);
+    WallTime next = kYearEnds;
+    for (std::size_t r = 0; r < spec.resources.size(); ++r) {
+      if (!spec.resources[r].when) continue;
+      now[r] = is_open(*spec.resources[r].when, at);
+      if (const auto change = next_change(*spec.resources[r].when, at)) next = std::min(next, *change);
+    }
+    if (std::find(all.begin(), all.end(), now) == all.end()) all.push_back(std::move(now));
+    if (all.size() > kMaxCalendarStates) return {Needed(spec.resources.size(), true)};
+    at = next;
+  }
+  const auto within = [](const Needed& a, const Needed& b) {
+    for (std::size_t r = 0; r < a.size(); ++r)
+      if (a[r] && !b[r]) return false;
+    return true;
+  };
+  std::vector<Needed> largest;
+  for (const auto& one : all)
+    if (std::none_of(all.begin(), all.end(), [&](const Needed& o) { return &o != &one && within(one, o); }))
+      largest.push_back(one);
+  return largest;
+}
+
+// At the worst of these times.
+Admission check_by_calendar(const Spec& spec) {
+  Admission worst;
+  bool first = true;
+  for (const auto& needed : needed_together(spec)) {
+    Spec then = spec;
+    for (std::size_t r = 0; r < then.resources.size(); ++r)
+      if (!needed[r]) then.resources[r].state = DesiredState::stopped;
+    auto answer = Check(then).run();
+    if (first) {
+      worst = std::move(answer);
+    } else {
+      const bool worse =
+          std::pair(!answer.admitted, answer.unprotected.size()) > std::pair(!worst.admitted, worst.unprotected.size());
+      const int survived = std::min(worst.max_losses, answer.max_losses);
+      const bool exact = worst.exact && answer.exact;
+      if (worse) worst = std::move(answer);
+      worst.max_losses = survived;
+      worst.exact = exact;
+    }
+    first = false;
+  }
+  return worst;
+}
+
 }  // namespace
 
-Admission check_admission(const Spec& spec) { return Check(spec).run(); }
+Admission check_admission(const Spec& spec) {
+  const bool by_calendar = std::any_of(spec.resources.begin(), spec.resources.end(),
+                                       [](const Resource& r) { return r.when && r.state == DesiredState::started; });
+  return by_calendar ? check_by_calendar(spec) : Check(spec).run();
+}
 
 }  // namespace haven

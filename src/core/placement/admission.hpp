@@ -36,8 +36,12 @@ inline constexpr std::int64_t kMaxCheckSteps = 100'000'000;
 // One reason per resource that stays down; after this many, one that counts the others.
 inline constexpr std::size_t kMaxReasons = 20;
 
-// `spec` needs every host's cpu and memory and every resource's. Deterministic. Work is bounded: beyond
-// kMaxPackingSteps (packing.hpp) for one packing or kMaxCheckSteps for all, a bound is used and `exact` is false.
+// With more different sets of what calendars (`when`) need at once in a year than this, all is counted at all times.
+inline constexpr std::size_t kMaxCalendarStates = 64;
+
+// With calendars: at the worst moment of a year, as what is needed together then. `spec` needs every host's cpu and
+// memory and every resource's. Deterministic. Work is bounded: beyond kMaxPackingSteps (packing.hpp) for one packing or
+// kMaxCheckSteps for all, a bound is used and `exact` is false.
 [[nodiscard]] Admission check_admission(const Spec& spec);
 
 }  // namespace haven

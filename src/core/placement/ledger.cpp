@@ -26,6 +26,7 @@ Placement::Ledger::Ledger(std::shared_ptr<const Roster> of, const std::vector<Ho
       residents(spec.hosts.size()),
       unusable_(spec.hosts.size(), "not joined"),
       used_(spec.hosts.size()),
+      others_(spec.hosts.size()),
       free_(spec.hosts.size()) {
   const bool overbooked = spec.cluster.overbook != 1.0;
   if (overbooked) free_standby_.emplace(spec.hosts.size());
@@ -33,8 +34,19 @@ Placement::Ledger::Ledger(std::shared_ptr<const Roster> of, const std::vector<Ho
     rooms_.push_back(room_of(host, spec.cluster, Occasion::start));
     if (overbooked) standby_.push_back(room_of(host, spec.cluster, Occasion::recovery));
   }
-  for (const auto& view : views)
-    if (const auto h = topology.find(view.name)) set_refusal(*h, view.reason);
+  for (const auto& view : views) {
+    const auto h = topology.find(view.name);
+    if (!h) continue;
+    set_refusal(*h, view.reason);
+    set_others(*h, view.others);
+  }
+}
+
+void Placement::Ledger::set_others(std::size_t host, Footprint load) {
+  used_[host].memory += load.memory - others_[host].memory;
+  used_[host].cpu += load.cpu - others_[host].cpu;
+  others_[host] = load;
+  follow(host);
 }
 
 std::optional<std::size_t> Placement::Ledger::resource(const ResourceName& name) const { return roster->index(name); }

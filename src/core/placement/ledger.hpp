@@ -49,6 +49,8 @@ struct Placement::Ledger {
   void book(std::size_t resource, std::size_t host, int sign);
   // Why it may take nothing; empty: it may.
   void set_refusal(std::size_t host, std::string reason);
+  // What runs there and no resource takes.
+  void set_others(std::size_t host, Footprint load);
 
   // May be negative: facts may overfill a host.
   [[nodiscard]] Room free_on(std::size_t host, Occasion occasion) const;
@@ -116,6 +118,7 @@ struct Placement::Ledger {
 
   std::vector<std::string> unusable_;  // by host: why, or empty
   std::vector<Room> used_;             // by host
+  std::vector<Footprint> others_;      // by host: of `used_`, what no resource takes
   std::vector<Room> rooms_;            // by host
   std::vector<Room> standby_;          // by host, for Occasion::recovery; empty: the same
   RoomIndex free_;

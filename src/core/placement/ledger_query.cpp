@@ -135,6 +135,10 @@ std::string Placement::Ledger::refusal(const Query& q, std::size_t host) const {
   if (free.memory.count < q.needed.memory_mib) why = words("memory", " MiB", resource.memory.count, free.memory.count);
   if (free.cpu.count < q.needed.vcpus)
     why += (why.empty() ? "" : "; ") + words("cpu", " vCPU", resource.cpu.count, free.cpu.count);
+  const auto& besides = others_[host];
+  if (!why.empty() && besides != Footprint{})
+    why += "; " + std::to_string(besides.memory.count) + " MiB and " + std::to_string(besides.cpu.count) +
+           " vCPU are taken by what Haven does not manage";
   return why;
 }
 

@@ -20,6 +20,11 @@ class Losses {
 
   [[nodiscard]] std::size_t domains() const { return shapes_.size(); }
 
+  // The first domain, in the file's order, that this one could be exchanged for.
+  [[nodiscard]] std::size_t first_alike(std::size_t domain) const {
+    return alike_[domain].empty() ? domain : alike_[domain].front();
+  }
+
   enum class Which {
     distinct,  // the first, in the file's order, of all choices that are alike
     hardest    // of these, only such that no choice at least as hard is left out: if all of them are survived, all are

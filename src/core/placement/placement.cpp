@@ -38,6 +38,10 @@ void Placement::set_refusal(const HostName& host, std::string reason) {
   if (const auto h = ledger_->topology.find(host)) ledger_->set_refusal(*h, std::move(reason));
 }
 
+void Placement::set_others(const HostName& host, Footprint others) {
+  if (const auto h = ledger_->topology.find(host)) ledger_->set_others(*h, others);
+}
+
 void Placement::begin_trial() { ledger_->trial.emplace(); }
 
 void Placement::end_trial() {

@@ -24,6 +24,7 @@ namespace haven {
 struct HostView {
   HostName name;
   std::string reason;
+  Footprint others{};  // what runs there besides and leaves so much less
 };
 
 struct Refusal {
@@ -83,6 +84,7 @@ class Placement {
   void release(const ResourceName& resource, const HostName& host);
   // Why this host may not take anything from now on; empty: it may.
   void set_refusal(const HostName& host, std::string reason);
+  void set_others(const HostName& host, Footprint others);
   // What is booked and released from begin_trial() on is taken back by end_trial().
   void begin_trial();
   void end_trial();

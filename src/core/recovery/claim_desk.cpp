@@ -131,7 +131,8 @@ void ClaimDesk::open(const View& view) {
   const Spec& spec = *view.spec();
   std::vector<HostView> hosts;
   hosts.reserve(spec.hosts.size());
-  for (const auto& host : spec.hosts) hosts.push_back({host.name, placing_refusal(view, host)});
+  for (const auto& host : spec.hosts)
+    hosts.push_back({host.name, placing_refusal(view, host), others_on(view, host.name)});
   books_.emplace(view.shared_roster(), hosts);
   bookings_.assign(spec.resources.size(), {});
   for (std::size_t r = 0; r < spec.resources.size(); ++r) rebook(view, r);
@@ -147,7 +148,10 @@ void ClaimDesk::bring_up_to_date(const View& view) {
   std::sort(to_judge_.begin(), to_judge_.end());
   to_judge_.erase(std::unique(to_judge_.begin(), to_judge_.end()), to_judge_.end());
   for (const HostName& name : std::exchange(to_judge_, {}))
-    if (const Host* host = view.roster().host(name)) books_->set_refusal(name, placing_refusal(view, *host));
+    if (const Host* host = view.roster().host(name)) {
+      books_->set_refusal(name, placing_refusal(view, *host));
+      books_->set_others(name, others_on(view, name));
+    }
 }
 
 // What one look at all places led to.

@@ -41,7 +41,8 @@ void fold_storage(Local& local, bool was_present) {
 
 bool same_findings(const Inspected& a, const Inspected& b) {
   return a.reached == b.reached && a.domains == b.domains && a.processes == b.processes &&
-         a.storage_lost == b.storage_lost && a.uplink_lost == b.uplink_lost && a.others == b.others;
+         a.storage_lost == b.storage_lost && a.uplink_lost == b.uplink_lost && a.others == b.others &&
+         a.others_taken == b.others_taken;
 }
 
 }  // namespace
@@ -87,6 +88,7 @@ bool observe_inspection(HostState& host, const View& view, const Inspected& seen
   if (!host.hypervisor) host.touched = host.inspecting;
   host.hypervisor = true;
   observe_others(host.guard, seen.others);
+  host.others = seen.others_taken;
   for (const auto& domain : seen.domains) host.locals.try_emplace(domain.resource);
   for (const auto& process : seen.processes) host.locals.try_emplace(process);
   for (auto& [name, local] : host.locals) {
@@ -238,6 +240,7 @@ StatusRecord report_of_host(const HostState& host, const View& view, const SelfV
                               (others == "0" ? "" : " and of " + others + " more") + " cannot be read");
   }
   report.problems.insert(report.problems.end(), host.problems.begin(), host.problems.end());
+  report.others = host.others;
   report.holds = held_hosts(host.guard, view);
   report.kept_away = kept_away(host.guard, view, host.hypervisor ? host.inspected : 0, now);
   return report;

@@ -52,7 +52,13 @@ struct PassSoFar {
 // The hosts that cannot read this resource's disk, as they report.
 [[nodiscard]] std::vector<Refusal> storage_refusals(const View& view, const ResourceName& resource);
 
-// Those, and the hosts where its network ends.
+// The hosts where it cannot run for what they lack, as they report.
+[[nodiscard]] std::vector<Refusal> fit_refusals(const View& view, const ResourceName& resource);
+
+// What runs on this host besides the resources, as its present boot reports; none is known of one that is gone.
+[[nodiscard]] Footprint others_on(const View& view, const HostName& host);
+
+// Both, and the hosts where its network ends.
 [[nodiscard]] std::vector<Refusal> path_refusals(const View& view, const ResourceName& resource);
 
 // Where its claim, or a host that found it running, says that it is or may be. Empty: nowhere.

@@ -81,8 +81,38 @@ std::vector<Refusal> storage_refusals(const View& view, const ResourceName& reso
   return refusals;
 }
 
+Footprint others_on(const View& view, const HostName& host) {
+  const auto status = view.status.find(host);
+  const MemberRecord* member = member_of(view, host);
+  const bool current =
+      status != view.status.end() && member != nullptr && member->incarnation == status->second.value.incarnation;
+  return current ? status->second.value.others : Footprint{};
+}
+
+std::vector<Refusal> fit_refusals(const View& view, const ResourceName& resource) {
+  const Resource* wanted = view.roster().resource(resource);
+  if (view.fits.empty() || wanted == nullptr) return {};
+  const auto entry_of = [&](const FitRecord& fit) {
+    return std::find_if(fit.unfit.begin(), fit.unfit.end(), [&](const Unfit& u) { return u.resource == resource; });
+  };
+  const auto eligible = view.roster().topology.eligible(wanted->hosts);
+  // Somebody where it may run has all of it, and with it what it keeps on that host's disk.
+  const bool has_a_home = std::any_of(view.fits.begin(), view.fits.end(), [&](const auto& fit) {
+    const auto host = view.roster().topology.find(fit.first);
+    return host && eligible.contains(*host) && entry_of(fit.second.value) == fit.second.value.unfit.end();
+  });
+  std::vector<Refusal> refusals;
+  for (const auto& [host, fit] : view.fits) {
+    const auto entry = entry_of(fit.value);
+    if (entry == fit.value.unfit.end() || (entry->state && !has_a_home)) continue;
+    refusals.push_back({host, "cannot run here: " + entry->why});
+  }
+  return refusals;
+}
+
 std::vector<Refusal> path_refusals(const View& view, const ResourceName& resource) {
   std::vector<Refusal> refusals = storage_refusals(view, resource);
+  for (auto& refusal : fit_refusals(view, resource)) refusals.push_back(std::move(refusal));
   for (auto& refusal : uplink_refusals(view, resource)) refusals.push_back(std::move(refusal));
   return refusals;
 }
@@ -111,7 +141,8 @@ Placement book_view(const View& view) {
   const Spec& spec = *view.spec();
   std::vector<HostView> hosts;
   hosts.reserve(spec.hosts.size());
-  for (const auto& host : spec.hosts) hosts.push_back({host.name, placing_refusal(view, host)});
+  for (const auto& host : spec.hosts)
+    hosts.push_back({host.name, placing_refusal(view, host), others_on(view, host.name)});
   Placement placement(view.shared_roster(), hosts);
   for (const auto& resource : spec.resources)
     for (const auto& host : bookings_of(view, resource.name)) placement.book(resource.name, host);

@@ -2,27 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
-#include <chrono>
 #include <utility>
 
-#include "daemon/codec.hpp"
+#include "daemon/journal_entry.hpp"
 #include "daemon/names.hpp"
 
 namespace haven::daemon {
 namespace {
-
-// The node of this havend counts its own entries from 0: the two never meet within one millisecond.
-constexpr std::uint32_t kFirstCount = 900'000;
-constexpr std::uint32_t kCounts = 100'000;
-
-port::Operation put(const std::string& cluster, JournalRecord record) {
-  static std::atomic<std::uint32_t> written{0};
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  record.at = {std::chrono::duration_cast<std::chrono::milliseconds>(now).count()};
-  const std::string path = path::journal(record.at, record.by, kFirstCount + written++ % kCounts);
-  return port::Put{engine_key::of(cluster, path), codec::encode(record), {}};
-}
 
 EngineNews news_of(std::string what, std::string about, std::string words, const std::string& change) {
   const bool ours = change.starts_with(words);
@@ -47,7 +33,7 @@ port::Operation entry_of(const std::string& cluster, const std::string& by, cons
   if (codec::is_name(news.about)) record.host = HostName(news.about);
   record.level = news.what;
   record.why = news.why;
-  return put(cluster, std::move(record));
+  return journal_entry(cluster, std::move(record));
 }
 
 port::Operation entry_of_proof(const std::string& cluster, const std::string& by, const std::string& host,
@@ -58,7 +44,7 @@ port::Operation entry_of_proof(const std::string& cluster, const std::string& by
   record.host = HostName(host);
   record.level = "operator";
   record.why = why;
-  return put(cluster, std::move(record));
+  return journal_entry(cluster, std::move(record));
 }
 
 ToldMembers told_of(const Survey& survey) {

@@ -1,0 +1,70 @@
+// explain: why a resource is where it is.
+#include <iomanip>
+#include <sstream>
+
+#include "cli/commands.hpp"
+
+namespace haven::cli {
+namespace {
+
+std::string word(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+std::string seconds(const Json& milliseconds) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1) << static_cast<double>(milliseconds.get<std::int64_t>()) / 1000.0 << " s";
+  return text.str();
+}
+
+void show_hosts(const Json& answer, const Output& output) {
+  for (const Json& host : answer.at("hosts")) {
+    std::string line = "  " + padded(word(host, "host"), 10) + " ";
+    const std::string reason = word(host, "reason");
+    const std::string remark = word(host, "remark");
+    if (host.at("holds").get<bool>())
+      line += reason.empty() ? "it is here" : "it is here; nothing new would be placed here: " + reason;
+    else
+      line += reason.empty() ? "possible" : "not here: " + reason;
+    output.line(remark.empty() ? line : line + " (" + remark + ")");
+  }
+}
+
+void show_death(const Json& death, const std::string& resource, const Output& output) {
+  const std::string host = word(death, "host");
+  std::string line = "If " + host + " died now: its silence is noticed after " + seconds(death.at("noticed_ms"));
+  line += death.at("proved_by_itself").get<bool>() ? "; it is proved dead some " + seconds(death.at("proved_ms")) +
+                                                         " after its death (" + word(death, "proof") + ")"
+                                                   : "; it is proved dead by " + word(death, "proof");
+  output.line(line + ". Then, in this order:");
+  for (const Json& one : death.at("resources")) {
+    const std::string name = word(one, "resource");
+    std::string what = word(one, "to").empty() ? "stays down" : "starts on " + word(one, "to");
+    std::string after;
+    for (const Json& first : one.at("after")) after += (after.empty() ? "" : ", ") + first.get<std::string>();
+    if (!after.empty()) what += ", once " + after + " runs";
+    output.line(std::string(name == resource ? "> " : "  ") + padded(name, 16) + " " + what);
+    for (const Json& reason : one.at("reasons"))
+      output.line("      " + word(reason, "host") + ": " + word(reason, "reason"));
+  }
+}
+
+}  // namespace
+
+int explain(const Client& client, const Output& output, const std::string& resource) {
+  const auto answer = client.get("/v1/explain", {{"resource", resource}});
+  if (!answer) return output.fail(answer.error());
+  const std::string host = word(*answer, "host");
+  output.line(resource + ": " + word(*answer, "state") + (host.empty() ? "" : " on " + host) +
+              (word(*answer, "why").empty() ? "" : " (" + word(*answer, "why") + ")"));
+  for (const Json& sentence : answer->at("why_here")) output.line("  " + sentence.get<std::string>());
+  output.line("Hosts:");
+  show_hosts(*answer, output);
+  const Json& death = answer->at("if_its_host_died");
+  if (death.is_object()) show_death(death, resource, output);
+  output.object(*answer);
+  return kDone;
+}
+
+}  // namespace haven::cli

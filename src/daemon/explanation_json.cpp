@@ -1,0 +1,52 @@
+#include "daemon/explanation_json.hpp"
+
+namespace haven::daemon {
+namespace {
+
+using Json = nlohmann::json;
+
+Json name_or_null(const std::optional<HostName>& name) { return name ? Json(name->str()) : Json(nullptr); }
+std::int64_t ms(Duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
+
+Json death_json(const DeathExplained& death) {
+  Json fallen = Json::array();
+  for (const Fallen& one : death.fallen) {
+    Json reasons = Json::array();
+    for (const Refusal& refusal : one.refusals)
+      reasons.push_back({{"host", refusal.host.str()}, {"reason", refusal.reason}});
+    Json after = Json::array();
+    for (const ResourceName& name : one.after) after.push_back(name.str());
+    fallen.push_back(
+        {{"resource", one.resource.str()}, {"to", name_or_null(one.to)}, {"after", after}, {"reasons", reasons}});
+  }
+  const bool known = death.proved_by_itself;
+  return {{"host", death.host.str()},
+          {"proof", death.proof},
+          {"proved_by_itself", known},
+          {"noticed_ms", ms(death.noticed)},
+          {"proved_ms", known ? Json(ms(death.proved)) : Json(nullptr)},
+          {"resources", fallen}};
+}
+
+}  // namespace
+
+Json explanation_json(const Explanation& e) {
+  Json hosts = Json::array();
+  for (const HostExplained& host : e.hosts)
+    hosts.push_back({{"host", host.host.str()},
+                     {"holds", host.holds},
+                     {"possible", host.refusal.empty()},
+                     {"reason", host.refusal},
+                     {"remark", host.remark}});
+  return {{"resource", e.report.name.str()},
+          {"state", word(e.report.condition)},
+          {"host", name_or_null(e.report.host)},
+          {"why", e.report.why},
+          {"unprotected", e.report.unprotected},
+          {"why_here", e.why_here},
+          {"hosts", hosts},
+          {"placed_anew", name_or_null(e.today)},
+          {"if_its_host_died", e.death ? death_json(*e.death) : Json(nullptr)}};
+}
+
+}  // namespace haven::daemon
