@@ -90,6 +90,18 @@ struct ResumeDomain {
   ResourceName resource;
   Duration timeout{};
 };
+// To the host of that name, paused there. Done: all of it is there, and libvirt did not let it run there.
+struct MigrateDomain {
+  ResourceName resource;
+  HostName to;
+  Generation generation;
+  Duration timeout{};
+};
+// Libvirt is to end the migration under way; done: it was told to.
+struct AbortMigration {
+  ResourceName resource;
+  Duration timeout{};
+};
 struct Inspect {
   Duration timeout{};
 };  // answered by Inspected
@@ -169,7 +181,7 @@ struct Say {
 
 using Action = std::variant<Commit, GrantLease, KeepAlive, ReadMember, AskVoters, ArmWatchdog, PetWatchdog,
                             DisarmWatchdog, StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain,
-                            Inspect, EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent, NoteRelease,
+                            MigrateDomain, AbortMigration, Inspect, EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent, NoteRelease,
                             NotePromise, PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
 using Actions = std::vector<Action>;
 

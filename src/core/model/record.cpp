@@ -22,6 +22,7 @@ std::string fence(const HostName& h, const Incarnation& i) { return "fence/" + h
 std::string promise(const HostName& h) { return "promise/" + h.str(); }
 std::string claim(const ResourceName& r) { return "claim/" + r.str(); }
 std::string run(const ResourceName& r) { return "run/" + r.str(); }
+std::string arrival(const ResourceName& r) { return "arrival/" + r.str(); }
 
 std::string journal(WallTime at, const HostName& by, std::uint32_t count) {
   return "journal/" + padded(static_cast<std::uint64_t>(at.unix_ms < 0 ? 0 : at.unix_ms), 15) + "-" + by.str() + "-" +

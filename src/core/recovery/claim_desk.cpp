@@ -12,7 +12,11 @@ namespace {
 
 bool is_moving(const View& view) {
   return std::any_of(view.claims.begin(), view.claims.end(),
-                     [&](const auto& claim) { return claim.second.value.move_to && !claim_closed(view, claim.first); });
+                     [&](const auto& claim) {
+                       const bool moves = claim.second.value.move_to && !claim_closed(view, claim.first);
+                       return moves || (claim.second.value.migrating_to &&
+                                       (open_migration(view, claim.first) != nullptr || !claim_closed(view, claim.first)));
+                     });
 }
 
 std::size_t set_at(const Roster& roster, std::size_t place) {

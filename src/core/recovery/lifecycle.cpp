@@ -3,87 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
+#include "core/recovery/case.hpp"
 #include "core/recovery/home.hpp"
 #include "core/recovery/uplink.hpp"
 
 namespace haven {
+
+using namespace stepping;
+
 namespace {
-
-// Everything a step needs, looked up once.
-struct Case {
-  const View& view;
-  const ControllerState& state;
-  const Resource& resource;
-  Placement& placement;
-  const SelfView& self;
-  Pass& pass;
-  const ClaimRecord* claim = nullptr;  // nullptr: never claimed
-  const RunRecord* run = nullptr;      // of the claim's generation only
-  const OrderRecord* order = nullptr;
-  bool owner_alive = false;
-  bool closed = true;
-};
-
-Case look_up(const View& view, const ControllerState& state, const Resource& resource, Placement& placement,
-             const SelfView& self, Pass& pass) {
-  Case c{view, state, resource, placement, self, pass};
-  if (const auto it = view.claims.find(resource.name); it != view.claims.end()) c.claim = &it->second.value;
-  if (const auto it = view.orders.find(resource.name); it != view.orders.end()) c.order = &it->second.value;
-  const auto run = view.runs.find(resource.name);
-  if (c.claim != nullptr && run != view.runs.end() && run->second.value.generation == c.claim->generation)
-    c.run = &run->second.value;
-  if (c.claim != nullptr) {
-    const MemberRecord* member = member_of(view, c.claim->host);
-    c.owner_alive = member != nullptr && member->incarnation == c.claim->incarnation &&
-                    !proved_dead(view, c.claim->host, c.claim->incarnation);
-  }
-  c.closed = claim_closed(view, resource.name);
-  return c;
-}
-
-JournalRecord entry(const Case& c, JournalKind kind, const HostName& host, std::string why) {
-  JournalRecord record;
-  record.at = c.pass.now().wall;
-  record.by = c.self.host;
-  record.kind = kind;
-  record.resource = c.resource.name;
-  record.host = host;
-  record.why = std::move(why);
-  return record;
-}
-
-// A claim write with all that any such decision rests on: the claim, what its owner did, what the operator said.
-ClaimMove claim_write(const Case& c, const ClaimRecord& claim, std::optional<JournalRecord> journal) {
-  const ResourceName& name = c.resource.name;
-  ClaimMove move;
-  for (const auto& path : {path::claim(name), path::run(name), path::order(name)})
-    move.checks.push_back({path, c.view.mod_of(path)});
-  move.checks.push_back({path::member(claim.host), c.view.mod_of(path::member(claim.host))});
-  move.writes.push_back({path::claim(name), claim, {}});
-  if (journal) move.writes.push_back({path::kNewJournal, *journal, {}});
-  return move;
-}
-
-// Strikes the one-shot parts of an order out in the same transaction that acts on them.
-void strike_order(ClaimMove& move, const Case& c) {
-  if (c.order == nullptr || (!c.order->clear && !c.order->relocate_to)) return;
-  const std::string path = path::order(c.resource.name);
-  if (c.order->state)
-    move.writes.push_back({path, OrderRecord{c.order->state, false, std::nullopt}, {}});
-  else
-    move.writes.push_back({path, std::nullopt, {}});
-}
-
-ClaimRecord new_claim(const Case& c, const HostName& host, const Attempts& attempts) {
-  ClaimRecord claim;
-  claim.host = host;
-  claim.incarnation = member_of(c.view, host)->incarnation;
-  claim.generation = c.claim != nullptr ? c.claim->generation.next() : Generation{1};
-  claim.attempts = attempts;
-  claim.epoch = epoch_of(c.view);
-  return claim;
-}
 
 Step ordered(const Case& c, ClaimOrder order, std::optional<HostName> move_to, std::optional<JournalRecord> journal) {
   ClaimRecord claim = *c.claim;
@@ -94,15 +24,6 @@ Step ordered(const Case& c, ClaimOrder order, std::optional<HostName> move_to, s
   strike_order(*step.move, c);
   if (move_to) c.placement.book(c.resource.name, *move_to);
   return step;
-}
-
-bool refused(const Choice& choice, const HostName& host, std::string* why = nullptr) {
-  for (const auto& refusal : choice.refusals) {
-    if (refusal.host != host) continue;
-    if (why != nullptr) *why = refusal.reason;
-    return true;
-  }
-  return false;
 }
 
 // How a closed claim came to its end, and what that means for the next try.
@@ -135,6 +56,7 @@ Ending ending_of(const Case& c) {
     case EndReason::stopped_with_host:
     case EndReason::frozen_with_host:
     case EndReason::storage_lost:  // costs no budget (B1)
+    case EndReason::migrated:
       break;
   }
   return ending;
@@ -171,6 +93,7 @@ Step claim_for(const Case& c, const HostName& host, const Ending& ending, std::v
   for (auto& refusal : refusals) journal.reasons.push_back({refusal.host, refusal.reason});
   Step step;
   step.move = claim_write(c, claim, std::move(journal));
+  rest_on_destination(*step.move, c);
   // Where it goes, and the proof that frees it, are part of what this rests on.
   for (const auto& path : {path::fence(host, claim.incarnation), path::away(host)})
     step.move->checks.push_back({path, c.view.mod_of(path)});
@@ -268,6 +191,7 @@ Step adopt_or_place(const Case& c, DesiredState desired) {
     if (step.move) check_reports(*step.move, c);
     return step;
   }
+  if (Step torn = adopt_torn(c, found); torn.move) return torn;
   if (found.size() > 1) return unplaced(c, {}, "it runs on several hosts, and nobody claimed it: stop all but one");
   ClaimRecord claim = new_claim(c, found.front(), {});
   if (desired == DesiredState::stopped) claim.order = ClaimOrder::stop;
@@ -312,7 +236,7 @@ Step mend(const Case& c) {
   const auto now = c.placement.preference(c.resource.name, c.claim->host);
   const bool misplaced = !broken.empty() || !now;
   Step step;
-  step.restless = misplaced || (c.resource.failback == Failback::restart && *now > 0);
+  step.restless = misplaced || (c.resource.failback != Failback::off && *now > 0);
   if (!step.restless) return step;
   c.placement.release(c.resource.name, c.claim->host);
   const Choice choice = c.placement.choose(c.resource.name, avoidance(c, c.claim->attempts));
@@ -322,7 +246,12 @@ Step mend(const Case& c) {
   c.placement.book(c.resource.name, c.claim->host);
   if (!elsewhere || (!misplaced && !better)) return step;
   const std::string why = !broken.empty() ? broken.front() : !now ? "the file excludes its host" : "goes back";
-  step = ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, why));
+  const bool live_only = !misplaced && c.resource.failback == Failback::migrate;
+  if (moves_live(c)) {
+    step = begin_migration(c, *choice.host, why);
+  } else if (!live_only) {
+    step = ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, why));
+  }
   step.restless = true;
   return step;
 }
@@ -355,6 +284,7 @@ Step refill(const Case& c) {
 
 Step running_well(const Case& c, bool may_mend) {
   if (c.order != nullptr && c.order->relocate_to) return relocate(c);
+  if (c.order != nullptr && c.order->migrate_to) return migrate_by_order(c);
   if (c.order != nullptr && c.order->clear) {
     ClaimRecord claim = *c.claim;
     claim.attempts = {};
@@ -387,10 +317,13 @@ Step next_step(const View& view, const ControllerState& state, const Resource& r
     // A stop under way ends first; what is released is let go as well, so that whoever starts it by hand may.
     const bool stopping = !c.closed && c.claim->order == ClaimOrder::stop;
     if (unowned || stopping) return {};
+    if (c.claim->migrating_to) return follow_migration(c, desired);
     return ordered(c, ClaimOrder::let_go, std::nullopt,
                    entry(c, JournalKind::stop, c.claim->host, "ignored from now on"));
   }
   if (unowned) return adopt_or_place(c, desired);
+  const bool placeable = c.closed && desired == DesiredState::started && destination_is_clear(c);
+  if (c.claim->migrating_to && !placeable) return follow_migration(c, desired);
   if (c.closed) return desired == DesiredState::started ? place(c) : Step{};
   if (!c.owner_alive) return {};  // its host is being judged; until then nothing moves
   if (c.claim->order == ClaimOrder::stop) {
