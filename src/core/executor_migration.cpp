@@ -92,7 +92,9 @@ bool has_left(const Case& c) {
 }
 
 void keep_sending(const Case& c) {
-  if (may_go(c)) return;
+  const Local& l = c.local;
+  const bool given_up = !l.migrate_in_flight && l.migrate_result.has_value();
+  if (may_go(c) && !given_up) return;
   if (!c.local.abort_sent || c.pass.due(*c.local.abort_sent + kAbortInterval))
     c.pass.act(AbortMigration{c.resource.name, kAbortTimeout});
 }
@@ -106,7 +108,8 @@ void keep_migrating(const Case& c) {
   // All of it is there, and libvirt could not end what it had stopped here.
   if (tried && l.left && !m.cancelled && stands_still(l)) return destroy_at_once(c);
   const bool may = !tried && may_go(c);
-  if (may && l.domain == DomainCondition::running)
+  // Stopped for a migration that a havend before this one began: libvirt lets this one wait, and ends that one.
+  if (may && (l.domain == DomainCondition::running || l.domain == DomainCondition::in_migration))
     return c.pass.act(MigrateDomain{c.resource.name, m.host, m.generation, kMigrateTimeout});
   if (tried || m.cancelled || may) record_stay(c, tried ? l.migrate_message : may ? "it stands still" : "");
   keep_running(c);

@@ -49,6 +49,7 @@ struct ResourceReport {
   std::optional<HostName> host;  // who holds its claim; none: free
   int priority = 0;
   std::string why;  // why it is not running, or empty
+  std::optional<HostName> moving_to;  // live, and not over
 };
 
 struct Alarm {

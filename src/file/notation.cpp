@@ -195,6 +195,7 @@ Keys keys_of(const Resource& r) {
           {"tolerate", r.tolerate_host ? "host" : "guest"},
           {"hosts", host_rules(r.hosts)},
           {"failback", word_of(r.failback)},
+          {"live_migration", r.live_migration ? "true" : "false"},
           {"restarts.limit", std::to_string(r.restarts.limit)},
           {"restarts.within", format_duration(r.restarts.within)},
           {"relocations", std::to_string(r.relocations)},

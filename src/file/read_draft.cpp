@@ -320,7 +320,7 @@ VmDraft read_vm(Table table, Purpose purpose) {
   read_recovery(table, draft);
   read_instances(table, draft, purpose);
   if (auto v = table.texts("after", kResourceList)) draft.after = std::move(*v);
-  table.flag("live_migration");
+  if (const auto v = table.flag("live_migration")) r.live_migration = *v;
   if (table.flag("preempt").value_or(false)) {
     table.wrong(table.at("preempt"), "preempt in [[vm]]: not yet built in this version", "preempt = false");
   }

@@ -55,7 +55,7 @@ class Draw {
   MachineIdentity machine() { return {text(), text(), text()}; }
 
   // `kind` counts the kinds; all but the spec and the unreadable.
-  static constexpr int kKinds = 18;
+  static constexpr int kKinds = 19;
   static std::string path_of(int kind) {
     const HostName h("h1");
     const ResourceName r("web1#2");
@@ -77,7 +77,8 @@ class Draw {
                                             path::promise(h),
                                             path::quarantine(h),
                                             path::kDawn,
-                                            path::kVoters};
+                                            path::kVoters,
+                                            path::arrival(r)};
     return paths[static_cast<std::size_t>(kind)];
   }
   Record record(int kind) {
@@ -88,7 +89,10 @@ class Draw {
         return OrderRecord{perhaps([&] {
                              return word({DesiredState::started, DesiredState::stopped, DesiredState::ignored});
                            }),
-                           flag(), perhaps([&] { return host(); })};
+                           flag(),
+                           perhaps([&] { return host(); }),
+                           perhaps([&] { return host(); }),
+                           flag()};
       case 2:
         return LeaderRecord{Reign(hex()), host(), incarnation()};
       case 3:
@@ -133,7 +137,10 @@ class Draw {
                            word({ClaimOrder::run, ClaimOrder::stop, ClaimOrder::let_go}),
                            perhaps([&] { return host(); }),
                            Attempts{list([&] { return host(); }), flag(), static_cast<int>(number(0, 99))},
-                           epoch()};
+                           epoch(),
+                           perhaps([&] { return Migration{host(), incarnation(), generation(), flag()}; }),
+                           generation(),
+                           flag()};
       case 10:
         return RunRecord{host(),
                          incarnation(),
@@ -141,12 +148,13 @@ class Draw {
                          word({RunState::starting, RunState::running, RunState::released}),
                          word({EndReason::none, EndReason::stopped, EndReason::host_leaving, EndReason::start_failed,
                                EndReason::crashed, EndReason::powered_off, EndReason::storage_lost,
-                               EndReason::stopped_with_host, EndReason::frozen_with_host}),
+                               EndReason::stopped_with_host, EndReason::frozen_with_host, EndReason::migrated}),
                          text(),
                          flag(),
                          flag(),
                          flag(),
-                         list([&] { return wall(); })};
+                         list([&] { return wall(); }),
+                         generation()};
       case 11:
         return DevicesRecord{list([&] {
                                return ProbedDevice{text(), text(), text(), flag()};
@@ -166,6 +174,8 @@ class Draw {
         return QuarantineRecord{static_cast<int>(number(0, 999)), flag()};
       case 16:
         return DawnRecord{host(), incarnation()};
+      case 18:
+        return ArrivalRecord{host(), incarnation(), generation(), word({ArrivalState::ready, ArrivalState::gone}), text()};
       default:
         return VotersRecord{list([&] { return text(); })};
     }
@@ -175,7 +185,7 @@ class Draw {
     r.at = wall();
     if (flag()) r.by = host();
     using enum JournalKind;
-    r.kind = word({intent, fenced, proved, withdrawn, tested, recover, place, restart, relocate, stop, place_failed,
+    r.kind = word({intent, fenced, proved, withdrawn, tested, recover, place, restart, relocate, migrate, stayed, stop, place_failed,
                    failed, freeze, engine, alarm, cleared});
     if (flag()) r.resource = resource();
     if (flag()) r.host = host();
@@ -249,6 +259,7 @@ class Draw {
     r.hosts = {list([&] { return host(); }), list([&] { return list([&] { return host(); }); }),
                list([&] { return host(); })};
     r.failback = word({Failback::off, Failback::migrate, Failback::restart});
+    r.live_migration = flag();
     r.restarts = {static_cast<int>(number(0, 9)), Duration(number(1, 1LL << 50))};
     r.relocations = static_cast<int>(number(0, 9));
     r.retry = flag();

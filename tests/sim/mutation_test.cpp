@@ -35,7 +35,7 @@ class Mutation : public testing::Test {
     mutation::create_revision = mutation::agents_live_on = mutation::shots_forgotten = false;
     for (bool* flag :
          {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns, &mutation::one_supply,
-          &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast, &mutation::named_hypervisor_only})
+          &mutation::resume_unreleased, &mutation::third_host, &mutation::stale_memory, &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast, &mutation::named_hypervisor_only})
       *flag = false;
   }
   // Seen by the random faults within the bound.
@@ -158,6 +158,14 @@ TEST_F(Mutation, AHostThatLivesOnTheOutletIsSeenToDie) { expect_caught(mutation:
 TEST_F(Mutation, AVirtualHostThatWasMovedIsSeenToRunOn) {
   expect_caught(mutation::named_hypervisor_only, "F6", 5, true);
 }
+
+TEST_F(Mutation, ADestinationThatResumesWhatNobodyReleasedRunsItTwice) {
+  expect_caught(mutation::resume_unreleased, "never-twice", 3, false);
+}
+
+TEST_F(Mutation, AThirdHostRunsBesideWhatCameIn) { expect_caught(mutation::third_host, "M3", 3, false); }
+
+TEST_F(Mutation, AMemoryThatItsSourceWentBeyondGoesOn) { expect_caught(mutation::stale_memory, "M2", 3, false); }
 
 TEST_F(Mutation, WithItTheSameSeedsAreClean) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
