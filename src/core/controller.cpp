@@ -64,7 +64,8 @@ void fold_resource(ControllerState& state, const View& view, const ResourceName&
   note_since(state.running_since, name, runs, now);
   if (run != view.runs.end() && run->second.value.stayed != Generation{}) {
     const Generation stayed = run->second.value.stayed;
-    if (const auto known = state.stayed_since.find(name); known == state.stayed_since.end() || known->second.first != stayed)
+    if (const auto known = state.stayed_since.find(name);
+        known == state.stayed_since.end() || known->second.first != stayed)
       state.stayed_since[name] = {stayed, now};
   }
   // Counted while it has its uplink elsewhere: an outage for all ends on one host after the other, and whoever is first

@@ -49,10 +49,9 @@ void stop(const Case& c, EndReason end) {
   if (c.local.start_in_flight) return;
   if (present(c.local)) {
     const Local& l = c.local;
-    if (!l.shutdown_sent && runs(l))
-      return c.pass.act(ShutdownDomain{c.resource.name, kShutdownTimeout});
-    const bool patient = l.shutdown_sent && !l.shutdown_refused && runs(l) &&
-                         !c.pass.due(*l.shutdown_sent + kShutdownPatience);
+    if (!l.shutdown_sent && runs(l)) return c.pass.act(ShutdownDomain{c.resource.name, kShutdownTimeout});
+    const bool patient =
+        l.shutdown_sent && !l.shutdown_refused && runs(l) && !c.pass.due(*l.shutdown_sent + kShutdownPatience);
     if (patient) return;
     destroy_at_once(c);
     return record_stuck(c);

@@ -1,4 +1,5 @@
-// One resource of one host as the executor's parts see it, and what more than one of them does. For executor*.cpp alone.
+// One resource of one host as the executor's parts see it, and what more than one of them does. For executor*.cpp
+// alone.
 #pragma once
 
 #include <string>

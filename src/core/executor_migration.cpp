@@ -1,8 +1,8 @@
 // Both ends of a live migration (M1 to M3; docs/migration.md has the states). The source owns the guest until it has
-// released it, whatever became of the migration: it may resume it at any time, and the destination never does before the
-// claim names it. What the destination has is destroyed unless the source says that libvirt ended the guest there for no
-// other reason than that all of it had gone over: a source that ran on after the switch, and ended then, would leave a
-// memory behind that is older than the disk.
+// released it, whatever became of the migration: it may resume it at any time, and the destination never does before
+// the claim names it. What the destination has is destroyed unless the source says that libvirt ended the guest there
+// for no other reason than that all of it had gone over: a source that ran on after the switch, and ended then, would
+// leave a memory behind that is older than the disk.
 #include <utility>
 
 #include "core/executor_case.hpp"

@@ -45,17 +45,24 @@ void judge_migration(const View& before, const ResourceName& name, const ClaimRe
                      std::vector<Breach>& found) {
   if (next == nullptr || last.order == ClaimOrder::let_go || next->order == ClaimOrder::let_go) return;
   const auto run = before.runs.find(name);
-  const bool left = run != before.runs.end() && run->second.value.end == EndReason::migrated && released(before, name, last);
+  const bool left =
+      run != before.runs.end() && run->second.value.end == EndReason::migrated && released(before, name, last);
   if (next->resume && !last.resume && !left) {
-    found.push_back({"M2", name, {last.host, next->host}, name.str() + " is to go on by what came in, and its source never said that it left"});
+    found.push_back({"M2",
+                     name,
+                     {last.host, next->host},
+                     name.str() + " is to go on by what came in, and its source never said that it left"});
   }
   if (!last.migrating_to) return;
   const Migration& m = *last.migrating_to;
   const bool stands = same_owner(last, *next) && next->migrating_to && next->migrating_to->host == m.host &&
-                      next->migrating_to->incarnation == m.incarnation && next->migrating_to->generation == m.generation;
+                      next->migrating_to->incarnation == m.incarnation &&
+                      next->migrating_to->generation == m.generation;
   const bool handed = next->host == m.host && next->incarnation == m.incarnation && next->generation == m.generation;
   if (stands || handed || destination_clear(before, name, m)) return;
-  found.push_back({"M3", name, {last.host, m.host, next->host},
+  found.push_back({"M3",
+                   name,
+                   {last.host, m.host, next->host},
                    "the claim of " + name.str() + " forgot its migration, and " + m.host.str() + " may still have it"});
 }
 

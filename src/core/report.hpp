@@ -48,7 +48,7 @@ struct ResourceReport {
   ResourceCondition condition = ResourceCondition::waiting;
   std::optional<HostName> host;  // who holds its claim; none: free
   int priority = 0;
-  std::string why;  // why it is not running, or empty
+  std::string why;                    // why it is not running, or empty
   std::optional<HostName> moving_to;  // live, and not over
 };
 

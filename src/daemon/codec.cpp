@@ -31,9 +31,9 @@ HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "hos
             {frozen_with_host, "frozen-with-host"}, {migrated, "migrated"})
 HAVEN_WORDS(ArrivalState, {ready, "ready"}, {gone, "gone"})
 HAVEN_WORDS(JournalKind, {intent, "intent"}, {fenced, "fenced"}, {proved, "proved"}, {withdrawn, "withdrawn"},
-            {tested, "tested"}, {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"}, {migrate, "migrate"}, {stayed, "stayed"},
-            {stop, "stop"}, {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"}, {engine, "engine"},
-            {alarm, "alarm"}, {cleared, "cleared"})
+            {tested, "tested"}, {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"},
+            {migrate, "migrate"}, {stayed, "stayed"}, {stop, "stop"}, {place_failed, "place-failed"},
+            {failed, "failed"}, {freeze, "freeze"}, {engine, "engine"}, {alarm, "alarm"}, {cleared, "cleared"})
 #undef HAVEN_WORDS
 
 inline constexpr Range kSmall{0, 1'000'000};

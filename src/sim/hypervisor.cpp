@@ -186,7 +186,8 @@ void HypervisorState::carry_out_start(CallId id, const Call& call, Instant at) {
       std::ranges::any_of(guests_, [&](const auto& other) { return other.second.domain.name == domain.name; });
   if (guests_.contains(domain.uuid) || name_taken)
     return answer(id, CallResult::failed, "domain " + domain.name + " is already active");
-  if (world_.hook && !world_.hook(domain.uuid, false)) return answer(id, CallResult::failed, "the hook refused this start");
+  if (world_.hook && !world_.hook(domain.uuid, false))
+    return answer(id, CallResult::failed, "the hook refused this start");
   if (fails(Verb::start, domain.uuid)) return answer(id, CallResult::failed, "the simulation refuses this start");
   const auto life = ++last_life_;
   guests_[domain.uuid] = {domain, 0, life, true, false, false, {}, {}};
@@ -340,9 +341,8 @@ void HypervisorState::crash(Instant now) {
     if (call.arrived && call.verb != Verb::kill && std::exchange(call.open, false))
       outcome_.events.push_back(port::CallDone{id, CallResult::unknown, "libvirtd closed the connection"});
   // What libvirtd had begun to end, it no longer ends; what it sent stays.
-  std::erase_if(agenda_, [](const auto& item) {
-    return item.second.due == Due::destroyed || item.second.due == Due::switched;
-  });
+  std::erase_if(agenda_,
+                [](const auto& item) { return item.second.due == Due::destroyed || item.second.due == Due::switched; });
   for (auto& [uuid, guest] : guests_)
     if (!guest.to.empty()) stay(guest, "libvirtd closed the connection", now);
   // What was coming in does not survive the libvirtd that let it in.
@@ -361,10 +361,12 @@ void HypervisorState::carry_out_migrate(CallId id, const Call& call, Instant at)
   guest->sent_by = id;
   bool in = false;
   const port::Domain domain = guest->domain;
-  const bool reached = world_.reach && world_.reach(call.xml, [&](HypervisorState& other) { in = other.let_in(domain, at); });
+  const bool reached =
+      world_.reach && world_.reach(call.xml, [&](HypervisorState& other) { in = other.let_in(domain, at); });
   guest = find(call.uuid);
   if (guest == nullptr) return;
-  if (!reached || !in) return stay(*guest, reached ? "the destination refuses it" : "the destination does not answer", at);
+  if (!reached || !in)
+    return stay(*guest, reached ? "the destination refuses it" : "the destination does not answer", at);
   guest->domain.migrating = true;
   put(at + times_.migrate, {Due::switched, id, call.uuid, guest->life, {}});
 }
@@ -376,11 +378,11 @@ void HypervisorState::switch_over(const std::string& uuid, Instant at) {
   const CallId call = guest->sent_by;
   bool arrived = false;
   const bool broken = fails(Verb::migrate, uuid);
-  const bool reached = !broken && world_.reach && world_.reach(to, [&](HypervisorState& other) {
-    arrived = other.has_arrived(uuid, at);
-  });
+  const bool reached = !broken && world_.reach &&
+                       world_.reach(to, [&](HypervisorState& other) { arrived = other.has_arrived(uuid, at); });
   guest = find(uuid);
-  if (!reached || !arrived) return stay(*guest, broken ? "the simulation breaks this migration" : "the connection broke", at);
+  if (!reached || !arrived)
+    return stay(*guest, broken ? "the simulation breaks this migration" : "the connection broke", at);
   if (fails(Verb::resume, uuid)) {
     guest->to.clear();
     guest->domain.migrating = false;
@@ -400,8 +402,8 @@ void HypervisorState::stay(Guest& guest, const std::string& why, Instant at) {
 }
 
 bool HypervisorState::let_in(const port::Domain& domain, Instant now) {
-  const bool name_taken = std::ranges::any_of(
-      guests_, [&](const auto& other) { return other.second.domain.name == domain.name; });
+  const bool name_taken =
+      std::ranges::any_of(guests_, [&](const auto& other) { return other.second.domain.name == domain.name; });
   if (libvirt_ != Libvirt::alive || name_taken) return false;
   if (world_.hook && (!world_.hook(domain.uuid, true) || !world_.hook(domain.uuid, false))) return false;
   Guest& guest = guests_[domain.uuid] = {domain, ++last_pid_, ++last_life_, true, true, false, {}, {}};

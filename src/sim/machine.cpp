@@ -60,16 +60,15 @@ Machine::Machine(Queue& queue, Random& random, Timeline& timeline, MachineIndex 
 
 void Machine::set_callbacks(Callbacks callbacks) {
   callbacks_ = std::move(callbacks);
-  libvirt_.set_world({[this](const std::string& uuid, bool migration) {
-                        return callbacks_.hook(ResourceName{uuid}, migration);
-                      },
-                      [this](const std::string& to, const std::function<void(HypervisorState&)>& deed) {
-                        return callbacks_.reach(HostName{to}, deed);
-                      },
-                      [this](const std::string& uuid) { return callbacks_.is_sent_here(ResourceName{uuid}); },
-                      [this](HypervisorState::Deed deed, const std::string& uuid) {
-                        return callbacks_.deed_fails(deed, ResourceName{uuid});
-                      }});
+  libvirt_.set_world(
+      {[this](const std::string& uuid, bool migration) { return callbacks_.hook(ResourceName{uuid}, migration); },
+       [this](const std::string& to, const std::function<void(HypervisorState&)>& deed) {
+         return callbacks_.reach(HostName{to}, deed);
+       },
+       [this](const std::string& uuid) { return callbacks_.is_sent_here(ResourceName{uuid}); },
+       [this](HypervisorState::Deed deed, const std::string& uuid) {
+         return callbacks_.deed_fails(deed, ResourceName{uuid});
+       }});
 }
 
 void Machine::new_life() {

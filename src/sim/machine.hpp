@@ -43,9 +43,9 @@ class Machine {
     // Does this to another host's libvirt. False: its machine cannot be reached.
     std::function<bool(const HostName&, const std::function<void(HypervisorState&)>&)> reach;
     std::function<bool(const ResourceName&)> is_sent_here;
-    std::function<void(const ResourceName&)> moved_off;             // all of it stands at another host
-    std::function<void(const ResourceName&, bool stale)> goes_on;   // it is about to run here
-    std::function<void(const ResourceName&)> copy_gone;             // what came in here, and never ran, is gone
+    std::function<void(const ResourceName&)> moved_off;            // all of it stands at another host
+    std::function<void(const ResourceName&, bool stale)> goes_on;  // it is about to run here
+    std::function<void(const ResourceName&)> copy_gone;            // what came in here, and never ran, is gone
     std::function<bool(HypervisorState::Deed, const ResourceName&)> deed_fails;
     std::function<bool()> may_boot;        // a virtual host: the machine below lets its domain start (F3)
     std::function<void()> watchdog_broke;  // while it was armed

@@ -124,7 +124,9 @@ void World::wire(Machine& machine) {
     callbacks.went_down = [havend] { havend->end(); };
     callbacks.watchdog_broke = [havend] { havend->tell(WatchdogBroke{"its watchdog takes no pet"}); };
     callbacks.libvirt_tells = [havend](const port::HypervisorEvent& event) { havend->libvirt_tells(event); };
-    callbacks.hook = [havend](const ResourceName& resource, bool migration) { return havend->hook(resource, migration); };
+    callbacks.hook = [havend](const ResourceName& resource, bool migration) {
+      return havend->hook(resource, migration);
+    };
   }
   machine.set_callbacks(std::move(callbacks));
 }

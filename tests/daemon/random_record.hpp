@@ -89,10 +89,7 @@ class Draw {
         return OrderRecord{perhaps([&] {
                              return word({DesiredState::started, DesiredState::stopped, DesiredState::ignored});
                            }),
-                           flag(),
-                           perhaps([&] { return host(); }),
-                           perhaps([&] { return host(); }),
-                           flag()};
+                           flag(), perhaps([&] { return host(); }), perhaps([&] { return host(); }), flag()};
       case 2:
         return LeaderRecord{Reign(hex()), host(), incarnation()};
       case 3:
@@ -138,7 +135,9 @@ class Draw {
                            perhaps([&] { return host(); }),
                            Attempts{list([&] { return host(); }), flag(), static_cast<int>(number(0, 99))},
                            epoch(),
-                           perhaps([&] { return Migration{host(), incarnation(), generation(), flag()}; }),
+                           perhaps([&] {
+                             return Migration{host(), incarnation(), generation(), flag()};
+                           }),
                            generation(),
                            flag()};
       case 10:
@@ -175,7 +174,8 @@ class Draw {
       case 16:
         return DawnRecord{host(), incarnation()};
       case 18:
-        return ArrivalRecord{host(), incarnation(), generation(), word({ArrivalState::ready, ArrivalState::gone}), text()};
+        return ArrivalRecord{host(), incarnation(), generation(), word({ArrivalState::ready, ArrivalState::gone}),
+                             text()};
       default:
         return VotersRecord{list([&] { return text(); })};
     }
@@ -185,8 +185,8 @@ class Draw {
     r.at = wall();
     if (flag()) r.by = host();
     using enum JournalKind;
-    r.kind = word({intent, fenced, proved, withdrawn, tested, recover, place, restart, relocate, migrate, stayed, stop, place_failed,
-                   failed, freeze, engine, alarm, cleared});
+    r.kind = word({intent, fenced, proved, withdrawn, tested, recover, place, restart, relocate, migrate, stayed, stop,
+                   place_failed, failed, freeze, engine, alarm, cleared});
     if (flag()) r.resource = resource();
     if (flag()) r.host = host();
     if (flag()) r.from = host();

@@ -35,7 +35,8 @@ class Mutation : public testing::Test {
     mutation::create_revision = mutation::agents_live_on = mutation::shots_forgotten = false;
     for (bool* flag :
          {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns, &mutation::one_supply,
-          &mutation::resume_unreleased, &mutation::third_host, &mutation::stale_memory, &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast, &mutation::named_hypervisor_only})
+          &mutation::resume_unreleased, &mutation::third_host, &mutation::stale_memory, &mutation::any_of_level,
+          &mutation::intent_later, &mutation::blind_blast, &mutation::named_hypervisor_only})
       *flag = false;
   }
   // Seen by the random faults within the bound.

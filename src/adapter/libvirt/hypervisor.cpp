@@ -123,7 +123,8 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
     calls_.stop();
     for (auto& watch : watches_) watch->stop(kEndPatience);
     watches_.clear();  // what hangs holds this object, not the other way round
-    for (Workers* workers : {&qemu_workers_, &lxc_workers_, &kills_, &looks_, &migrations_}) workers->stop(kEndPatience);
+    for (Workers* workers : {&qemu_workers_, &lxc_workers_, &kills_, &looks_, &migrations_})
+      workers->stop(kEndPatience);
   }
 
   void start(CallId call, std::string xml, Duration timeout) {

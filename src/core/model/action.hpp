@@ -179,10 +179,11 @@ struct Say {
   std::string text;
 };
 
-using Action = std::variant<Commit, GrantLease, KeepAlive, ReadMember, AskVoters, ArmWatchdog, PetWatchdog,
-                            DisarmWatchdog, StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain,
-                            MigrateDomain, AbortMigration, Inspect, EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent, NoteRelease,
-                            NotePromise, PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
+using Action =
+    std::variant<Commit, GrantLease, KeepAlive, ReadMember, AskVoters, ArmWatchdog, PetWatchdog, DisarmWatchdog,
+                 StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain, MigrateDomain, AbortMigration,
+                 Inspect, EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent, NoteRelease, NotePromise,
+                 PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
 using Actions = std::vector<Action>;
 
 // An action on its way, as the node hands it out. call is 0 for what is not answered.

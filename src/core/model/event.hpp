@@ -168,7 +168,20 @@ struct HookAsked {
   std::string uuid{};  // of the domain; empty in the simulator where it is a resource
 };
 
-enum class OperatorVerb { start, stop, disable, ignore, clear, relocate, migrate, stay, freeze, thaw, fence_confirm, fence_test };
+enum class OperatorVerb {
+  start,
+  stop,
+  disable,
+  ignore,
+  clear,
+  relocate,
+  migrate,
+  stay,
+  freeze,
+  thaw,
+  fence_confirm,
+  fence_test
+};
 struct OperatorAsked {
   CallId question;  // answered by AnswerOperator
   OperatorVerb verb = OperatorVerb::start;

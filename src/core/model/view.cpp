@@ -13,9 +13,8 @@
 namespace haven {
 
 bool View::unreadable(const ResourceName& resource) const {
-  return !unreadable_.empty() &&
-         (unreadable(path::claim(resource)) || unreadable(path::run(resource)) || unreadable(path::order(resource)) ||
-          unreadable(path::arrival(resource)));
+  return !unreadable_.empty() && (unreadable(path::claim(resource)) || unreadable(path::run(resource)) ||
+                                  unreadable(path::order(resource)) || unreadable(path::arrival(resource)));
 }
 
 Revision View::mod_of(const std::string& path) const {

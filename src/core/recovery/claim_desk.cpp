@@ -11,12 +11,11 @@ namespace haven {
 namespace {
 
 bool is_moving(const View& view) {
-  return std::any_of(view.claims.begin(), view.claims.end(),
-                     [&](const auto& claim) {
-                       const bool moves = claim.second.value.move_to && !claim_closed(view, claim.first);
-                       return moves || (claim.second.value.migrating_to &&
-                                       (open_migration(view, claim.first) != nullptr || !claim_closed(view, claim.first)));
-                     });
+  return std::any_of(view.claims.begin(), view.claims.end(), [&](const auto& claim) {
+    const bool moves = claim.second.value.move_to && !claim_closed(view, claim.first);
+    return moves || (claim.second.value.migrating_to &&
+                     (open_migration(view, claim.first) != nullptr || !claim_closed(view, claim.first)));
+  });
 }
 
 std::size_t set_at(const Roster& roster, std::size_t place) {

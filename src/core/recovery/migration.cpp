@@ -175,7 +175,8 @@ Step adopt_torn(const Case& c, const std::vector<HostName>& found) {
   ClaimRecord claim = new_claim(c, c.claim->host, {});
   claim.migrating_to = m;
   claim.migrating_to->cancelled = true;
-  return with_claim(c, claim, entry(c, JournalKind::place, claim.host, "it was found there, let go while it was moved"));
+  return with_claim(c, claim,
+                    entry(c, JournalKind::place, claim.host, "it was found there, let go while it was moved"));
 }
 
 }  // namespace haven::stepping

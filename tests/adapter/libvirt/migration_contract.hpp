@@ -1,4 +1,5 @@
-// What src/port/hypervisor.hpp promises about migration, tried on two hypervisors: a guest's source and its destination.
+// What src/port/hypervisor.hpp promises about migration, tried on two hypervisors: a guest's source and its
+// destination.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -26,7 +27,7 @@ class MigrationBench {
   virtual MigrationEnd source() = 0;
   virtual MigrationEnd destination() = 0;
   virtual std::string domain(const std::string& uuid, const std::string& name) = 0;
-  virtual std::string address() = 0;         // of the destination
+  virtual std::string address() = 0;          // of the destination
   virtual std::string nobodys_address() = 0;  // where no libvirt listens
   virtual void end_destination() = 0;         // its libvirt and what it holds
 };
@@ -51,8 +52,7 @@ class MigrationContract : public ::testing::TestWithParam<NamedMigrationBench> {
   }
   CallId next() { return CallId{++last_call}; }
   static port::CallDone answer(const MigrationEnd& end, CallId call) {
-    const auto done =
-        end.heard.first<port::CallDone>([&](const auto& event) { return event.call == call; }, kPatience);
+    const auto done = end.heard.first<port::CallDone>([&](const auto& event) { return event.call == call; }, kPatience);
     EXPECT_TRUE(done) << "call " << call.count << " was not answered";
     return done.value_or(port::CallDone{call, port::CallResult::unknown, "not answered"});
   }

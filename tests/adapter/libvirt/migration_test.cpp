@@ -131,9 +131,9 @@ class LibvirtMigrationBench final : public MigrationBench {
                                           destination_heard_.sink()};
 };
 
-INSTANTIATE_TEST_SUITE_P(Every, MigrationContract, ::testing::Values(NamedMigrationBench{"Qemu", [](bool slowly) {
-                           return std::make_unique<LibvirtMigrationBench>(slowly);
-                         }}),
+INSTANTIATE_TEST_SUITE_P(Every, MigrationContract,
+                         ::testing::Values(NamedMigrationBench{
+                             "Qemu", [](bool slowly) { return std::make_unique<LibvirtMigrationBench>(slowly); }}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

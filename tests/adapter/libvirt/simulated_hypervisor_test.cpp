@@ -145,9 +145,9 @@ class SimulatedMigrationBench final : public MigrationBench {
 };
 
 INSTANTIATE_TEST_SUITE_P(Every, MigrationContract,
-                         ::testing::Values(NamedMigrationBench{"Simulated", [](bool slowly) {
-                           return std::make_unique<SimulatedMigrationBench>(slowly);
-                         }}),
+                         ::testing::Values(NamedMigrationBench{
+                             "Simulated",
+                             [](bool slowly) { return std::make_unique<SimulatedMigrationBench>(slowly); }}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace
