@@ -292,7 +292,7 @@ StatusRecord report_of_host(const HostState& host, const View& view, const SelfV
     if (view.roster().resource(name) == nullptr) continue;
     if (local.storage_lost) report.storage_lost.push_back(name);
     if (local.uplink_lost) report.uplink_lost.push_back(name);
-    if (local.vanished)
+    if (local.vanished && !comes_in(view, name, self))
       report.problems.push_back(name.str() + " has no process any more; it starts again once libvirt answers");
     if (!local.domain && !local.process && !local.start_in_flight) continue;
     if (!claimed_here(view, name, self) && !comes_in(view, name, self)) report.found.push_back(name);
