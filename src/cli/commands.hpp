@@ -60,6 +60,13 @@ struct MaintenanceOptions {
   bool wait = true;  // until nothing is left to move
 };
 int maintenance(const Client& client, const Output& output, const MaintenanceOptions& options);
+struct MigrateOptions {
+  std::string resource;
+  std::string host;    // where to
+  bool abort = false;  // keep it where it is
+  bool no_wait = false;
+};
+int migrate(const Client& client, const Output& output, const MigrateOptions& options);
 // For whom root acts (sudo); empty: for nobody else.
 [[nodiscard]] std::string on_behalf_of();
 // Asks for the name, on the terminal or from standard input: the word of a person who has looked, not of a script that

@@ -82,10 +82,26 @@ void add_order(CLI::App& app, Line& line, const std::string& verb, const std::st
 void add_fence(CLI::App& app, Line& line);
 void add_maintenance(CLI::App& app, Line& line);
 
+void add_migrate(CLI::App& app, Line& line) {
+  auto* sub = command(app, "migrate",
+                      "Move it live, and wait until it runs there or stays. Interrupted, it goes on without you",
+                      "haven migrate web1 h2");
+  auto options = std::make_shared<MigrateOptions>();
+  sub->add_option("RESOURCE", options->resource, "its name in the cluster file")->required();
+  auto* host = sub->add_option("HOST", options->host, "where to");
+  sub->add_flag("--abort", options->abort, "keep it where it is: ends a migration that is under way")->excludes(host);
+  sub->add_flag("--no-wait", options->no_wait, "do not wait for its end");
+  sub->callback([&line, options] {
+    if (options->host.empty() && !options->abort) throw CLI::RequiredError("HOST, or --abort");
+    line.run = [options](const Client& c, const Output& o) { return migrate(c, o, *options); };
+  });
+}
+
 void add_orders(CLI::App& app, Line& line) {
   add_order(app, line, "start", "It shall run", "haven start web1");
   add_order(app, line, "stop", "It shall be stopped", "haven stop web1");
   add_order(app, line, "relocate", "Move it by stop and start", "haven relocate web1 h2");
+  add_migrate(app, line);
   add_order(app, line, "disable", "It shall be stopped, whatever failed before", "haven disable web1");
   add_order(app, line, "ignore", "Leave it alone, as it is", "haven ignore web1");
   add_order(app, line, "clear", "Forget its failures and try again; of a host, its losses", "haven clear web1");

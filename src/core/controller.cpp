@@ -63,6 +63,12 @@ void fold_resource(ControllerState& state, const View& view, const ResourceName&
   const bool runs = run != view.runs.end() && run->second.value.state == RunState::running &&
                     run->second.value.generation == claim->second.value.generation && !claim_closed(view, name);
   note_since(state.running_since, name, runs, now);
+  if (run != view.runs.end() && run->second.value.stayed != Generation{}) {
+    const Generation stayed = run->second.value.stayed;
+    if (const auto known = state.stayed_since.find(name);
+        known == state.stayed_since.end() || known->second.first != stayed)
+      state.stayed_since[name] = {stayed, now};
+  }
   // Counted while it has its uplink elsewhere: an outage for all ends on one host after the other, and whoever is first
   // must not draw the others' guests to it.
   const bool cut_off =
@@ -247,7 +253,9 @@ void decide_journal(const ControllerState& state, const View& view, const SelfVi
 bool named_anywhere(const View& view, const HostBoot& boot) {
   const auto is_boot = [&](const HostName& h, const Incarnation& i) { return h == boot.first && i == boot.second; };
   for (const auto& [name, claim] : view.claims)
-    if (is_boot(claim.value.host, claim.value.incarnation)) return true;
+    if (is_boot(claim.value.host, claim.value.incarnation) ||
+        (claim.value.migrating_to && is_boot(claim.value.migrating_to->host, claim.value.migrating_to->incarnation)))
+      return true;
   const MemberRecord* member = member_of(view, boot.first);
   if (member != nullptr && member->incarnation == boot.second) return true;
   const auto promise = view.promises.find(boot.first);

@@ -44,6 +44,8 @@ inline constexpr Duration kStartRetry = 10s;
 inline constexpr Duration kStartRetryLimit = 10min;
 // A better-preferred host must have been well for this long before a resource goes back to it.
 inline constexpr Duration kFailbackWell = 60s;
+// What Haven moved live by itself, in vain, is not tried again before this.
+inline constexpr Duration kMigrateAgain = 5min;
 // An alarm that is gone for less has not ended: a havend that restarts says nothing for a moment.
 inline constexpr Duration kAlarmEnded = 10s;
 // The journal keeps this many entries; pruned in steps, so that not every decision deletes one.
@@ -102,6 +104,7 @@ struct ControllerState {
   std::map<HostName, Instant> up_since;
   std::map<HostName, Instant> storage_charged_since;
   std::map<ResourceName, Instant> uplink_lost_since;  // where it runs, and not everywhere
+  std::map<ResourceName, std::pair<Generation, Instant>> stayed_since;  // the last migration that came to nothing
   std::map<ResourceName, std::string> said_waiting;   // the place-failed last journaled
   std::map<std::string, SaidAlarm> said_alarms;       // by key; taken over from the journal with the office
   std::optional<Instant> vacant_since;                // `leader` absent

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/executor_case.hpp"
 #include "core/liveness/dawn.hpp"
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
@@ -10,6 +11,9 @@
 #include "core/start_slots.hpp"
 
 namespace haven {
+
+using namespace acting;
+
 namespace {
 
 const Local kUnknown{};
@@ -21,95 +25,16 @@ const Local& local_of(const HostState& host, const ResourceName& name) {
 
 // The last answered inspection began after everything that could have changed what it saw.
 bool fresh(const HostState& host, const Local& local) {
-  return !local.start_in_flight && host.looked && host.hypervisor && host.inspected >= host.touched &&
-         host.inspected >= local.touched;
+  return !local.start_in_flight && !local.migrate_in_flight && host.looked && host.hypervisor &&
+         host.inspected >= host.touched && host.inspected >= local.touched;
 }
-
-bool present(const Local& local) { return local.domain.has_value() || local.process; }
-
-// One resource of this host, looked up once.
-struct Case {
-  const HostState& host;
-  const View& view;
-  const SelfView& self;
-  const Resource& resource;
-  Pass& pass;
-  const Local& local;
-  const ClaimRecord* claim = nullptr;
-  const RunRecord* run = nullptr;  // of the claim's generation
-  bool sure = false;               // `present` can be relied on
-  StartSlots* slots = nullptr;
-  Strain strain = Strain::none;  // what the host's promise asks (P3)
-};
-
-bool in_touch(const Case& c) { return c.self.registered && c.self.watching && c.pass.now().mono < c.self.lease_until; }
-
-// The promise's clock has room for a start (C2).
-bool has_room(const Case& c) { return may_start(c.host.keeping, c.pass.now().mono); }
 
 bool names_us(const Case& c) {
   if (c.claim == nullptr || c.claim->host != c.self.host || c.claim->order == ClaimOrder::let_go) return false;
   return mutation::ignore_incarnation || c.claim->incarnation == c.self.incarnation;
 }
 
-Generation noted(const Case& c) {
-  if (mutation::forget_release) return {};
-  const auto it = c.host.released.find(c.resource.name);
-  return it == c.host.released.end() ? Generation{} : it->second;
-}
-
-Commit run_commit(const Case& c, const RunRecord& run) {
-  const ResourceName& name = c.resource.name;
-  Commit commit;
-  commit.lane = "run/" + name.str();
-  commit.timeout = kCommitTimeout;
-  for (const auto& path : {path::claim(name), path::run(name)}) commit.checks.push_back({path, c.view.mod_of(path)});
-  // The member key stands for this incarnation being admitted: a host without it starts and records nothing.
-  commit.checks.push_back({path::member(c.self.host), c.view.mod_of(path::member(c.self.host))});
-  commit.writes.push_back({path::run(name), run, {}});
-  return commit;
-}
-
-RunRecord run_record(const Case& c, RunState state) {
-  RunRecord run;
-  run.host = c.self.host;
-  run.incarnation = c.self.incarnation;
-  run.generation = c.claim->generation;
-  run.state = state;
-  // The budget outlives every generation: it is the resource's, not the host's.
-  const auto known = c.view.runs.find(c.resource.name);
-  if (known != c.view.runs.end()) run.restarts = known->second.value.restarts;
-  return run;
-}
-
-void release(const Case& c, EndReason end, std::string detail) {
-  if (!mutation::forget_release && noted(c) < c.claim->generation)
-    c.pass.act(NoteRelease{c.resource.name, c.claim->generation});
-  if (!in_touch(c)) return;
-  RunRecord run = run_record(c, RunState::released);
-  run.end = end;
-  run.detail = std::move(detail);
-  c.pass.act(run_commit(c, run));
-}
-
-// It is gone. With its disk lost under it only proof releases it: that is said in the record (C7).
-void settle(const Case& c, EndReason end, std::string detail) {
-  if (!c.local.unsettled) return release(c, end, std::move(detail));
-  if (!in_touch(c) || c.run == nullptr || c.run->unsettled) return;
-  RunRecord run = *c.run;
-  run.unsettled = true;
-  c.pass.act(run_commit(c, run));
-}
-
 // ---- stopping ----
-
-void destroy_at_once(const Case& c) {
-  const Local& l = c.local;
-  if (!l.destroy_sent) return c.pass.act(DestroyDomain{c.resource.name, kDestroyTimeout});
-  const bool give_up = l.destroy_refused || c.pass.due(*l.destroy_sent + kDestroyTimeout);
-  if (!give_up) return;
-  if (!l.kill_sent || c.pass.due(*l.kill_sent + kStuckRetry)) c.pass.act(KillDomain{c.resource.name, kKillTimeout});
-}
 
 // Even SIGKILL did not end it: said in the record, so that the controller can do what on_stop_fail says (B2).
 void record_stuck(const Case& c) {
@@ -124,10 +49,9 @@ void stop(const Case& c, EndReason end) {
   if (c.local.start_in_flight) return;
   if (present(c.local)) {
     const Local& l = c.local;
-    if (!l.shutdown_sent && l.domain == DomainCondition::running)
-      return c.pass.act(ShutdownDomain{c.resource.name, kShutdownTimeout});
-    const bool patient = l.shutdown_sent && !l.shutdown_refused && l.domain == DomainCondition::running &&
-                         !c.pass.due(*l.shutdown_sent + kShutdownPatience);
+    if (!l.shutdown_sent && runs(l)) return c.pass.act(ShutdownDomain{c.resource.name, kShutdownTimeout});
+    const bool patient =
+        l.shutdown_sent && !l.shutdown_refused && runs(l) && !c.pass.due(*l.shutdown_sent + kShutdownPatience);
     if (patient) return;
     destroy_at_once(c);
     return record_stuck(c);
@@ -142,7 +66,7 @@ void yield_to_promise(const Case& c) {
   if (c.strain == Strain::kill) {
     if (!l.kill_sent || c.pass.due(*l.kill_sent + kPromiseKillRetry))
       c.pass.act(KillDomain{c.resource.name, kPromiseKillTimeout});
-  } else if (!l.shutdown_sent && l.domain == DomainCondition::running) {
+  } else if (!l.shutdown_sent && runs(l)) {
     c.pass.act(ShutdownDomain{c.resource.name, kShutdownTimeout});
   }
 }
@@ -184,7 +108,7 @@ void restart_out_of_reach(const Case& c) {
   const Local& l = c.local;
   const bool ours = c.run != nullptr && c.run->incarnation == c.self.incarnation;
   // Another engine, made anew, may have given it to another host (E3).
-  if (!ours || l.start_in_flight || c.self.outdated || clock_of(c.host.keeping)) return;
+  if (!ours || l.start_in_flight || c.self.outdated || c.claim->migrating_to || clock_of(c.host.keeping)) return;
   const Duration delay = std::min(kRestartDelayLimit, kRestartDelay * (1 << std::clamp(l.unrecorded - 1, 0, 8)));
   if (!l.restarted || c.pass.due(*l.restarted + delay))
     c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});
@@ -214,7 +138,7 @@ void starting(const Case& c) {
   if (mutation::timeout_is_release && l.start_result == CallResult::unknown)
     return release(c, EndReason::start_failed, "");
   if (l.start_in_flight || !c.sure) return;
-  if (present(l)) return c.pass.act(run_commit(c, run_record(c, RunState::running)));
+  if (present(l)) return take_up(c) ? record_running(c) : void();
   const bool sent = l.start_for == c.view.mod_of(path::run(c.resource.name)) && l.start_result.has_value();
   if (!sent) {
     if (in_touch(c) && has_room(c)) c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});
@@ -232,26 +156,11 @@ void starting(const Case& c) {
   }
 }
 
-void keep_running(const Case& c) {
-  const Local& l = c.local;
-  if (!c.sure) return;
-  if (!present(l)) return ended(c);
-  if (l.domain == DomainCondition::crashed) return destroy_at_once(c);
-  // While its disk is lost it would only stop itself again.
-  if (l.domain == DomainCondition::paused_io_error && !l.storage_lost &&
-      (!l.resume_sent || c.pass.due(*l.resume_sent + kResumeInterval)))
-    c.pass.act(ResumeDomain{c.resource.name, kShutdownTimeout});
-  const bool paused = l.domain == DomainCondition::paused || l.domain == DomainCondition::paused_io_error;
-  if (!in_touch(c) || c.run->paused == paused) return;
-  RunRecord run = *c.run;
-  run.paused = paused;
-  c.pass.act(run_commit(c, run));
-}
-
 // The release was sent, and the engine does not show it: the same once more.
 void release_again(const Case& c) {
   if (c.run == nullptr) return release(c, EndReason::stopped, "");
   if (c.run->state == RunState::starting) return release(c, EndReason::start_failed, c.local.start_message);
+  if (has_left(c)) return release(c, EndReason::migrated, "");
   const bool switched_off = c.local.hint == HintKind::powered_off && c.resource.on_poweroff == OnPoweroff::stop;
   release(c, switched_off ? EndReason::powered_off : EndReason::crashed, "");
 }
@@ -267,6 +176,10 @@ void run(const Case& c) {
   }
   if (c.run == nullptr) {
     if (!c.sure || !in_touch(c) || c.local.start_in_flight) return;
+    if (present(c.local) && arrived_here(c)) {
+      if (take_up(c)) mark_start(c, recent_restarts(c), false);
+      return;
+    }
     if (present(c.local)) return c.pass.act(run_commit(c, run_record(c, RunState::running)));  // found running: adopt
     // It never ran under this claim, so that nothing of it is on its way to the disk.
     if (c.local.storage_lost) return release(c, EndReason::storage_lost, "its disk cannot be read here");
@@ -274,6 +187,10 @@ void run(const Case& c) {
     return;
   }
   if (c.run->state == RunState::starting) return starting(c);
+  const std::optional<Migration>& going = c.claim->migrating_to;
+  if (going && c.run->stayed < going->generation) return keep_migrating(c);
+  if (!c.sure) return;
+  if (!present(c.local)) return ended(c);
   keep_running(c);
 }
 
@@ -282,6 +199,7 @@ void act_on(const Case& c) {
   if (c.strain != Strain::none && (present(c.local) || c.local.start_in_flight)) return yield_to_promise(c);
   if (c.view.unreadable(name)) return;
   if (!names_us(c)) {
+    if (arrives_here(c)) return arrive(c);
     const bool another = c.claim != nullptr && c.claim->order != ClaimOrder::let_go;
     // Claim names another: destroy at once, but only on a view no older than our own last word (C6).
     if (another && present(c.local) && !c.local.start_in_flight && c.self.watching &&
@@ -289,9 +207,13 @@ void act_on(const Case& c) {
       destroy_at_once(c);
     return;
   }
+  if (is_sending(c.local)) return keep_sending(c);
   const bool is_frozen = frozen_host(c.view, c.self.host) || left_alone(c.view, name);
   if (is_frozen && c.claim->order == ClaimOrder::run && !c.host.leaving) return;
   const bool recorded = c.run != nullptr && c.run->state == RunState::released;
+  // It was on its way when its host was told to go down, and is over there by now.
+  const bool went = c.host.leaving && has_left(c) && !present(c.local);
+  if (went) return run(c);
   if (c.host.leaving || c.claim->order == ClaimOrder::stop) {
     if (recorded && !present(c.local)) return;
     if (c.claim->order == ClaimOrder::stop) return stop(c, EndReason::stopped);

@@ -34,6 +34,12 @@ inline constexpr Duration kInspectTimeout = 5s;
 inline constexpr Duration kInspectInterval = 5s;  // without any hint
 inline constexpr Duration kInspectRetry = 1s;     // while libvirt does not answer
 inline constexpr Duration kResumeInterval = 5s;   // of a guest that stopped itself for its disk
+// Only a bound: what does not come to an end is called off long before, for one of its ends or its engine is lost.
+inline constexpr Duration kMigrateTimeout = 30min;
+inline constexpr Duration kAbortTimeout = 10s;
+inline constexpr Duration kAbortInterval = 5s;
+// What came in by migration and cannot be resumed after so many tries is started anew.
+inline constexpr int kResumesOfArrival = 6;
 // Restarts in place while the engine is out of reach cost no budget (B1): they come ever more slowly instead.
 inline constexpr Duration kRestartDelay = 5s;
 inline constexpr Duration kRestartDelayLimit = 10min;
@@ -60,6 +66,19 @@ struct Local {
   std::optional<Instant> restarted;  // the last of them
   bool storage_lost = false;         // as last inspected
   bool unsettled = false;            // its disk was lost under it, and it was not seen running since (C7)
+  // The source's part of a migration.
+  bool migrating = false;  // as last inspected: libvirt is sending it
+  bool migrate_in_flight = false;
+  Generation migrate_for;                    // of the last call
+  std::optional<CallResult> migrate_result;  // of that call
+  std::string migrate_message;
+  std::optional<Instant> abort_sent;
+  bool left = false;  // libvirt's word that all of it went over; not seen running since
+  // The destination's part.
+  std::optional<Instant> admitted_at;  // when libvirt was last allowed to let it in
+  int admissions = 0;                  // of the questions that belong to that and may still come
+  bool arrival_seen = false;           // it was here since
+  int resumes = 0;
   // The course of a stop.
   std::optional<Instant> shutdown_sent, destroy_sent, kill_sent, resume_sent;
   bool shutdown_refused = false, destroy_refused = false;
@@ -106,7 +125,10 @@ void observe_call(HostState& host, const Action& action, const CallDone& done);
 std::vector<ResourceName> observe_engine_back(HostState& host);
 
 // libvirt asks whether it may start this domain, or let it migrate in (C5, F3). Empty: yes; else why not.
-[[nodiscard]] std::string hook_refusal(const HostState& host, const View& view, const HookAsked& asked);
+[[nodiscard]] std::string hook_refusal(const HostState& host, const View& view, const SelfView& self,
+                                       const HookAsked& asked, Instant now);
+// It was told yes.
+void observe_admitted(HostState& host, const HookAsked& asked, Instant now);
 
 // What this host reports of itself (status/<host>).
 [[nodiscard]] StatusRecord report_of_host(const HostState& host, const View& view, const SelfView& self, Instant now);

@@ -28,10 +28,49 @@ bool open(const View& view, const ResourceName& resource, const ClaimRecord& cla
   return claim.order != ClaimOrder::let_go && !released(view, resource, claim) && !proof_stands(view, claim);
 }
 
+// The destination's own word, or proof.
+bool destination_clear(const View& view, const ResourceName& resource, const Migration& m) {
+  const auto fence = view.fences.find({m.host, m.incarnation});
+  if (fence != view.fences.end() && fence->second.value.state == FenceState::proved) return true;
+  const auto arrival = view.arrivals.find(resource);
+  if (arrival == view.arrivals.end()) return false;
+  const ArrivalRecord& a = arrival->second.value;
+  return a.state == ArrivalState::gone && a.host == m.host && a.incarnation == m.incarnation &&
+         a.generation == m.generation;
+}
+
+// M2, M3: while a destination may have something of it, the claim stays or goes there under the generation promised;
+// and what came in goes on there only if its source said that it left in no other way.
+void judge_migration(const View& before, const ResourceName& name, const ClaimRecord& last, const ClaimRecord* next,
+                     std::vector<Breach>& found) {
+  if (next == nullptr || last.order == ClaimOrder::let_go || next->order == ClaimOrder::let_go) return;
+  const auto run = before.runs.find(name);
+  const bool left =
+      run != before.runs.end() && run->second.value.end == EndReason::migrated && released(before, name, last);
+  if (next->resume && !last.resume && !left) {
+    found.push_back({"M2",
+                     name,
+                     {last.host, next->host},
+                     name.str() + " is to go on by what came in, and its source never said that it left"});
+  }
+  if (!last.migrating_to) return;
+  const Migration& m = *last.migrating_to;
+  const bool stands = same_owner(last, *next) && next->migrating_to && next->migrating_to->host == m.host &&
+                      next->migrating_to->incarnation == m.incarnation &&
+                      next->migrating_to->generation == m.generation;
+  const bool handed = next->host == m.host && next->incarnation == m.incarnation && next->generation == m.generation;
+  if (stands || handed || destination_clear(before, name, m)) return;
+  found.push_back({"M3",
+                   name,
+                   {last.host, m.host, next->host},
+                   "the claim of " + name.str() + " forgot its migration, and " + m.host.str() + " may still have it"});
+}
+
 void judge_claim(const View& before, const ResourceName& name, const ClaimRecord* next, std::vector<Breach>& found) {
   const auto known = before.claims.find(name);
   if (known == before.claims.end()) return;
   const ClaimRecord& last = known->second.value;
+  judge_migration(before, name, last, next, found);
   if (next != nullptr && same_owner(last, *next)) return;
   std::vector<HostName> hosts{last.host};
   if (next != nullptr && next->host != last.host) hosts.push_back(next->host);
@@ -175,6 +214,10 @@ std::vector<ResourceName> newly_placed(const View& before, const EngineChanged& 
     const ResourceName name{parts.first};
     const auto known = before.claims.find(name);
     if (known != before.claims.end() && same_owner(known->second.value, *claim)) continue;
+    // Handed over: it was placed when its migration began.
+    if (known != before.claims.end() && known->second.value.migrating_to &&
+        known->second.value.migrating_to->host == claim->host)
+      continue;
     const auto status = before.status.find(claim->host);
     const bool adopted = status != before.status.end() &&
                          std::ranges::find(status->second.value.found, name) != status->second.value.found.end();

@@ -39,6 +39,8 @@ std::string identity(const Action& action) {
           [](const DestroyDomain& a) { return "destroy/" + a.resource.str(); },
           [](const KillDomain& a) { return "kill/" + a.resource.str(); },
           [](const ResumeDomain& a) { return "resume/" + a.resource.str(); },
+          [](const MigrateDomain& a) { return "migrate/" + a.resource.str(); },
+          [](const AbortMigration& a) { return "abort/" + a.resource.str(); },
           [](const Inspect&) { return std::string("inspect"); },
           [](const RestartHypervisor&) { return std::string("restart-hypervisor"); },
           [](const EndVirtualHost& a) { return (a.by_pid ? "kill/" : "end/") + a.host.str() + "/" + a.uuid; },

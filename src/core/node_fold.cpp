@@ -227,10 +227,15 @@ void Node::Inside::fold_agent(const AgentDone& done, Turn& turn, Now now) {
 }
 
 void Node::Inside::fold_hook(const HookAsked& asked, Turn& turn, Now now) {
-  const std::string refusal = hook_refusal(host, view, asked);
+  const std::string refusal = hook_refusal(host, view, self, asked, now.mono);
   if (refusal.empty() && asked.resource.empty()) {
     observe_allowed(host.guard, view, asked.uuid, now.mono);
     turn.acts = true;
+  }
+  if (refusal.empty() && !asked.resource.empty()) {
+    observe_admitted(host, asked, now.mono);
+    if (view.spec() != nullptr) agenda.mark(view.roster(), asked.resource);
+    turn.acts = turn.look = true;
   }
   out.push_back({{}, AnswerHook{asked.question, refusal.empty(), refusal}});
 }

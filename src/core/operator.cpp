@@ -34,6 +34,23 @@ Result order_commit(const View& view, const ResourceName& name, const OrderRecor
   return commit;
 }
 
+// Empty: it can be tried.
+std::string migrate_refusal(const View& view, const Resource& resource, const HostName& to) {
+  const std::string& name = resource.name.str();
+  if (view.roster().host(to) == nullptr) return "there is no host " + to.str();
+  if (desired_state(view, resource) != DesiredState::started) return name + " is not to run: haven start " + name;
+  const std::string instead = ": haven relocate " + name + " " + to.str() + " stops it and starts it there";
+  if (resource.container) return name + " is a container, and those are not moved live" + instead;
+  if (!resource.live_migration) return name + " has live_migration = false in the file" + instead;
+  const auto claim = view.claims.find(resource.name);
+  if (claim == view.claims.end() || claim_closed(view, resource.name)) return name + " does not run";
+  const ClaimRecord& standing = claim->second.value;
+  if (standing.migrating_to && standing.migrating_to->host != to)
+    return name + " is being moved to " + standing.migrating_to->host.str() + ": haven migrate " + name +
+           " --abort keeps it where it is";
+  return "";
+}
+
 Result order_resource(const View& view, const OperatorAsked& asked) {
   const Resource* resource = view.roster().resource(asked.resource);
   if (resource == nullptr) return tl::unexpected("there is no resource " + asked.resource.str());
@@ -52,6 +69,7 @@ Result order_resource(const View& view, const OperatorAsked& asked) {
       override_with(DesiredState::stopped);
       order.clear = false;
       order.relocate_to.reset();
+      order.migrate_to.reset();
       break;
     case OperatorVerb::ignore:
       override_with(DesiredState::ignored);
@@ -65,6 +83,20 @@ Result order_resource(const View& view, const OperatorAsked& asked) {
       if (desired_state(view, *resource) != DesiredState::started)
         return tl::unexpected(asked.resource.str() + " is not to run: haven start " + asked.resource.str());
       order.relocate_to = asked.host;
+      order.migrate_to.reset();
+      break;
+    case OperatorVerb::migrate:
+      if (const std::string refusal = migrate_refusal(view, *resource, asked.host); !refusal.empty())
+        return tl::unexpected(refusal);
+      order.migrate_to = asked.host;
+      order.relocate_to.reset();
+      order.stay = false;
+      break;
+    case OperatorVerb::stay:
+      if (open_migration(view, asked.resource) == nullptr && !order.migrate_to)
+        return tl::unexpected(asked.resource.str() + " is not being moved");
+      order.migrate_to.reset();
+      order.stay = open_migration(view, asked.resource) != nullptr;
       break;
     case OperatorVerb::freeze:
     case OperatorVerb::thaw:
@@ -75,7 +107,8 @@ Result order_resource(const View& view, const OperatorAsked& asked) {
       break;
   }
   Result commit = order_commit(view, asked.resource, order);
-  if (asked.verb == OperatorVerb::relocate && commit) forget_return(view, asked.resource, *commit);
+  const bool sent = asked.verb == OperatorVerb::relocate || asked.verb == OperatorVerb::migrate;
+  if (sent && commit) forget_return(view, asked.resource, *commit);
   return commit;
 }
 
@@ -145,6 +178,8 @@ std::vector<Incarnation> boots_to_confirm(const View& view, const HostName& host
     if (boot.first == host) add(boot.second);
   for (const auto& [name, claim] : view.claims)
     if (claim.value.host == host && may_still_run(view, name)) add(claim.value.incarnation);
+  for (const auto& [name, claim] : view.claims)
+    if (const Migration* m = open_migration(view, name); m != nullptr && m->host == host) add(m->incarnation);
   const auto status = view.status.find(host);
   add(status == view.status.end() ? kNeverJoined : status->second.value.incarnation);
   return boots;
@@ -230,6 +265,8 @@ Result operator_commit(const View& view, const OperatorAsked& asked, const Heard
     case OperatorVerb::ignore:
     case OperatorVerb::clear:
     case OperatorVerb::relocate:
+    case OperatorVerb::migrate:
+    case OperatorVerb::stay:
       result = clears_host ? clear_host(view, host) : order_resource(view, asked);
       break;
   }

@@ -80,6 +80,14 @@ HostReport report_host(const View& view, const Host& host) {
   return report;
 }
 
+// How far its migration is.
+std::string stage_of(const View& view, const ResourceName& resource, const Migration& migration) {
+  const std::string& to = migration.host.str();
+  if (migration.cancelled) return "stays: " + to + " is to forget what was moved of it";
+  const ArrivalRecord* arrival = arrival_of(view, resource);
+  return arrival == nullptr ? "about to be moved live to " + to : "being moved live to " + to;
+}
+
 ResourceReport report_open(const View& view, ResourceReport report, const ClaimRecord& claim) {
   report.host = claim.host;
   const MemberRecord* member = member_of(view, claim.host);
@@ -108,6 +116,7 @@ ResourceReport report_open(const View& view, ResourceReport report, const ClaimR
   report.condition = ResourceCondition::starting;
   if (current && run->second.value.state == RunState::running)
     report.condition = run->second.value.paused ? ResourceCondition::paused : ResourceCondition::running;
+  if (claim.migrating_to) report.why = stage_of(view, report.name, *claim.migrating_to);
   return report;
 }
 
@@ -160,8 +169,13 @@ ResourceReport report_resource(const View& view, const Placement& placement, con
     return report;
   }
   const auto claim = view.claims.find(resource.name);
+  if (const Migration* migration = open_migration(view, resource.name)) report.moving_to = migration->host;
   if (left_alone(view, resource.name)) return report_frozen(view, resource, std::move(report));
   if (!claim_closed(view, resource.name)) return report_open(view, report, claim->second.value);
+  if (const Migration* migration = open_migration(view, resource.name)) {
+    report.why = "waits for " + migration->host.str() + ", which may have what was moved of it";
+    return report;
+  }
   const auto run = view.runs.find(resource.name);
   const bool off_by_itself = claim != view.claims.end() && run != view.runs.end() &&
                              run->second.value.generation == claim->second.value.generation &&

@@ -56,7 +56,8 @@ struct ResourceReport {
   ResourceCondition condition = ResourceCondition::waiting;
   std::optional<HostName> host;  // who holds its claim; none: free
   int priority = 0;
-  std::string why;           // why it is not running, or empty
+  std::string why;                    // why it is not running, or empty
+  std::optional<HostName> moving_to;  // live, and not over
   bool unprotected = false;  // by choice: it may stay down after the losses that `reserve` speaks of
 };
 

@@ -115,6 +115,8 @@ bool leaves_something(const HostState& host, const View& view, const SelfView& s
 
 bool holds_claims(const View& view, const SelfView& self) {
   return std::any_of(view.claims.begin(), view.claims.end(), [&](const auto& claim) {
+    const Migration* m = open_migration(view, claim.first);
+    if (m != nullptr && m->host == self.host && m->incarnation == self.incarnation) return true;
     return claim.second.value.host == self.host && claim.second.value.incarnation == self.incarnation &&
            !claim_closed(view, claim.first);
   });

@@ -28,10 +28,11 @@ HAVEN_WORDS(RunState, {starting, "starting"}, {running, "running"}, {released, "
 HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "host-leaving"},
             {start_failed, "start-failed"}, {crashed, "crashed"}, {powered_off, "powered-off"},
             {storage_lost, "storage-lost"}, {stopped_with_host, "stopped-with-host"},
-            {frozen_with_host, "frozen-with-host"})
+            {frozen_with_host, "frozen-with-host"}, {migrated, "migrated"})
+HAVEN_WORDS(ArrivalState, {ready, "ready"}, {gone, "gone"})
 HAVEN_WORDS(JournalKind, {intent, "intent"}, {fenced, "fenced"}, {proved, "proved"}, {withdrawn, "withdrawn"},
             {tested, "tested"}, {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"},
-            {stop, "stop"}, {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"},
+            {migrate, "migrate"}, {stayed, "stayed"}, {stop, "stop"}, {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"},
             {maintenance, "maintenance"}, {engine, "engine"}, {applied, "applied"}, {alarm, "alarm"}, {cleared, "cleared"})
 #undef HAVEN_WORDS
 
@@ -54,6 +55,8 @@ void describe(Io& io, typename Io::template Ref<OrderRecord> r) {
   io.field("state", r.state);
   io.field("clear", r.clear);
   io.field("relocate_to", r.relocate_to);
+  io.field("migrate_to", r.migrate_to);
+  io.field("stay", r.stay);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<LeaderRecord> r) {
@@ -213,6 +216,21 @@ void describe(Io& io, typename Io::template Ref<Attempts> r) {
   io.number("retries", r.retries, kSmall);
 }
 template <class Io>
+void describe(Io& io, typename Io::template Ref<Migration> r) {
+  io.field("host", r.host);
+  io.field("incarnation", r.incarnation);
+  io.field("generation", r.generation);
+  io.field("cancelled", r.cancelled);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<ArrivalRecord> r) {
+  io.field("host", r.host);
+  io.field("incarnation", r.incarnation);
+  io.field("generation", r.generation);
+  io.field("state", r.state);
+  io.field("detail", r.detail);
+}
+template <class Io>
 void describe(Io& io, typename Io::template Ref<ClaimRecord> r) {
   io.field("host", r.host);
   io.field("incarnation", r.incarnation);
@@ -221,6 +239,9 @@ void describe(Io& io, typename Io::template Ref<ClaimRecord> r) {
   io.field("move_to", r.move_to);
   io.field("attempts", r.attempts);
   io.field("epoch", r.epoch);
+  io.field("migrating_to", r.migrating_to);
+  io.field("spent", r.spent);
+  io.field("resume", r.resume);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<RunRecord> r) {
@@ -234,6 +255,7 @@ void describe(Io& io, typename Io::template Ref<RunRecord> r) {
   io.field("stop_failed", r.stop_failed);
   io.field("unsettled", r.unsettled);
   io.field("restarts_ms", r.restarts);
+  io.field("stayed", r.stayed);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<JournalReason> r) {
@@ -289,6 +311,7 @@ ReadRecord reader_for(const std::string& kind) {
       {"device", read_as<DevicesRecord>},
       {"claim", read_as<ClaimRecord>},
       {"run", read_as<RunRecord>},
+      {"arrival", read_as<ArrivalRecord>},
       {"journal", read_as<JournalRecord>},
       {"epoch", read_as<EpochRecord>},
       {"promise", read_as<PromiseRecord>},
@@ -306,7 +329,7 @@ bool names_are_well_formed(const path::Parts& parts) {
   if (parts.kind == "question") return parts.first == "portability" && parts.second.empty();
   if (parts.kind == "leader" || parts.kind == "journal" || parts.kind == "voters") return true;
   if (parts.kind == "epoch" || parts.kind == "dawn") return parts.first.empty();
-  if (parts.kind == "claim" || parts.kind == "run" || parts.kind == "calendar" || parts.kind == "spec/order") {
+  if (parts.kind == "claim" || parts.kind == "run" || parts.kind == "calendar" || parts.kind == "arrival" || parts.kind == "spec/order") {
     return well_formed(ResourceName(parts.first));
   }
   if (!well_formed(HostName(parts.first))) return false;

@@ -12,6 +12,10 @@ DomainCondition condition_of(port::DomainState state) {
   switch (state) {
     case port::DomainState::running:
       return DomainCondition::running;
+    case port::DomainState::starting:
+      return DomainCondition::starting;
+    case port::DomainState::in_migration:
+      return DomainCondition::in_migration;
     case port::DomainState::paused:
       return DomainCondition::paused;
     case port::DomainState::paused_io_error:
@@ -27,6 +31,8 @@ HintKind kind_of(port::LifecycleKind kind) {
   switch (kind) {
     case port::LifecycleKind::powered_off:
       return HintKind::powered_off;
+    case port::LifecycleKind::migrated:
+      return HintKind::migrated;
     case port::LifecycleKind::crashed:
     case port::LifecycleKind::failed:
       return HintKind::crashed;
@@ -129,7 +135,7 @@ Inspected Domains::translate(const port::Inspected& seen) const {
   for (const auto& domain : seen.domains) {
     if (domain.state == port::DomainState::absent) continue;
     if (const Resource* r = of_uuid(domain.uuid)) {
-      result.domains.push_back({r->name, condition_of(domain.state)});
+      result.domains.push_back({r->name, condition_of(domain.state), domain.migrating});
     } else {
       others.insert(domain.uuid);
       result.others_taken.cpu += domain.footprint.cpu;

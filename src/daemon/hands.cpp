@@ -198,6 +198,20 @@ struct Hands::Performing {
   void operator()(const ResumeDomain& a) {
     if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.resume(call, r->uuid, a.timeout);
   }
+  void operator()(const MigrateDomain& a) {
+    const Resource* r = known(a.resource);
+    if (r == nullptr) return;
+    const Host* to = hands.domains_.spec()->host(a.to);
+    if (to == nullptr) {
+      answers.emplace_back(CallDone{call, CallResult::failed, "the spec has no host " + a.to.str() + " any more"});
+      return;
+    }
+    hands.edges_.say(false, "moving " + a.resource.str() + " live to " + a.to.str());
+    hands.edges_.hypervisor.migrate(call, r->uuid, to->address, a.timeout);
+  }
+  void operator()(const AbortMigration& a) {
+    if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.abort_migration(call, r->uuid, a.timeout);
+  }
   void operator()(const Inspect& a) {
     hands.inspections_[call] = {};
     hands.edges_.storage.look(call, hands.domains_.storage_paths(), a.timeout);

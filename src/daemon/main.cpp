@@ -318,7 +318,10 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
   }
   auto engine = open_engine(config, engine_sink(mailbox, own));
   if (!engine) return tl::unexpected(engine.error());
-  libvirt::LibvirtHypervisor hypervisor({}, hypervisor_sink(mailbox, own));
+  libvirt::LibvirtConfig libvirt;
+  libvirt.migration = {config.migration.tls, config.migration.bandwidth_per_second, config.migration.max_downtime,
+                       config.migration.trust_storage};
+  libvirt::LibvirtHypervisor hypervisor(std::move(libvirt), hypervisor_sink(mailbox, own));
   adapter::LocalPaths storage(storage_sink(mailbox));
   adapter::FenceAgents fence(kAgentsFolder, fence_sink(mailbox));
   const auto watchdog = open_watchdog(*node, watchdog_sink(mailbox));

@@ -81,7 +81,8 @@ Json status_json(const Report& report, const HostName& host, std::vector<Alarm> 
                          {"host", name_or_null(resource.host)},
                          {"priority", resource.priority},
                          {"unprotected", resource.unprotected},
-                         {"why", resource.why}});
+                         {"why", resource.why},
+                         {"moving_to", resource.moving_to ? Json(resource.moving_to->str()) : Json()}});
   }
   Json some_frozen = Json::object();
   for (const auto& [name, by] : report.some_frozen) some_frozen[name] = by;
@@ -160,6 +161,8 @@ std::optional<OperatorVerb> verb_of(const std::string& word) {
                                                              {"ignore", OperatorVerb::ignore},
                                                              {"clear", OperatorVerb::clear},
                                                              {"relocate", OperatorVerb::relocate},
+                                                             {"migrate", OperatorVerb::migrate},
+                                                             {"stay", OperatorVerb::stay},
                                                              {"freeze", OperatorVerb::freeze},
                                                              {"thaw", OperatorVerb::thaw},
                                                              {"maintain", OperatorVerb::maintain},

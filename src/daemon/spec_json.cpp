@@ -123,6 +123,7 @@ void describe(Io& io, typename Io::template Ref<StoredResource> s) {
   io.number("priority", r.priority, {0, 1000});
   io.field("hosts", r.hosts);
   io.field("failback", r.failback);
+  io.field("live_migration", r.live_migration);
   io.field("restarts", r.restarts);
   io.number("relocations", r.relocations, {0, INT_MAX});
   io.field("retry", r.retry);

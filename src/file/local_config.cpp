@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "file/quantity.hpp"
 #include "file/table.hpp"
 
 namespace haven::file {
@@ -106,6 +107,17 @@ void read_alarms(Table& table, LocalConfig& config) {
   inner->finish();
 }
 
+void read_migration(Table& table, LocalConfig& config) {
+  auto inner = table.table("migration", "[migration]", R"([migration] with transport = "tls")");
+  if (!inner) return;
+  MigrationConfig& migration = config.migration;
+  migration.tls = inner->choice<bool>("transport", {{"tls", true}, {"tcp", false}}).value_or(true);
+  if (const auto v = inner->size("bandwidth", Zero::refused)) migration.bandwidth_per_second = rounded_up(v->value);
+  if (const auto v = inner->duration("max_downtime", Zero::refused)) migration.max_downtime = v->value;
+  migration.trust_storage = inner->flag("trust_storage").value_or(false);
+  inner->finish();
+}
+
 }  // namespace
 
 tl::expected<LocalConfig, std::vector<FileError>> parse_local_config(std::string_view text,
@@ -138,6 +150,7 @@ tl::expected<LocalConfig, std::vector<FileError>> parse_local_config(std::string
                                              {"error", LogLevel::error}})
                    .value_or(LogLevel::info);
   read_alarms(table, config);
+  read_migration(table, config);
   table.finish();
   if (!problems.empty()) return tl::make_unexpected(problems.in_order());
   return config;

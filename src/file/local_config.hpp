@@ -32,6 +32,15 @@ struct AlarmConfig {
   friend bool operator==(const AlarmConfig&, const AlarmConfig&) = default;
 };
 
+// How this host's libvirt sends guests to the others' (the same on all hosts).
+struct MigrationConfig {
+  bool tls = true;                // false: in the clear, over TCP
+  MiB bandwidth_per_second;       // of one migration; 0: as much as there is
+  Duration max_downtime = 300ms;  // how long a guest may stand still for the last of it to be sent
+  bool trust_storage = false;     // libvirt's doubt that a disk is shared is put aside
+  friend bool operator==(const MigrationConfig&, const MigrationConfig&) = default;
+};
+
 struct LocalConfig {
   HostName host;
   std::string cluster;  // needed only where one engine holds several; empty: the one whose spec is found there
@@ -45,6 +54,7 @@ struct LocalConfig {
   std::string state_dir = "/var/lib/haven";
   LogLevel log = LogLevel::info;
   AlarmConfig alarms;
+  MigrationConfig migration;
   friend bool operator==(const LocalConfig&, const LocalConfig&) = default;
 };
 

@@ -197,6 +197,7 @@ Keys keys_of(const Resource& r) {
           {"when", r.when ? r.when->text : ""},
           {"hosts", host_rules(r.hosts)},
           {"failback", word_of(r.failback)},
+          {"live_migration", r.live_migration ? "true" : "false"},
           {"restarts.limit", std::to_string(r.restarts.limit)},
           {"restarts.within", format_duration(r.restarts.within)},
           {"relocations", std::to_string(r.relocations)},

@@ -329,7 +329,7 @@ VmDraft read_vm(Table table, Purpose purpose) {
   read_recovery(table, draft);
   read_instances(table, draft, purpose);
   if (auto v = table.texts("after", kResourceList)) draft.after = std::move(*v);
-  table.flag("live_migration");
+  if (const auto v = table.flag("live_migration")) r.live_migration = *v;
   r.preempt = table.flag("preempt").value_or(false);
   read_when(table, r);
   for (const char* key : {"rto", "rpo", "check"}) table.not_yet(key);

@@ -53,9 +53,9 @@ Reply decide(Op op, const std::optional<std::string>& uuid, const ProtectedList&
     if (!list.exists) return {true, {}};
     return refuse("this domain's XML cannot be read, so whether Haven protects it is not known");
   }
-  if (op == Op::migrate && list.names(*uuid))
-    return refuse("Haven protects this domain: it does not come in by migration");
   if (havend) return *havend;
+  if (op == Op::migrate && list.names(*uuid))
+    return refuse("Haven protects this domain, and havend does not answer: it does not come in by migration");
   if (list.names(*uuid)) return refuse("Haven protects this domain, and havend does not answer");
   if (list.garbled) return refuse("havend does not answer, and its list of protected domains cannot be read");
   return {true, {}};

@@ -14,7 +14,7 @@ namespace haven::hook {
 [[nodiscard]] std::optional<Op> gated(std::string_view op, std::string_view sub_op);
 
 // Without a uuid (its XML could not be read) nothing can be asked, and any list that exists closes the gate.
-// A listed domain never comes in by migration, whatever havend says.
+// A listed domain comes in by migration only where havend says that its claim names this host as the destination.
 [[nodiscard]] Reply decide(Op op, const std::optional<std::string>& uuid, const ProtectedList& list,
                            const std::optional<Reply>& havend);
 

@@ -18,8 +18,11 @@
 namespace haven::port {
 
 enum class DomainState {
-  running,          // its processes exist and its processors run; also while it boots or shuts down
-  paused,           // stopped by somebody's order
+  running,       // its processes exist and its processors run; also while it boots or shuts down
+  paused,        // stopped by somebody's order
+  starting,      // libvirt has begun to start it, or to let it in
+  in_migration,  // stopped by libvirt for a migration: at its source from the switch on, at its destination until all
+                 // of it has come in; then it is `paused`
   paused_io_error,  // stopped by itself because its disk failed; a resume tries again
   crashed,          // the guest panicked or its watchdog bit, and it was kept; or its processes are gone unnoticed:
                     // libvirt is to destroy it
@@ -35,6 +38,7 @@ struct Domain {
   Driver driver = Driver::qemu;
   DomainState state = DomainState::running;
   Footprint footprint{};  // the most that it may use, as libvirt tells; none where it does not
+  bool migrating = false;  // it is being sent to another host
 };
 // A process that is a VM, found without libvirt's help: qemu-system-* by its -uuid, libvirt_lxc by its --name.
 struct VmProcess {
@@ -66,6 +70,7 @@ enum class LifecycleKind {
   resumed,
   paused,
   paused_io_error,
+  migrated,     // ended here because all of it had gone to another host, by libvirt's own word
   powered_off,  // the guest switched itself off (or was asked to, and did)
   destroyed,    // ended by an order to libvirt
   crashed,      // the guest panicked
@@ -97,6 +102,12 @@ class Hypervisor {
   virtual void destroy(CallId call, const std::string& uuid, Duration timeout) = 0;
   // Resumes a paused domain.
   virtual void resume(CallId call, const std::string& uuid, Duration timeout) = 0;
+  // Sends it live to the libvirt at `to` (an address), which leaves it paused there (PROTOCOL M1): nobody but the
+  // caller resumes it. `done`: all of it is there, and it did not run here since the switch. Anything else says nothing
+  // about the other side; it may run on here, or be over there, paused: look. A client that dies does not end it.
+  virtual void migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout) = 0;
+  // Ends the sending that is under way: done means told to, not over. None is under way: failed.
+  virtual void abort_migration(CallId call, const std::string& uuid, Duration timeout) = 0;
   // Ends its processes by SIGKILL, without libvirt. Done once they are gone or there were none; LXC is told by its
   // name.
   virtual void kill(CallId call, const std::string& uuid, const std::string& name, Duration timeout) = 0;

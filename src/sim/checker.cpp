@@ -112,6 +112,18 @@ void Checker::died_beside(const HostName& host, const HostName& fenced, std::opt
   violated("F4", {}, {host, fenced}, host.str() + " was well and lost its power as " + fenced.str() + " was fenced");
 }
 
+void Checker::judge_copies(const ResourceName& resource, const HostName& host) {
+  const auto claim = view_.claims.find(resource);
+  if (claim == view_.claims.end() || claim->second.value.order == ClaimOrder::let_go) return;
+  const ClaimRecord& standing = claim->second.value;
+  for (const HostName& copy : facts_.copies_of(resource)) {
+    const bool known = standing.host == host && standing.migrating_to && standing.migrating_to->host == copy;
+    if (copy == host || known) continue;
+    violated("M3", resource, {host, copy},
+             resource.str() + " runs, and " + copy.str() + " still has what came in of it");
+  }
+}
+
 void Checker::process_runs(const ResourceName& resource, const HostName& host) {
   std::vector<HostName> hosts = facts_.hosts_of(resource);
   if (hosts.size() > 1) {
@@ -119,6 +131,7 @@ void Checker::process_runs(const ResourceName& resource, const HostName& host) {
     for (const HostName& name : hosts) text += " " + name.str();
     violated("never-twice", resource, std::move(hosts), std::move(text));
   }
+  judge_copies(resource, host);
   if (proved_dead(view_, host, facts_.boot_of(host))) {
     violated("F6", resource, {host}, resource.str() + " was started on a boot that was proved dead");
   }

@@ -1,6 +1,8 @@
 // Holds every step of a simulated run to the promises of DESIGN 1, on the truth and on what is recorded.
 //
 // never-twice: no resource has a process on two powered machines; a paused or frozen one counts, it may go on.
+// M2: what came in live goes on only where its source did not go beyond it. M3: nothing runs beside what came in live
+// elsewhere, but the source while its claim names that migration.
 // F6: a boot that is proved dead runs nothing, from the proof on.
 // F1: no agent switches anything off for a boot before an intent against it has outlasted its grace.
 // F7, F8: no host that is well, stands unaccused and may be given something is switched off by an agent, whoever called
@@ -29,7 +31,8 @@ class Checker {
  public:
   // The truth that it asks for.
   struct Facts {
-    std::function<std::vector<HostName>(const ResourceName&)> hosts_of;  // powered machines with a process of it
+    std::function<std::vector<HostName>(const ResourceName&)> hosts_of;   // powered machines with a process of it
+    std::function<std::vector<HostName>(const ResourceName&)> copies_of;  // where it came in live and never ran
     std::function<std::vector<ResourceName>(const HostName&, const Incarnation&)> running_on;  // of that boot
     std::function<std::optional<Duration>(const HostName&, const Incarnation&)> healthy_for;   // nullopt: it is not
     std::function<Incarnation(const HostName&)> boot_of;
@@ -65,6 +68,7 @@ class Checker {
  private:
   void violated(std::string rule, const ResourceName& resource, std::vector<HostName> hosts, std::string text);
   void judge_orders(const EngineChanged& commit);
+  void judge_copies(const ResourceName& resource, const HostName& host);
   void judge_fence(const HostBoot& boot, const FenceRecord& fence, const FenceRecord* before);
 
   const Timeline& timeline_;

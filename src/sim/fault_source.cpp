@@ -105,6 +105,7 @@ void FaultSource::strike() {
       Kind{"watchdog", &FaultSource::watchdog},
       Kind{"stale leader", &FaultSource::stale_leader},
       Kind{"uplink", &FaultSource::uplink},
+      Kind{"migration", &FaultSource::migration},
   };
   const Kind& kind = kKinds[random_.below(kKinds.size())];
   ++struck_[kind.name];
@@ -274,8 +275,12 @@ void FaultSource::storage() {
 
 void FaultSource::failures() {
   if (resources_.empty()) return;
-  static const std::array<std::pair<FailingDeed, const char*>, 3> kDeeds{
-      {{FailingDeed::start, "start-fails"}, {FailingDeed::stop, "stop-fails"}, {FailingDeed::kill, "kill-fails"}}};
+  static const std::array<std::pair<FailingDeed, const char*>, 5> kDeeds{
+      {{FailingDeed::start, "start-fails"},
+       {FailingDeed::stop, "stop-fails"},
+       {FailingDeed::kill, "kill-fails"},
+       {FailingDeed::migrate, "migrate-fails"},
+       {FailingDeed::migrate_reply, "migrate-reply-lost"}}};
   const auto& [failing, word] = kDeeds[random_.below(kDeeds.size())];
   std::optional<HostName> host;
   if (!random_.once_in(3)) host = some_host();

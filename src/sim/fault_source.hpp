@@ -76,6 +76,8 @@ class FaultSource {
   void watchdog();
   void stale_leader();
   void uplink();
+  void migration();
+  void hurt_migration(const ResourceName& resource, const HostName& from, const HostName& to);
 
   World& world_;
   Random random_;

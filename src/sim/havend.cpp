@@ -237,7 +237,7 @@ void Havend::perform_one(CallId, Exit&) {
 
 void Havend::perform_one(CallId, Say&) {}
 
-bool Havend::hook(const ResourceName& resource) { return ask_hook({{}, resource, false, {}}); }
+bool Havend::hook(const ResourceName& resource, bool migration) { return ask_hook({{}, resource, migration, {}}); }
 
 // Without a havend the hook only knows the list: there stand the domains that are being fenced.
 bool Havend::hook_domain(const std::string& domain, bool migration) {

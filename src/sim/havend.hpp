@@ -74,7 +74,7 @@ class Havend {
   void tell(const Event& event);
   void libvirt_tells(const port::HypervisorEvent& event);
   // The libvirt hook's question. False without a havend that says yes at once (C5).
-  [[nodiscard]] bool hook(const ResourceName& resource);
+  [[nodiscard]] bool hook(const ResourceName& resource, bool migration = false);
   // The same about the domain of a virtual host.
   [[nodiscard]] bool hook_domain(const std::string& domain, bool migration);
   void engine_committed();
@@ -125,6 +125,8 @@ class Havend {
   void perform_one(CallId call, DestroyDomain& action);
   void perform_one(CallId call, KillDomain& action);
   void perform_one(CallId call, ResumeDomain& action);
+  void perform_one(CallId call, MigrateDomain& action);
+  void perform_one(CallId call, AbortMigration& action);
   void perform_one(CallId call, Inspect& action);
   void perform_one(CallId call, EndVirtualHost& action);
   void perform_one(CallId call, RestartHypervisor& action);

@@ -26,6 +26,10 @@ std::optional<DomainCondition> condition_of(port::DomainState state) {
   switch (state) {
     case port::DomainState::running:
       return DomainCondition::running;
+    case port::DomainState::starting:
+      return DomainCondition::starting;
+    case port::DomainState::in_migration:
+      return DomainCondition::in_migration;
     case port::DomainState::paused:
       return DomainCondition::paused;
     case port::DomainState::paused_io_error:
@@ -42,6 +46,8 @@ HintKind hint_of(port::LifecycleKind kind) {
   switch (kind) {
     case port::LifecycleKind::powered_off:
       return HintKind::powered_off;
+    case port::LifecycleKind::migrated:
+      return HintKind::migrated;
     case port::LifecycleKind::crashed:
     case port::LifecycleKind::failed:
       return HintKind::crashed;
@@ -94,6 +100,18 @@ void Havend::perform_one(CallId call, ResumeDomain& action) {
   });
 }
 
+void Havend::perform_one(CallId call, MigrateDomain& action) {
+  machine_.with_libvirt([&](HypervisorState& libvirt, Instant now) {
+    libvirt.migrate(outside(call), action.resource.str(), action.to.str(), action.timeout, now);
+  });
+}
+
+void Havend::perform_one(CallId call, AbortMigration& action) {
+  machine_.with_libvirt([&](HypervisorState& libvirt, Instant now) {
+    libvirt.abort_migration(outside(call), action.resource.str(), action.timeout, now);
+  });
+}
+
 void Havend::perform_one(CallId call, EndVirtualHost& action) {
   machine_.with_libvirt([&](HypervisorState& libvirt, Instant now) {
     if (action.by_pid) {
@@ -137,7 +155,7 @@ void Havend::libvirt_tells(const port::HypervisorEvent& event) {
       if (Machine::is_domain(domain.uuid)) {
         others.insert(domain.uuid);
       } else if (const auto condition = condition_of(domain.state)) {
-        inspected.domains.push_back({ResourceName{domain.uuid}, *condition});
+        inspected.domains.push_back({ResourceName{domain.uuid}, *condition, domain.migrating});
       }
     }
     for (const auto& process : seen->processes) {

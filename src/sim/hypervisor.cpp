@@ -11,6 +11,9 @@ using port::CallResult;
 using port::DomainState;
 using port::LifecycleKind;
 
+// How often a destination makes sure that its source is still there.
+constexpr Duration kStillSent = 5s;
+
 std::string text_of(std::string_view xml, const std::string& element) {
   const std::string open = "<" + element + ">";
   const auto begin = xml.find(open);
@@ -40,6 +43,13 @@ void HypervisorState::destroy(CallId call, const std::string& uuid, Duration tim
 }
 void HypervisorState::resume(CallId call, const std::string& uuid, Duration timeout, Instant now) {
   order(Verb::resume, call, uuid, {}, timeout, now);
+}
+void HypervisorState::migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout,
+                              Instant now) {
+  order(Verb::migrate, call, uuid, to, timeout, now);
+}
+void HypervisorState::abort_migration(CallId call, const std::string& uuid, Duration timeout, Instant now) {
+  order(Verb::abort, call, uuid, {}, timeout, now);
 }
 void HypervisorState::inspect(CallId call, Duration timeout, Instant now) {
   order(Verb::inspect, call, {}, {}, timeout, now);
@@ -77,7 +87,8 @@ HypervisorState::Outcome HypervisorState::advance(Instant now) {
 }
 
 void HypervisorState::happen(Instant at, const Item& item) {
-  const bool of_libvirt = item.due == Due::appearance || item.due == Due::started || item.due == Due::destroyed;
+  const bool of_libvirt = item.due == Due::appearance || item.due == Due::started || item.due == Due::destroyed ||
+                          item.due == Due::switched || item.due == Due::still_sent;
   if (libvirt_ == Libvirt::hung && of_libvirt) {
     stalled_.push_back(item);
     return;
@@ -93,6 +104,15 @@ void HypervisorState::happen(Instant at, const Item& item) {
       return;
     case Due::appearance:
       if (same_run) appear(*guest, at);
+      return;
+    case Due::switched:
+      if (same_run && !guest->to.empty()) switch_over(item.uuid, at);
+      return;
+    case Due::still_sent:
+      if (same_run && guest->domain.state == DomainState::in_migration) {
+        if (!world_.is_sent_here || world_.is_sent_here(item.uuid)) return put(at + kStillSent, item);
+        drop(item.uuid, at);
+      }
       return;
     case Due::started:
       answer(item.call, same_run ? CallResult::done : CallResult::failed, same_run ? "" : "it ended while it started");
@@ -146,6 +166,12 @@ void HypervisorState::carry_out(CallId id, Instant at) {
       if (guest == nullptr) return answer(id, CallResult::failed, "libvirt has no active domain " + call.uuid);
       resume_guest(call.uuid, at);
       return answer(id, CallResult::done);
+    case Verb::migrate:
+      return carry_out_migrate(id, call, at);
+    case Verb::abort:
+      if (guest == nullptr || guest->to.empty()) return answer(id, CallResult::failed, "no migration is under way");
+      stay(*guest, "the migration was called off", at);
+      return answer(id, CallResult::done);
     case Verb::destroy:
       if (guest == nullptr) return answer(id, CallResult::done);
       if (fails(Verb::destroy, call.uuid)) return answer(id, CallResult::failed, "the simulation refuses this destroy");
@@ -160,10 +186,11 @@ void HypervisorState::carry_out_start(CallId id, const Call& call, Instant at) {
       std::ranges::any_of(guests_, [&](const auto& other) { return other.second.domain.name == domain.name; });
   if (guests_.contains(domain.uuid) || name_taken)
     return answer(id, CallResult::failed, "domain " + domain.name + " is already active");
-  if (world_.hook && !world_.hook(domain.uuid)) return answer(id, CallResult::failed, "the hook refused this start");
+  if (world_.hook && !world_.hook(domain.uuid, false))
+    return answer(id, CallResult::failed, "the hook refused this start");
   if (fails(Verb::start, domain.uuid)) return answer(id, CallResult::failed, "the simulation refuses this start");
   const auto life = ++last_life_;
-  guests_[domain.uuid] = {domain, 0, life, true};
+  guests_[domain.uuid] = {domain, 0, life, true, false, false, {}, {}};
   put(at + std::min(times_.appear, times_.start), {Due::appearance, id, domain.uuid, life, {}});
   put(at + times_.start, {Due::started, id, domain.uuid, life, {}});
 }
@@ -217,7 +244,7 @@ void HypervisorState::tell(port::Lifecycle event) {
 }
 
 void HypervisorState::change(Instant at, const Guest& guest, ProcessChange::Kind kind, ProcessChange::Why why) {
-  outcome_.changes.push_back({at, guest.domain.uuid, guest.domain.name, kind, why});
+  outcome_.changes.push_back({at, guest.domain.uuid, guest.domain.name, kind, why, guest.stale});
 }
 
 void HypervisorState::appear(Guest& guest, Instant at) {
@@ -230,7 +257,13 @@ void HypervisorState::appear(Guest& guest, Instant at) {
 void HypervisorState::end(const std::string& uuid, LifecycleKind kind, ProcessChange::Why why, Instant at) {
   const auto guest = guests_.extract(uuid);
   if (guest.empty()) return;
-  if (guest.mapped().pid != 0) change(at, guest.mapped(), ProcessChange::Kind::halts, why);
+  const auto halts = guest.mapped().incoming ? ProcessChange::Kind::goes : ProcessChange::Kind::halts;
+  if (guest.mapped().pid != 0) change(at, guest.mapped(), halts, why);
+  const auto to = guest.mapped().to;
+  if (!to.empty() && why != ProcessChange::Why::migrated && world_.reach)
+    (void)world_.reach(to, [&](HypervisorState& other) { other.drop(uuid, at); });
+  if (!to.empty() && why != ProcessChange::Why::migrated)
+    answer(guest.mapped().sent_by, CallResult::failed, "it ended while it was sent");
   tell({uuid, guest.mapped().domain.name, kind});
 }
 
@@ -252,7 +285,11 @@ bool HypervisorState::world_fails(Verb verb, const std::string& uuid) const {
       return world_.fails(Deed::destroy, uuid);
     case Verb::kill:
       return world_.fails(Deed::kill, uuid);
+    case Verb::migrate:
+      return world_.fails(Deed::migrate, uuid);
     case Verb::resume:
+      return world_.fails(Deed::migrate_reply, uuid);
+    case Verb::abort:
     case Verb::inspect:
       return false;
   }
@@ -291,7 +328,7 @@ void HypervisorState::go_on(Instant now) {
   }
 }
 
-void HypervisorState::crash(Instant) {
+void HypervisorState::crash(Instant now) {
   if (libvirt_ == Libvirt::down) return;
   libvirt_ = Libvirt::down;
   if (std::exchange(connected_, false))
@@ -303,8 +340,102 @@ void HypervisorState::crash(Instant) {
   for (auto& [id, call] : calls_)
     if (call.arrived && call.verb != Verb::kill && std::exchange(call.open, false))
       outcome_.events.push_back(port::CallDone{id, CallResult::unknown, "libvirtd closed the connection"});
-  // What libvirtd had begun to end, it no longer ends.
-  std::erase_if(agenda_, [](const auto& item) { return item.second.due == Due::destroyed; });
+  // What libvirtd had begun to end, it no longer ends; what it sent stays.
+  std::erase_if(agenda_,
+                [](const auto& item) { return item.second.due == Due::destroyed || item.second.due == Due::switched; });
+  for (auto& [uuid, guest] : guests_)
+    if (!guest.to.empty()) stay(guest, "libvirtd closed the connection", now);
+  // What was coming in does not survive the libvirtd that let it in.
+  std::vector<std::string> incoming;
+  for (const auto& [uuid, guest] : guests_)
+    if (guest.incoming && guest.domain.state == DomainState::in_migration) incoming.push_back(uuid);
+  for (const auto& uuid : incoming) end(uuid, LifecycleKind::failed, ProcessChange::Why::crashed, now);
+}
+
+void HypervisorState::carry_out_migrate(CallId id, const Call& call, Instant at) {
+  Guest* guest = find(call.uuid);
+  if (guest == nullptr || guest->pid == 0)
+    return answer(id, CallResult::failed, "libvirt has no active domain " + call.uuid);
+  if (!guest->to.empty() || guest->incoming) return answer(id, CallResult::failed, "it is being migrated already");
+  guest->to = call.xml;
+  guest->sent_by = id;
+  bool in = false;
+  const port::Domain domain = guest->domain;
+  const bool reached =
+      world_.reach && world_.reach(call.xml, [&](HypervisorState& other) { in = other.let_in(domain, at); });
+  guest = find(call.uuid);
+  if (guest == nullptr) return;
+  if (!reached || !in)
+    return stay(*guest, reached ? "the destination refuses it" : "the destination does not answer", at);
+  guest->domain.migrating = true;
+  put(at + times_.migrate, {Due::switched, id, call.uuid, guest->life, {}});
+}
+
+// The guest stops here, the rest goes over, the other side says that it has all, and it ends here.
+void HypervisorState::switch_over(const std::string& uuid, Instant at) {
+  Guest* guest = find(uuid);
+  const std::string to = guest->to;
+  const CallId call = guest->sent_by;
+  bool arrived = false;
+  const bool broken = fails(Verb::migrate, uuid);
+  const bool reached = !broken && world_.reach &&
+                       world_.reach(to, [&](HypervisorState& other) { arrived = other.has_arrived(uuid, at); });
+  guest = find(uuid);
+  if (!reached || !arrived)
+    return stay(*guest, broken ? "the simulation breaks this migration" : "the connection broke", at);
+  if (fails(Verb::resume, uuid)) {
+    guest->to.clear();
+    guest->domain.migrating = false;
+    (void)world_.reach(to, [&](HypervisorState& other) { other.outrun(uuid); });
+    return answer(call, CallResult::failed, "the destination's last word was lost");
+  }
+  end(uuid, LifecycleKind::migrated, ProcessChange::Why::migrated, at);
+  answer(call, CallResult::done);
+}
+
+void HypervisorState::stay(Guest& guest, const std::string& why, Instant at) {
+  const std::string uuid = guest.domain.uuid;
+  const std::string to = std::exchange(guest.to, {});
+  guest.domain.migrating = false;
+  if (world_.reach) (void)world_.reach(to, [&](HypervisorState& other) { other.drop(uuid, at); });
+  answer(guest.sent_by, CallResult::failed, why);
+}
+
+bool HypervisorState::let_in(const port::Domain& domain, Instant now) {
+  const bool name_taken =
+      std::ranges::any_of(guests_, [&](const auto& other) { return other.second.domain.name == domain.name; });
+  if (libvirt_ != Libvirt::alive || name_taken) return false;
+  if (world_.hook && (!world_.hook(domain.uuid, true) || !world_.hook(domain.uuid, false))) return false;
+  Guest& guest = guests_[domain.uuid] = {domain, ++last_pid_, ++last_life_, true, true, false, {}, {}};
+  guest.domain.state = DomainState::in_migration;
+  guest.domain.migrating = false;
+  change(now, guest, ProcessChange::Kind::comes_in, ProcessChange::Why::started);
+  tell({domain.uuid, domain.name, LifecycleKind::paused});
+  put(now + kStillSent, {Due::still_sent, {}, domain.uuid, guest.life, {}});
+  return true;
+}
+
+bool HypervisorState::has_arrived(const std::string& uuid, Instant) {
+  Guest* guest = find(uuid);
+  if (libvirt_ != Libvirt::alive || guest == nullptr || !guest->incoming) return false;
+  guest->domain.state = DomainState::paused;
+  tell({uuid, guest->domain.name, LifecycleKind::paused});
+  return true;
+}
+
+void HypervisorState::drop(const std::string& uuid, Instant now) {
+  const Guest* guest = find(uuid);
+  if (guest == nullptr || !guest->incoming || guest->domain.state != DomainState::in_migration) return;
+  if (libvirt_ == Libvirt::alive) end(uuid, LifecycleKind::failed, ProcessChange::Why::crashed, now);
+}
+
+void HypervisorState::outrun(const std::string& uuid) {
+  if (Guest* guest = find(uuid); guest != nullptr && guest->incoming) guest->stale = true;
+}
+
+bool HypervisorState::is_sending(const std::string& uuid, const std::string& to) const {
+  const auto found = guests_.find(uuid);
+  return libvirt_ == Libvirt::alive && found != guests_.end() && found->second.to == to;
 }
 
 void HypervisorState::come_back(Instant) {
@@ -317,7 +448,7 @@ void HypervisorState::come_back(Instant) {
 void HypervisorState::run_guest(const std::string& xml, Instant now) {
   const auto domain = read_domain(xml);
   if (domain.uuid.empty() || guests_.contains(domain.uuid)) return;
-  auto& guest = guests_[domain.uuid] = {domain, 0, ++last_life_, true};
+  auto& guest = guests_[domain.uuid] = {domain, 0, ++last_life_, true, false, false, {}, {}};
   appear(guest, now);
 }
 
@@ -340,7 +471,8 @@ void HypervisorState::resume_guest(const std::string& uuid, Instant now) {
   Guest* guest = find(uuid);
   if (guest == nullptr || guest->domain.state == DomainState::running) return;
   guest->domain.state = DomainState::running;
-  change(now, *guest, ProcessChange::Kind::resumes, ProcessChange::Why::started);
+  const bool first = std::exchange(guest->incoming, false);
+  change(now, *guest, first ? ProcessChange::Kind::runs : ProcessChange::Kind::resumes, ProcessChange::Why::started);
   tell({uuid, guest->domain.name, LifecycleKind::resumed});
   if (storage_lost_) set_paused(*guest, true, now);
 }
@@ -353,7 +485,9 @@ void HypervisorState::lose_storage(bool lost, Instant now) {
 
 void HypervisorState::power_off_host(Instant now) {
   for (const auto& [uuid, guest] : guests_)
-    if (guest.pid != 0) change(now, guest, ProcessChange::Kind::halts, ProcessChange::Why::host_down);
+    if (guest.pid != 0)
+      change(now, guest, guest.incoming ? ProcessChange::Kind::goes : ProcessChange::Kind::halts,
+             ProcessChange::Why::host_down);
   outcome_.events.clear();
   guests_.clear();
   calls_.clear();

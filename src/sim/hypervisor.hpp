@@ -27,18 +27,21 @@ struct HypervisorTimes {
   Duration stop = 1s;        // from an orderly shutdown's arrival until the guest is off
   Duration destroy = 100ms;  // from its arrival until the process is gone
   Duration kill = 100ms;     // from SIGKILL until the process is gone
+  Duration migrate = 5s;     // from its arrival until the switch
   Duration keepalive = 8s;   // a hung libvirt's connection is given up after this
 };
 
 // What truly happened to a VM's process, whatever libvirt knows of it.
 struct ProcessChange {
-  enum class Kind { runs, halts, pauses, resumes };
-  enum class Why { started, ended_by_order, crashed, powered_off, paused, host_down };
+  // comes_in, goes: a guest that is let in by migration and never ran here appears, and vanishes.
+  enum class Kind { runs, halts, pauses, resumes, comes_in, goes };
+  enum class Why { started, ended_by_order, crashed, powered_off, paused, host_down, migrated };
   Instant at;
   std::string uuid;
   std::string name;
   Kind kind = Kind::runs;
   Why why = Why::started;
+  bool stale = false;  // it goes on with a memory that its source went beyond
 };
 
 class HypervisorState {
@@ -51,6 +54,8 @@ class HypervisorState {
   void destroy(CallId call, const std::string& uuid, Duration timeout, Instant now);
   void resume(CallId call, const std::string& uuid, Duration timeout, Instant now);
   void kill(CallId call, const std::string& uuid, const std::string& name, Duration timeout, Instant now);
+  void migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout, Instant now);
+  void abort_migration(CallId call, const std::string& uuid, Duration timeout, Instant now);
   void inspect(CallId call, Duration timeout, Instant now);
 
   struct Outcome {
@@ -87,11 +92,29 @@ class HypervisorState {
   void fail_shutdowns(const std::string& uuid, int count) { failing_[{Verb::shutdown, uuid}] = count; }
   void fail_destroys(const std::string& uuid, int count) { failing_[{Verb::destroy, uuid}] = count; }
   void fail_kills(const std::string& uuid, int count) { failing_[{Verb::kill, uuid}] = count; }
+  void fail_migrations(const std::string& uuid, int count) { failing_[{Verb::migrate, uuid}] = count; }
+  // The other libvirt's last word to the next migrations of it is lost: the guest goes on here, and stands there too.
+  void lose_replies(const std::string& uuid, int count) { failing_[{Verb::resume, uuid}] = count; }
+
+  // ---- what one libvirt does to another in a migration ----
+  // False: its hook refuses, there is one already, or it does not answer.
+  [[nodiscard]] bool let_in(const port::Domain& domain, Instant now);
+  // All of it has come. False: it is not there any more, or libvirt does not answer.
+  [[nodiscard]] bool has_arrived(const std::string& uuid, Instant now);
+  // Its source gave up. What does not answer is dropped when it does.
+  void drop(const std::string& uuid, Instant now);
+  // The source goes on after all of it had arrived here.
+  void outrun(const std::string& uuid);
+  [[nodiscard]] bool is_sending(const std::string& uuid, const std::string& to) const;
 
   // What the world around it has to say, where it does: asked as an order is carried out. They must not give orders.
-  enum class Deed { start, shutdown, destroy, kill };
+  enum class Deed { start, shutdown, destroy, kill, migrate, migrate_reply };
   struct World {
-    std::function<bool(const std::string& uuid)> hook;              // may this VM start (C5)?
+    std::function<bool(const std::string& uuid, bool migration)> hook;  // may this VM start, or come in (C5)?
+    // Does this to another host's libvirt. False: it cannot be reached.
+    std::function<bool(const std::string& to, const std::function<void(HypervisorState&)>&)> reach;
+    // Somebody sends it here still, as far as can be heard.
+    std::function<bool(const std::string& uuid)> is_sent_here;
     std::function<bool(Deed deed, const std::string& uuid)> fails;  // does this one fail, beside those counted above?
   };
   void set_world(World world) { world_ = std::move(world); }
@@ -103,7 +126,7 @@ class HypervisorState {
   [[nodiscard]] port::DomainState state_of(const std::string& uuid) const;  // absent: no process and none on its way
 
  private:
-  enum class Verb { start, shutdown, destroy, resume, kill, inspect };
+  enum class Verb { start, shutdown, destroy, resume, kill, inspect, migrate, abort };
   enum class Libvirt { alive, hung, down };
   struct Call {
     Verb verb = Verb::inspect;
@@ -118,9 +141,13 @@ class HypervisorState {
     int pid = 0;             // 0: on its way
     std::uint64_t life = 0;  // tells this run from others of the same uuid
     bool obeys = true;
+    bool incoming = false;  // it came, or comes, by migration and never ran here
+    bool stale = false;     // its source ran on after it had arrived
+    std::string to;         // being sent there; empty: it is not
+    CallId sent_by;
   };
   // What happens at an instant; those of one instant in the order they were put down.
-  enum class Due { arrival, deadline, appearance, started, off, destroyed, gone, keepalive };
+  enum class Due { arrival, deadline, appearance, started, off, destroyed, gone, keepalive, switched, still_sent };
   struct Item {
     Due due = Due::arrival;
     CallId call;
@@ -134,6 +161,9 @@ class HypervisorState {
   void happen(Instant at, const Item& item);
   void carry_out(CallId id, Instant at);
   void carry_out_start(CallId id, const Call& call, Instant at);
+  void carry_out_migrate(CallId id, const Call& call, Instant at);
+  void switch_over(const std::string& uuid, Instant at);
+  void stay(Guest& guest, const std::string& why, Instant at);
   void give_up(CallId id);
   void forget(CallId id);
   void answer(CallId id, port::CallResult result, std::string message = {});

@@ -24,6 +24,8 @@ const char* word(ProcessChange::Why why) {
       return "paused";
     case ProcessChange::Why::host_down:
       return "host-down";
+    case ProcessChange::Why::migrated:
+      return "migrated";
     case ProcessChange::Why::started:
     case ProcessChange::Why::ended_by_order:
     case ProcessChange::Why::powered_off:
@@ -58,10 +60,15 @@ Machine::Machine(Queue& queue, Random& random, Timeline& timeline, MachineIndex 
 
 void Machine::set_callbacks(Callbacks callbacks) {
   callbacks_ = std::move(callbacks);
-  libvirt_.set_world({[this](const std::string& uuid) { return callbacks_.hook(ResourceName{uuid}); },
-                      [this](HypervisorState::Deed deed, const std::string& uuid) {
-                        return callbacks_.deed_fails(deed, ResourceName{uuid});
-                      }});
+  libvirt_.set_world(
+      {[this](const std::string& uuid, bool migration) { return callbacks_.hook(ResourceName{uuid}, migration); },
+       [this](const std::string& to, const std::function<void(HypervisorState&)>& deed) {
+         return callbacks_.reach(HostName{to}, deed);
+       },
+       [this](const std::string& uuid) { return callbacks_.is_sent_here(ResourceName{uuid}); },
+       [this](HypervisorState::Deed deed, const std::string& uuid) {
+         return callbacks_.deed_fails(deed, ResourceName{uuid});
+       }});
 }
 
 void Machine::new_life() {
@@ -212,6 +219,8 @@ Machine* Machine::carried(const std::string& domain) const {
 void Machine::take_domain(Machine& guest, const ProcessChange& change) {
   switch (change.kind) {
     case ProcessChange::Kind::runs:
+    case ProcessChange::Kind::comes_in:
+    case ProcessChange::Kind::goes:
       return;
     case ProcessChange::Kind::pauses:
       return guest.stand_still(guest.paused_, true);
@@ -337,6 +346,7 @@ void Machine::slow_libvirt(Duration more, bool queued) {
   if (!queued) times.appear += more;
   times.stop += more;
   times.destroy += more / 10;
+  times.migrate += more;
   libvirt_.set_times(times);
 }
 
@@ -366,10 +376,16 @@ void Machine::take(const ProcessChange& change) {
   }
   const ResourceName resource{change.uuid};
   switch (change.kind) {
+    case ProcessChange::Kind::comes_in:
+      copies_.insert(resource);
+      return;
+    case ProcessChange::Kind::goes:
+      copies_.erase(resource);
+      return callbacks_.copy_gone(resource);
     case ProcessChange::Kind::runs:
-      processes_[resource] = false;
-      return timeline_.process(EventKind::run, resource, name_);
     case ProcessChange::Kind::resumes:
+      copies_.erase(resource);
+      callbacks_.goes_on(resource, change.stale);
       processes_[resource] = false;
       return timeline_.process(EventKind::run, resource, name_);
     case ProcessChange::Kind::pauses:
@@ -377,6 +393,7 @@ void Machine::take(const ProcessChange& change) {
       return timeline_.process(EventKind::halt, resource, name_, "paused");
     case ProcessChange::Kind::halts:
       processes_.erase(resource);
+      if (change.why == ProcessChange::Why::migrated) return callbacks_.moved_off(resource);
       if (left_behind_.contains(resource)) return;
       return timeline_.process(EventKind::halt, resource, name_, word(change.why));
   }

@@ -39,7 +39,13 @@ class Machine {
     std::function<void()> booted;     // its software starts
     std::function<void()> went_down;  // everything on it is gone
     std::function<void(const port::HypervisorEvent&)> libvirt_tells;
-    std::function<bool(const ResourceName&)> hook;
+    std::function<bool(const ResourceName&, bool migration)> hook;
+    // Does this to another host's libvirt. False: its machine cannot be reached.
+    std::function<bool(const HostName&, const std::function<void(HypervisorState&)>&)> reach;
+    std::function<bool(const ResourceName&)> is_sent_here;
+    std::function<void(const ResourceName&)> moved_off;            // all of it stands at another host
+    std::function<void(const ResourceName&, bool stale)> goes_on;  // it is about to run here
+    std::function<void(const ResourceName&)> copy_gone;            // what came in here, and never ran, is gone
     std::function<bool(HypervisorState::Deed, const ResourceName&)> deed_fails;
     std::function<bool()> may_boot;        // a virtual host: the machine below lets its domain start (F3)
     std::function<void()> watchdog_broke;  // while it was armed
@@ -142,6 +148,11 @@ class Machine {
   void slow_libvirt(Duration more, bool queued = false);
   // The processes that exist here; true: paused.
   [[nodiscard]] const std::map<ResourceName, bool>& processes() const { return processes_; }
+  // What came in by migration and has not run here.
+  [[nodiscard]] const std::set<ResourceName>& copies() const { return copies_; }
+  [[nodiscard]] bool is_sending(const ResourceName& resource, const HostName& to) const {
+    return libvirt_.is_sending(resource.str(), to.str());
+  }
 
  private:
   enum class Power { off, booting, on };
@@ -200,6 +211,7 @@ class Machine {
   HypervisorState libvirt_;
   Instant armed_ = kNever;
   std::map<ResourceName, bool> processes_;
+  std::set<ResourceName> copies_;
 };
 
 }  // namespace haven::sim

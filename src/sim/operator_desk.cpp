@@ -22,6 +22,8 @@ std::string subject_of(const Order& order) {
       return "service " + order.host.str();
     case OperatorVerb::clear:
     case OperatorVerb::relocate:
+    case OperatorVerb::migrate:
+    case OperatorVerb::stay:
     case OperatorVerb::fence_confirm:
     case OperatorVerb::fence_test:
       break;

@@ -5,7 +5,7 @@
 // - `run` statements stand before the first `at`, one for each resource at most.
 // - `by` may stand behind `expect RESOURCE ...` and `expect fenced HOST`; `expect not fenced` and `expect fences` hold
 //   over the whole run and take none.
-// - The host of start-fails, stop-fails, kill-fails and migrate-fails is needed: a name, or `any`.
+// - The host of start-fails, stop-fails, kill-fails, migrate-fails and migrate-reply-lost is needed: a name, or `any`.
 // - `hang`, `network` and the like are about hosts; the witness stands in `power`, `cut` and `heal` only.
 // - A resource that a later `add` brings may be named from that statement on; `add` may bring back what a `remove`
 //   before it took out.
@@ -96,7 +96,7 @@ struct HurtLibvirt {
 struct CrashHavend {
   HostName host;
 };
-enum class FailingDeed { start, stop, kill, migrate };
+enum class FailingDeed { start, stop, kill, migrate, migrate_reply };
 struct LetFail {
   FailingDeed deed = FailingDeed::start;
   ResourceName resource;

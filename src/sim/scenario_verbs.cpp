@@ -169,6 +169,18 @@ Answer order(Context& c, OperatorVerb verb) {
   return Order{verb, *resource, host};
 }
 
+// FORMATS' `migrate V H`, and `migrate V abort`.
+Answer migrate(Context& c) {
+  const auto resource = c.words.resource(c.line, c.at);
+  if (c.line.take_if("abort")) {
+    if (!resource) return std::nullopt;
+    return Order{OperatorVerb::stay, *resource, {}};
+  }
+  const auto host = c.words.host(c.line);
+  if (!resource || !host) return std::nullopt;
+  return Order{OperatorVerb::migrate, *resource, *host};
+}
+
 // A resource's failures, or a host's losses: names are unique over both.
 Answer clear(Context& c) {
   const auto name = c.words.host_or_resource(c.line, c.at);
@@ -262,6 +274,7 @@ const std::map<std::string, Verb>& verbs() {
       {"stop-fails", [](Context& c) { return fails(c, FailingDeed::stop); }},
       {"kill-fails", [](Context& c) { return fails(c, FailingDeed::kill); }},
       {"migrate-fails", [](Context& c) { return fails(c, FailingDeed::migrate); }},
+      {"migrate-reply-lost", [](Context& c) { return fails(c, FailingDeed::migrate_reply); }},
       {"stop", [](Context& c) { return order(c, OperatorVerb::stop); }},
       {"start", [](Context& c) { return order(c, OperatorVerb::start); }},
       {"disable", [](Context& c) { return order(c, OperatorVerb::disable); }},
@@ -275,7 +288,7 @@ const std::map<std::string, Verb>& verbs() {
       {"remove", remove},
       {"add", add},
       {"app", nullptr},
-      {"migrate", nullptr},
+      {"migrate", migrate},
       {"maintenance", maintenance},
       {"health", nullptr},
   };

@@ -39,6 +39,7 @@ HypervisorTimes times_of(World::Pace pace, Random& random) {
   times.start = std::chrono::milliseconds(random.between(300, 8'000));
   times.appear = std::chrono::milliseconds(random.between(1, times.start / std::chrono::milliseconds(1)));
   times.stop = std::chrono::milliseconds(random.between(100, 20'000));
+  times.migrate = times.start + times.stop / 2;
   return times;
 }
 
@@ -106,7 +107,8 @@ void World::wire(Machine& machine) {
   callbacks.booted = [] {};
   callbacks.went_down = [] {};
   callbacks.libvirt_tells = [](const port::HypervisorEvent&) {};
-  callbacks.hook = [](const ResourceName&) { return false; };
+  callbacks.hook = [](const ResourceName&, bool) { return false; };
+  wire_migration(callbacks, m);
   callbacks.may_boot = [this, m] {
     Machine& booting = *machines_[m];
     const Machine& below = *booting.below();
@@ -122,9 +124,44 @@ void World::wire(Machine& machine) {
     callbacks.went_down = [havend] { havend->end(); };
     callbacks.watchdog_broke = [havend] { havend->tell(WatchdogBroke{"its watchdog takes no pet"}); };
     callbacks.libvirt_tells = [havend](const port::HypervisorEvent& event) { havend->libvirt_tells(event); };
-    callbacks.hook = [havend](const ResourceName& resource) { return havend->hook(resource); };
+    callbacks.hook = [havend](const ResourceName& resource, bool migration) {
+      return havend->hook(resource, migration);
+    };
   }
   machine.set_callbacks(std::move(callbacks));
+}
+
+// One libvirt talks to another over the hosts' own links, and each hears it when the other is gone.
+void World::wire_migration(Machine::Callbacks& callbacks, MachineIndex m) {
+  const auto reaches = [this, m](const Machine& other) {
+    return other.runs() && machines_[m]->runs() && network_.talk(m, other.index());
+  };
+  callbacks.reach = [this, reaches](const HostName& to, const std::function<void(HypervisorState&)>& deed) {
+    const auto found = index_.find(to);
+    if (found == index_.end() || !reaches(*machines_[found->second])) return false;
+    machines_[found->second]->with_libvirt([&](HypervisorState& libvirt, Instant) { deed(libvirt); });
+    return true;
+  };
+  callbacks.is_sent_here = [this, m, reaches](const ResourceName& resource) {
+    return std::ranges::any_of(machines_, [&](const auto& other) {
+      return other->index() != m && reaches(*other) && other->is_sending(resource, machines_[m]->name());
+    });
+  };
+  callbacks.moved_off = [this, m](const ResourceName& resource) { in_transit_[resource] = machines_[m]->name(); };
+  callbacks.goes_on = [this, m](const ResourceName& resource, bool stale) {
+    end_transit(resource);
+    const HostName& host = machines_[m]->name();
+    if (stale) checker_.breach("M2", host, resource.str() + " goes on with a memory that its source went beyond");
+  };
+  callbacks.copy_gone = [this](const ResourceName& resource) {
+    if (copies_of(resource).empty()) end_transit(resource);
+  };
+}
+
+// In a live move the run here ends as the one there begins; what is lost in between ends with the copy.
+void World::end_transit(const ResourceName& resource) {
+  if (const auto left = in_transit_.extract(resource); !left.empty())
+    timeline_.process(EventKind::halt, resource, left.mapped(), "migrated");
 }
 
 void World::network_changed() {
@@ -180,6 +217,10 @@ void World::journal(const JournalRecord& record) {
     case JournalKind::restart:
       event.kind = EventKind::restart;
       break;
+    case JournalKind::migrate:
+      event.kind = EventKind::migrate;
+      event.from = record.from;
+      break;
     case JournalKind::relocate:
       // By stop and start: the stop is here, the run follows.
       event.kind = EventKind::stop;
@@ -200,6 +241,7 @@ void World::journal(const JournalRecord& record) {
       break;
     case JournalKind::tested:
     case JournalKind::withdrawn:
+    case JournalKind::stayed:
     case JournalKind::place:
     case JournalKind::failed:
     case JournalKind::maintenance:
@@ -226,6 +268,7 @@ void World::update_health() {
 Checker::Facts World::facts() const {
   Checker::Facts facts;
   facts.hosts_of = [this](const ResourceName& resource) { return hosts_of(resource); };
+  facts.copies_of = [this](const ResourceName& resource) { return copies_of(resource); };
   facts.running_on = [this](const HostName& host, const Incarnation& boot) {
     std::vector<ResourceName> running;
     if (machine(host).incarnation() != boot) return running;
@@ -248,6 +291,13 @@ std::vector<HostName> World::hosts_of(const ResourceName& resource) const {
     if (machine->processes().contains(resource)) hosts.push_back(machine->name());
     if (machine->left_behind().contains(resource)) hosts.push_back(machine->name());
   }
+  return hosts;
+}
+
+std::vector<HostName> World::copies_of(const ResourceName& resource) const {
+  std::vector<HostName> hosts;
+  for (const auto& machine : machines_)
+    if (machine->copies().contains(resource)) hosts.push_back(machine->name());
   return hosts;
 }
 

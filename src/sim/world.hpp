@@ -44,6 +44,8 @@ class World {
 
   // ---- the truth ----
   [[nodiscard]] std::vector<HostName> hosts_of(const ResourceName& resource) const;
+  // Where it came in by migration and has not run yet.
+  [[nodiscard]] std::vector<HostName> copies_of(const ResourceName& resource) const;
   // True: some process of it is not paused.
   [[nodiscard]] bool running(const ResourceName& resource) const;
   [[nodiscard]] Machine& machine(const HostName& name) const { return *machines_.at(index_.at(name)); }
@@ -85,6 +87,8 @@ class World {
   void act(const Add& deed);
 
   void wire(Machine& machine);
+  void wire_migration(Machine::Callbacks& callbacks, MachineIndex m);
+  void end_transit(const ResourceName& resource);
   void lay_outlets();
   void switch_device(const RunAgent& run, bool on);
   void engine_committed();
@@ -118,6 +122,7 @@ class World {
     int left;
   };
   std::vector<Failing> failing_;
+  std::map<ResourceName, HostName> in_transit_;  // left there, and goes on nowhere yet
   std::unique_ptr<OperatorDesk> desk_;
   std::unique_ptr<Pulse> pulse_;
   Revision checked_;  // the checker has seen everything up to here

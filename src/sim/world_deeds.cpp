@@ -145,6 +145,8 @@ bool World::deed_fails(HypervisorState::Deed deed, const ResourceName& resource,
   FailingDeed wanted = FailingDeed::kill;
   if (starts) wanted = FailingDeed::start;
   if (deed == HypervisorState::Deed::shutdown) wanted = FailingDeed::stop;
+  if (deed == HypervisorState::Deed::migrate) wanted = FailingDeed::migrate;
+  if (deed == HypervisorState::Deed::migrate_reply) wanted = FailingDeed::migrate_reply;
   for (Failing& failing : failing_) {
     const bool here = !failing.host || *failing.host == host;
     if (failing.deed != wanted || failing.resource != resource || !here || failing.left <= 0) continue;

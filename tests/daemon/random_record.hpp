@@ -55,7 +55,7 @@ class Draw {
   MachineIdentity machine() { return {text(), text(), text()}; }
 
   // `kind` counts the kinds; all but the spec and the unreadable.
-  static constexpr int kKinds = 22;
+  static constexpr int kKinds = 23;
   static std::string path_of(int kind) {
     const HostName h("h1");
     const ResourceName r("web1#2");
@@ -81,7 +81,8 @@ class Draw {
                                             path::kQuestion,
                                             path::calendar(r),
                                             path::fit(h),
-                                            path::maintenance(h)};
+                                            path::maintenance(h),
+                                            path::arrival(r)};
     return paths[static_cast<std::size_t>(kind)];
   }
   Record record(int kind) {
@@ -92,7 +93,7 @@ class Draw {
         return OrderRecord{perhaps([&] {
                              return word({DesiredState::started, DesiredState::stopped, DesiredState::ignored});
                            }),
-                           flag(), perhaps([&] { return host(); })};
+                           flag(), perhaps([&] { return host(); }), perhaps([&] { return host(); }), flag()};
       case 2:
         return LeaderRecord{Reign(hex()), host(), incarnation()};
       case 3:
@@ -138,7 +139,12 @@ class Draw {
                            word({ClaimOrder::run, ClaimOrder::stop, ClaimOrder::let_go}),
                            perhaps([&] { return host(); }),
                            Attempts{list([&] { return host(); }), flag(), static_cast<int>(number(0, 99))},
-                           epoch()};
+                           epoch(),
+                           perhaps([&] {
+                             return Migration{host(), incarnation(), generation(), flag()};
+                           }),
+                           generation(),
+                           flag()};
       case 10:
         return RunRecord{host(),
                          incarnation(),
@@ -146,12 +152,13 @@ class Draw {
                          word({RunState::starting, RunState::running, RunState::released}),
                          word({EndReason::none, EndReason::stopped, EndReason::host_leaving, EndReason::start_failed,
                                EndReason::crashed, EndReason::powered_off, EndReason::storage_lost,
-                               EndReason::stopped_with_host, EndReason::frozen_with_host}),
+                               EndReason::stopped_with_host, EndReason::frozen_with_host, EndReason::migrated}),
                          text(),
                          flag(),
                          flag(),
                          flag(),
-                         list([&] { return wall(); })};
+                         list([&] { return wall(); }),
+                         generation()};
       case 11:
         return DevicesRecord{list([&] {
                                return ProbedDevice{text(), text(), text(), flag()};
@@ -179,8 +186,11 @@ class Draw {
         return CalendarRecord{flag(), wall()};
       case 20:
         return FitRecord{incarnation(), unfit(), text(), unfit()};
-      default:
+      case 21:
         return MaintenanceRecord{flag(), text(), list([&] { return resource(); })};
+      default:
+        return ArrivalRecord{host(), incarnation(), generation(), word({ArrivalState::ready, ArrivalState::gone}),
+                             text()};
     }
   }
   std::vector<Unfit> unfit() {
@@ -191,7 +201,7 @@ class Draw {
     r.at = wall();
     if (flag()) r.by = host();
     using enum JournalKind;
-    r.kind = word({intent, fenced, proved, withdrawn, tested, recover, place, restart, relocate, stop, place_failed,
+    r.kind = word({intent, fenced, proved, withdrawn, tested, recover, place, restart, relocate, migrate, stayed, stop, place_failed,
                    failed, freeze, maintenance, engine, applied, alarm, cleared});
     if (flag()) r.resource = resource();
     if (flag()) r.host = host();
@@ -265,6 +275,7 @@ class Draw {
     r.hosts = {list([&] { return host(); }), list([&] { return list([&] { return host(); }); }),
                list([&] { return host(); })};
     r.failback = word({Failback::off, Failback::migrate, Failback::restart});
+    r.live_migration = flag();
     r.restarts = {static_cast<int>(number(0, 9)), Duration(number(1, 1LL << 50))};
     r.relocations = static_cast<int>(number(0, 9));
     r.retry = flag();

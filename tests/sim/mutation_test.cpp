@@ -35,7 +35,8 @@ class Mutation : public testing::Test {
     mutation::create_revision = mutation::agents_live_on = mutation::shots_forgotten = false;
     for (bool* flag : {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns,
                        &mutation::one_supply, &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast,
-                       &mutation::named_hypervisor_only, &mutation::orders_vanish})
+                       &mutation::named_hypervisor_only, &mutation::orders_vanish, &mutation::resume_unreleased, &mutation::third_host,
+                       &mutation::stale_memory})
       *flag = false;
   }
   // Seen by the random faults within the bound.
@@ -184,6 +185,14 @@ TEST_F(Mutation, AnOrderThatVanishesIsUndoneByALateOne) {
   mutation::orders_vanish = true;
   EXPECT_TRUE(late_orders_undo_later_ones());
 }
+
+TEST_F(Mutation, ADestinationThatResumesWhatNobodyReleasedRunsItTwice) {
+  expect_caught(mutation::resume_unreleased, "never-twice", 3, false);
+}
+
+TEST_F(Mutation, AThirdHostRunsBesideWhatCameIn) { expect_caught(mutation::third_host, "M3", 3, false); }
+
+TEST_F(Mutation, AMemoryThatItsSourceWentBeyondGoesOn) { expect_caught(mutation::stale_memory, "M2", 3, false); }
 
 TEST_F(Mutation, WithItTheSameSeedsAreClean) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "adapter/libvirt/calls.hpp"
@@ -35,7 +36,9 @@ DomainState paused_state(int reason) {
     case VIR_DOMAIN_PAUSED_WATCHDOG:  // it hangs, and nobody but Haven will do anything about it
       return DomainState::crashed;
     case VIR_DOMAIN_PAUSED_STARTING_UP:
-      return DomainState::running;
+      return DomainState::starting;
+    case VIR_DOMAIN_PAUSED_MIGRATION:
+      return DomainState::in_migration;
     default:
       return DomainState::paused;
   }
@@ -131,7 +134,8 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
     calls_.stop();
     for (auto& watch : watches_) watch->stop(kEndPatience);
     watches_.clear();  // what hangs holds this object, not the other way round
-    for (Workers* workers : {&qemu_workers_, &lxc_workers_, &kills_, &looks_}) workers->stop(kEndPatience);
+    for (Workers* workers : {&qemu_workers_, &lxc_workers_, &kills_, &looks_, &migrations_})
+      workers->stop(kEndPatience);
   }
 
   void start(CallId call, std::string xml, Duration timeout) {
@@ -150,6 +154,24 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
   void order(CallId call, const std::string& uuid, Duration timeout, const Order& order, Absent absent) {
     if (!calls_.open(call, timeout)) return;
     try_driver(0, call, uuid, order, absent, {});
+  }
+
+  // By workers of its own: whoever starts, stops or looks must not wait for it.
+  void migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout) {
+    if (!calls_.open(call, timeout)) return;
+    if (config_.qemu_uri.empty()) return calls_.answer(call, CallResult::failed, no_driver(Driver::qemu));
+    auto work = [this, self = shared_from_this(), call, uuid, to](Connection& connection) {
+      if (const auto failure = reach(call, Driver::qemu, connection)) return calls_.give_up(call, failure->message);
+      const DomainRef domain(virDomainLookupByUUIDString(connection.get(), uuid.c_str()));
+      if (!domain) return answer_order(call, -1);
+      if (!calls_.mark_sent(call)) return;
+      note_sending(uuid, true);
+      const int result = migrate_domain(domain.get(), config_.migration, to);
+      note_sending(uuid, false);
+      answer_order(call, result);
+    };
+    if (!migrations_.submit({[this, call] { return calls_.is_open(call); }, std::move(work)}))
+      calls_.give_up(call, "too many migrations wait");
   }
 
   void kill(CallId call, std::string uuid, std::string name, Duration timeout) {
@@ -186,6 +208,21 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
         const bool listed = failure ? failure->driver_absent : list_domains(connection.get(), driver, domains);
         gather(call, *gathered, failure.has_value(), listed, std::move(domains));
       });
+  }
+
+  // As long as libvirt has not come back from it, also where the call was given up: libvirt itself cannot be asked
+  // without waiting for whatever else it does to that domain.
+  void note_sending(const std::string& uuid, bool sends) {
+    const std::lock_guard lock(sending_mutex_);
+    if (sends) {
+      sending_.insert(uuid);
+    } else {
+      sending_.erase(uuid);
+    }
+  }
+  void mark_sending(std::vector<Domain>& domains) {
+    const std::lock_guard lock(sending_mutex_);
+    for (auto& domain : domains) domain.migrating = sending_.contains(domain.uuid);
   }
 
  private:
@@ -276,6 +313,7 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
     look(call, [reached, domains = reached ? std::move(domains) : std::vector<Domain>{}](
                    Core& core, CallId id, std::vector<port::VmProcess> processes) mutable {
       find_dead_containers(domains, processes);
+      core.mark_sending(domains);
       core.calls_.answer(port::Inspected{id, reached, std::move(domains), std::move(processes)});
     });
   }
@@ -299,6 +337,9 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
   Workers lxc_workers_{kMaxWorkers};
   Workers kills_{kMaxKills};
   Workers looks_{kMaxLooks};
+  Workers migrations_{kMaxMigrations};
+  std::mutex sending_mutex_;
+  std::set<std::string> sending_;
   std::vector<std::unique_ptr<Watch>> watches_;
 };
 
@@ -333,6 +374,16 @@ void LibvirtHypervisor::destroy(CallId call, const std::string& uuid, Duration t
 void LibvirtHypervisor::resume(CallId call, const std::string& uuid, Duration timeout) {
   core_->order(
       call, uuid, timeout, [](virDomainPtr domain, Driver) { return virDomainResume(domain); },
+      Core::Absent::is_failed);
+}
+
+void LibvirtHypervisor::migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout) {
+  core_->migrate(call, uuid, to, timeout);
+}
+
+void LibvirtHypervisor::abort_migration(CallId call, const std::string& uuid, Duration timeout) {
+  core_->order(
+      call, uuid, timeout, [](virDomainPtr domain, Driver) { return virDomainAbortJob(domain); },
       Core::Absent::is_failed);
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "adapter/libvirt/migration.hpp"
 #include "port/hypervisor.hpp"
 
 namespace haven::libvirt {
@@ -18,6 +19,7 @@ struct LibvirtConfig {
   std::string qemu_uri = "qemu:///system";
   std::string lxc_uri = "lxc:///system";
   std::string proc_path = "/proc";
+  MigrationConfig migration{};
 };
 
 class LibvirtHypervisor final : public port::Hypervisor {
@@ -27,6 +29,8 @@ class LibvirtHypervisor final : public port::Hypervisor {
   // Kills wait for the kernel, and a host that must stop everything has many; looks at /proc take milliseconds.
   static constexpr std::size_t kMaxKills = 32;
   static constexpr std::size_t kMaxLooks = 4;
+  // Each takes minutes and as much of the network as it gets; more of them wait.
+  static constexpr std::size_t kMaxMigrations = 2;
 
   // The sink must not call back into this object.
   LibvirtHypervisor(LibvirtConfig config, port::HypervisorSink sink);
@@ -38,6 +42,8 @@ class LibvirtHypervisor final : public port::Hypervisor {
   void shutdown(CallId call, const std::string& uuid, Duration timeout) override;
   void destroy(CallId call, const std::string& uuid, Duration timeout) override;
   void resume(CallId call, const std::string& uuid, Duration timeout) override;
+  void migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout) override;
+  void abort_migration(CallId call, const std::string& uuid, Duration timeout) override;
   void kill(CallId call, const std::string& uuid, const std::string& name, Duration timeout) override;
   void inspect(CallId call, Duration timeout) override;
 

@@ -26,7 +26,9 @@ std::optional<port::LifecycleKind> stopped_kind(int detail) {
       return port::LifecycleKind::crashed;
     case VIR_DOMAIN_EVENT_STOPPED_FAILED:
       return port::LifecycleKind::failed;
-    default:  // destroyed, migrated, saved, from a snapshot: all somebody's order
+    case VIR_DOMAIN_EVENT_STOPPED_MIGRATED:
+      return port::LifecycleKind::migrated;
+    default:  // destroyed, saved, from a snapshot: all somebody's order
       return port::LifecycleKind::destroyed;
   }
 }

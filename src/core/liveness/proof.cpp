@@ -26,6 +26,8 @@ std::vector<HostBoot> open_boots(const View& view, const HostName& host) {
   for (const auto& [boot, fence] : view.fences) add(boot);
   for (const auto& [name, claim] : view.claims)
     if (may_still_run(view, name)) add({claim.value.host, claim.value.incarnation});
+  for (const auto& [name, claim] : view.claims)
+    if (const Migration* m = open_migration(view, name)) add({m->host, m->incarnation});
   return boots;
 }
 
@@ -100,6 +102,9 @@ std::set<HostName> hosts_back(const View& view) {
     if (fence.value.state != FenceState::proved && is_older(boot.first, boot.second)) back.insert(boot.first);
   for (const auto& [name, claim] : view.claims)
     if (is_older(claim.value.host, claim.value.incarnation) && may_still_run(view, name)) back.insert(claim.value.host);
+  for (const auto& [name, claim] : view.claims)
+    if (const Migration* m = open_migration(view, name); m != nullptr && is_older(m->host, m->incarnation))
+      back.insert(m->host);
   return back;
 }
 

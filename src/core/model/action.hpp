@@ -90,6 +90,18 @@ struct ResumeDomain {
   ResourceName resource;
   Duration timeout{};
 };
+// To the host of that name, paused there. Done: all of it is there, and libvirt did not let it run there.
+struct MigrateDomain {
+  ResourceName resource;
+  HostName to;
+  Generation generation;
+  Duration timeout{};
+};
+// Libvirt is to end the migration under way; done: it was told to.
+struct AbortMigration {
+  ResourceName resource;
+  Duration timeout{};
+};
 struct Inspect {
   Duration timeout{};
 };  // answered by Inspected
@@ -167,10 +179,11 @@ struct Say {
   std::string text;
 };
 
-using Action = std::variant<Commit, GrantLease, KeepAlive, ReadMember, AskVoters, ArmWatchdog, PetWatchdog,
-                            DisarmWatchdog, StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain,
-                            Inspect, EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent, NoteRelease,
-                            NotePromise, PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
+using Action =
+    std::variant<Commit, GrantLease, KeepAlive, ReadMember, AskVoters, ArmWatchdog, PetWatchdog, DisarmWatchdog,
+                 StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain, MigrateDomain, AbortMigration,
+                 Inspect, EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent, NoteRelease, NotePromise,
+                 PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
 using Actions = std::vector<Action>;
 
 // An action on its way, as the node hands it out. call is 0 for what is not answered.

@@ -83,10 +83,18 @@ struct VotersAnswered {
 };
 
 // ---- hypervisor ----
-enum class DomainCondition { running, paused, paused_io_error, crashed };
+enum class DomainCondition {
+  running,
+  starting,  // libvirt has begun to start it, or to let it in
+  paused,
+  paused_io_error,
+  crashed,
+  in_migration,  // libvirt stopped it for a migration: here from the switch on, or not all of it has come in yet
+};
 struct DomainSeen {
   ResourceName resource;
   DomainCondition condition = DomainCondition::running;
+  bool migrating = false;  // libvirt is sending it to another host
   friend bool operator==(const DomainSeen&, const DomainSeen&) = default;
 };
 // What libvirt and /proc say about the resources of the spec. reached=false: libvirt did not answer, `domains` is empty
@@ -110,7 +118,8 @@ struct CallDone {
   std::string message;
 };
 // A hint to look. `powered_off` is the only word that an inspection cannot find out: the guest switched itself off.
-enum class HintKind { changed, powered_off, crashed };
+// `migrated`: it ended because all of it had gone to another host.
+enum class HintKind { changed, powered_off, crashed, migrated };
 struct DomainHint {
   ResourceName resource;
   HintKind kind = HintKind::changed;
@@ -167,6 +176,8 @@ enum class OperatorVerb {
   ignore,
   clear,
   relocate,
+  migrate,
+  stay,
   freeze,
   thaw,
   maintain,  // a host is taken out of service
@@ -178,7 +189,7 @@ struct OperatorAsked {
   CallId question;  // answered by AnswerOperator
   OperatorVerb verb = OperatorVerb::start;
   ResourceName resource;  // empty where the verb is about a host
-  HostName host;          // relocate: where to; maintain, resume, fence_confirm, fence_test: whom
+  HostName host;          // relocate, migrate: where to; maintain, resume, fence_confirm, fence_test: whom
   std::string by;         // the user who said it
   bool force = false;
   int level = 0;          // fence_test: of its devices; 0: the first

@@ -41,7 +41,7 @@ struct EpochRecord {
 };
 
 // spec/order/<resource>: what the operator said about one resource since the file was applied. `state` overrides the
-// file's until it is taken back; the controller strikes `clear` and `relocate_to` out once it has acted on them.
+// file's until it is taken back; the controller strikes the rest out once it has acted on it.
 //
 // Each accepted order writes it, and it stays while its resource stands in the file, if only to say nothing: an order
 // whose answer was lost may be carried out seconds later. It compares the revision that it saw, and that one is never
@@ -50,6 +50,8 @@ struct OrderRecord {
   std::optional<DesiredState> state;
   bool clear = false;                   // forget past failures, try again now
   std::optional<HostName> relocate_to;  // by stop and start
+  std::optional<HostName> migrate_to;   // live
+  bool stay = false;                    // a migration under way is to end where it began
   friend bool operator==(const OrderRecord&, const OrderRecord&) = default;
 };
 
@@ -296,6 +298,16 @@ struct Attempts {
   friend bool operator==(const Attempts&, const Attempts&) = default;
 };
 
+// A live migration under way (M1). Until the source has released its generation, or is proved dead, the destination may
+// only be destroyed.
+struct Migration {
+  HostName host;  // the destination
+  Incarnation incarnation;
+  Generation generation;   // under which it goes on there; higher than any that was ever given out
+  bool cancelled = false;  // the guest stays: the destination is to destroy what it has of it
+  friend bool operator==(const Migration&, const Migration&) = default;
+};
+
 // claim/<resource>: which incarnation may run it (C1). Controllers write it.
 struct ClaimRecord {
   HostName host;
@@ -305,7 +317,26 @@ struct ClaimRecord {
   std::optional<HostName> move_to;  // with `stop`: where it is to run next
   Attempts attempts;
   Epoch epoch{};  // of the engine in which it was made (E3)
+  std::optional<Migration> migrating_to{};
+  Generation spent{};  // of a migration that came to nothing: never given out again
+  // It arrived here by migration, and its source said that it ended nowhere but in that: what stands here paused is
+  // whole and may go on. Else whatever a migration left here is destroyed.
+  bool resume = false;
   friend bool operator==(const ClaimRecord&, const ClaimRecord&) = default;
+};
+
+// arrival/<resource>: what the destination of a migration says about it. That host's executor writes it.
+enum class ArrivalState {
+  ready,  // libvirt may let it in here
+  gone,   // nothing of it is here, and nothing comes in any more for this generation
+};
+struct ArrivalRecord {
+  HostName host;
+  Incarnation incarnation;
+  Generation generation;  // of the migration
+  ArrivalState state = ArrivalState::ready;
+  std::string detail{};  // why it does not come, for a person
+  friend bool operator==(const ArrivalRecord&, const ArrivalRecord&) = default;
 };
 
 enum class RunState { starting, running, released };
@@ -319,6 +350,7 @@ enum class EndReason {
   storage_lost,       // it was not started: its disk is out of reach there; costs no budget (B1)
   stopped_with_host,  // its host shuts down, and it waits until that is back (shutdown_policy = "stop")
   frozen_with_host,   // likewise, and it is that host's ("freeze")
+  migrated,           // libvirt ended it because all of it had gone over, and it did not run since the switch
 };
 
 // It was stopped because its host shuts down, whatever is to become of it.
@@ -338,6 +370,7 @@ struct RunRecord {
   bool stop_failed = false;         // ordered to stop, and even its processes cannot be killed (B2)
   bool unsettled = false;           // it ended while its disk was out of reach: only proof releases it (C7)
   std::vector<WallTime> restarts;   // in place, within the budget's window; outlives a failover
+  Generation stayed{};              // the migration to that generation is over, and it is here still
   friend bool operator==(const RunRecord&, const RunRecord&) = default;
 };
 
@@ -351,6 +384,8 @@ enum class JournalKind {
   place,
   restart,
   relocate,
+  migrate,
+  stayed,  // a migration came to nothing
   stop,
   place_failed,
   failed,
@@ -373,7 +408,7 @@ struct JournalRecord {
   JournalKind kind = JournalKind::alarm;
   ResourceName resource;               // empty: not about one
   HostName host;                       // where it goes, or whom it is about
-  HostName from;                       // recover, relocate: where it ran before
+  HostName from;                       // recover, relocate, migrate: where it ran before
   std::string level;                   // fenced: "1", "promise", "operator"; engine: "init", "joined", "learner"…
   std::string why;                     // a sentence
   std::vector<JournalReason> reasons;  // place_failed
@@ -390,7 +425,7 @@ using Record =
     std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord, MachineRecord,
                  AwayRecord, StatusRecord, AnswerRecord, QuarantineRecord, MaintenanceRecord, DawnRecord, FenceRecord,
                  DevicesRecord, PromiseRecord, VotersRecord, ClaimRecord, RunRecord, JournalRecord, EpochRecord,
-                 QuestionRecord, FitRecord, CalendarRecord>;
+                 QuestionRecord, FitRecord, CalendarRecord, ArrivalRecord>;
 
 namespace path {
 inline const std::string kSpec = "spec/current";
@@ -415,6 +450,7 @@ inline const std::string kQuestion = "question/portability";
 [[nodiscard]] std::string claim(const ResourceName& r);
 [[nodiscard]] std::string run(const ResourceName& r);
 [[nodiscard]] std::string calendar(const ResourceName& r);
+[[nodiscard]] std::string arrival(const ResourceName& r);
 // Where a journal record is to go: the node that issues the commit puts journal() in its place.
 inline const std::string kNewJournal = "journal/";
 // Sorts by time; unique as long as `by` does not reuse a count within one millisecond.

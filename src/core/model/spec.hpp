@@ -19,7 +19,7 @@ enum class FailureDomain { host, rack, room, site };
 enum class AfterFence { off, on };
 // What a clean shutdown of a host means for its resources. They are stopped in good order whatever it says.
 enum class ShutdownPolicy {
-  migrate,      // they go to other hosts; by stop and start as long as nothing is moved live
+  migrate,      // they go to other hosts: live where that can be, else by stop and start
   failover,     // stopped here, started elsewhere
   stop,         // they stay stopped until the host is back
   freeze,       // they stay this host's, and start there again
@@ -84,6 +84,7 @@ struct Resource {
   bool preempt = false;  // fits it nowhere, running ones of lower priority are stopped for it
   HostRules hosts;
   Failback failback = Failback::migrate;
+  bool live_migration = true;  // false: it is moved by stop and start
   RestartBudget restarts;
   int relocations = 2;
   bool retry = true;

@@ -13,8 +13,8 @@
 namespace haven {
 
 bool View::unreadable(const ResourceName& resource) const {
-  return !unreadable_.empty() &&
-         (unreadable(path::claim(resource)) || unreadable(path::run(resource)) || unreadable(path::order(resource)));
+  return !unreadable_.empty() && (unreadable(path::claim(resource)) || unreadable(path::run(resource)) ||
+                                  unreadable(path::order(resource)) || unreadable(path::arrival(resource)));
 }
 
 Revision View::mod_of(const std::string& path) const {
@@ -68,7 +68,7 @@ void View::apply(const std::string& path, const std::optional<Record>& value, Re
 
 void View::touch(const path::Parts& parts) {
   const std::string& kind = parts.kind;
-  if (kind == "claim" || kind == "run" || kind == "calendar")
+  if (kind == "claim" || kind == "run" || kind == "calendar" || kind == "arrival")
     touched_.resources.emplace_back(parts.first);
   else if (kind == "member" || kind == "status" || kind == "fence" || kind == "answer" || kind == "away" ||
            kind == "machine" || kind == "device" || kind == "promise" || kind == "quarantine" || kind == "fit")
@@ -101,6 +101,8 @@ void View::forget(const std::string& path, const path::Parts& parts) {
     claims.erase(ResourceName{parts.first});
   else if (kind == "run")
     runs.erase(ResourceName{parts.first});
+  else if (kind == "arrival")
+    arrivals.erase(ResourceName{parts.first});
   else if (kind == "member")
     members.erase(HostName{parts.first});
   else if (kind == "machine")
@@ -194,6 +196,9 @@ void View::store(const std::string& path, const path::Parts& parts, const Record
                  [&](const RunRecord& r) {
                    runs[resource()] = {r, mod};
                  },
+                 [&](const ArrivalRecord& r) {
+                   arrivals[resource()] = {r, mod};
+                 },
                  [&](const JournalRecord& r) { journal[path] = r; },
                  [&](const QuestionRecord& r) {
                    question = {r, mod};
@@ -270,6 +275,24 @@ bool claim_closed(const View& view, const ResourceName& resource) {
     return true;
   if (mutation::skip_proof && view.fences.contains(HostBootRef{c.host, c.incarnation})) return true;
   return released(view, resource, c);
+}
+
+const ArrivalRecord* arrival_of(const View& view, const ResourceName& resource) {
+  const auto claim = view.claims.find(resource);
+  const auto arrival = view.arrivals.find(resource);
+  if (claim == view.claims.end() || !claim->second.value.migrating_to || arrival == view.arrivals.end()) return nullptr;
+  const Migration& m = *claim->second.value.migrating_to;
+  const ArrivalRecord& a = arrival->second.value;
+  return a.host == m.host && a.incarnation == m.incarnation && a.generation == m.generation ? &a : nullptr;
+}
+
+const Migration* open_migration(const View& view, const ResourceName& resource) {
+  const auto claim = view.claims.find(resource);
+  if (claim == view.claims.end() || !claim->second.value.migrating_to) return nullptr;
+  const Migration& m = *claim->second.value.migrating_to;
+  if (proved_dead(view, m.host, m.incarnation)) return nullptr;
+  const ArrivalRecord* arrival = arrival_of(view, resource);
+  return arrival != nullptr && arrival->state == ArrivalState::gone ? nullptr : &m;
 }
 
 bool may_still_run(const View& view, const ResourceName& resource) {

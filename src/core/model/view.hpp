@@ -46,7 +46,7 @@ struct Touched {
   bool all = false;  // a listing, the spec, the freeze, an order; whatever is not named below
   bool leader = false;
   bool journal = false;
-  std::vector<ResourceName> resources;  // their claim or run; perhaps more than once
+  std::vector<ResourceName> resources;  // their claim, run or arrival; perhaps more than once
   std::vector<HostName> hosts;  // their member, machine, away, status, answer, fence, device, promise or quarantine
   [[nodiscard]] bool nothing() const { return !all && !leader && !journal && resources.empty() && hosts.empty(); }
 };
@@ -68,7 +68,7 @@ class View {
   // 0: no such key. Unreadable values have theirs.
   [[nodiscard]] Revision mod_of(const std::string& path) const;
   [[nodiscard]] bool unreadable(const std::string& path) const { return unreadable_.contains(path); }
-  // Any of its claim, run and order.
+  // Any of its claim, run, arrival and order.
   [[nodiscard]] bool unreadable(const ResourceName& resource) const;
   [[nodiscard]] const std::map<std::string, std::string>& unreadables() const { return unreadable_; }
 
@@ -91,6 +91,7 @@ class View {
   std::map<ResourceName, Stored<ClaimRecord>> claims;
   std::map<ResourceName, Stored<RunRecord>> runs;
   std::map<ResourceName, Stored<CalendarRecord>> calendars;
+  std::map<ResourceName, Stored<ArrivalRecord>> arrivals;
   std::map<HostName, Stored<MemberRecord>> members;
   std::map<HostName, Stored<MachineRecord>> machines;
   std::map<HostName, Stored<AwayRecord>> away;
@@ -139,6 +140,11 @@ class View {
 [[nodiscard]] const MemberRecord* member_of(const View& view, const HostName& host);
 // The claim has left its incarnation: released for that generation, let go, or proved dead (C3). No claim: true.
 [[nodiscard]] bool claim_closed(const View& view, const ResourceName& resource);
+// What the destination of its migration says about that; nullptr: nothing yet, or it is not being moved.
+[[nodiscard]] const ArrivalRecord* arrival_of(const View& view, const ResourceName& resource);
+// The migration whose destination may still have something of it: neither gone by its word nor proved dead (M3).
+// nullptr: none.
+[[nodiscard]] const Migration* open_migration(const View& view, const ResourceName& resource);
 // Its boot may still run it, for all that is recorded: not released, not proved dead. Also where the claim was let go.
 [[nodiscard]] bool may_still_run(const View& view, const ResourceName& resource);
 // What a host's report must be about for a first claim to rest on it: this spec, and the last claim that was let go.

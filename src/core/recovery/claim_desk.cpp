@@ -14,8 +14,11 @@ namespace haven {
 namespace {
 
 bool is_moving(const View& view) {
-  return std::any_of(view.claims.begin(), view.claims.end(),
-                     [&](const auto& claim) { return claim.second.value.move_to && !claim_closed(view, claim.first); });
+  return std::any_of(view.claims.begin(), view.claims.end(), [&](const auto& claim) {
+    const bool moves = claim.second.value.move_to && !claim_closed(view, claim.first);
+    return moves || (claim.second.value.migrating_to &&
+                     (open_migration(view, claim.first) != nullptr || !claim_closed(view, claim.first)));
+  });
 }
 
 // By the word of an operator who takes a host out of service, or gives it back.
@@ -247,7 +250,8 @@ std::vector<ClaimMove> ClaimDesk::move_set(const ControllerState& state, const V
     if (step.unplaced) unplaced.push_back(std::move(*step.unplaced));
     books_->release(resource->name, view.claims.at(resource->name).value.host);
     if (!step.move) continue;
-    booked.emplace_back(resource->name, *std::get<ClaimRecord>(*step.move->writes.front().value).move_to);
+    const auto& claim = std::get<ClaimRecord>(*step.move->writes.front().value);
+    booked.emplace_back(resource->name, claim.migrating_to ? claim.migrating_to->host : *claim.move_to);
     moves.push_back(std::move(*step.move));
   }
   if (moves.size() == standing) return moves;

@@ -14,10 +14,19 @@ bool claimed_here(const View& view, const ResourceName& name, const SelfView& se
          claim->second.value.incarnation == self.incarnation && claim->second.value.order != ClaimOrder::let_go;
 }
 
+// As the claim says.
+bool comes_in(const View& view, const ResourceName& name, const SelfView& self) {
+  const auto claim = view.claims.find(name);
+  if (claim == view.claims.end() || claim->second.value.order == ClaimOrder::let_go) return false;
+  const auto& m = claim->second.value.migrating_to;
+  return m && m->host == self.host && m->incarnation == self.incarnation;
+}
+
 // It is absent: the next stop or start begins with a clean course.
 void forget_course(Local& local) {
   local.shutdown_sent = local.destroy_sent = local.kill_sent = local.resume_sent = std::nullopt;
   local.shutdown_refused = local.destroy_refused = false;
+  local.resumes = 0;
 }
 
 void fold_presence(Local& local, bool was_present, Instant now) {
@@ -25,6 +34,7 @@ void fold_presence(Local& local, bool was_present, Instant now) {
   if (is_present) {
     local.gone_since.reset();
     if (!was_present) local.hint.reset();
+    local.arrival_seen = true;
     return;
   }
   if (was_present || !local.gone_since) local.gone_since = now;
@@ -53,6 +63,8 @@ const ResourceName* resource_of(const Action& action) {
   if (const auto* a = std::get_if<DestroyDomain>(&action)) return &a->resource;
   if (const auto* a = std::get_if<KillDomain>(&action)) return &a->resource;
   if (const auto* a = std::get_if<ResumeDomain>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<MigrateDomain>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<AbortMigration>(&action)) return &a->resource;
   return nullptr;
 }
 
@@ -96,6 +108,9 @@ bool observe_inspection(HostState& host, const View& view, const Inspected& seen
     const auto domain = std::find_if(seen.domains.begin(), seen.domains.end(),
                                      [&, &resource = name](const DomainSeen& d) { return d.resource == resource; });
     local.domain = domain == seen.domains.end() ? std::nullopt : std::optional(domain->condition);
+    local.migrating = domain != seen.domains.end() && domain->migrating;
+    // A look that began before libvirt's word says nothing against it.
+    if (local.domain == DomainCondition::running && host.inspecting >= local.touched) local.left = false;
     local.vanished = false;
     local.process = std::find(seen.processes.begin(), seen.processes.end(), name) != seen.processes.end();
     fold_presence(local, was_present, now);
@@ -112,6 +127,7 @@ bool observe_inspection(HostState& host, const View& view, const Inspected& seen
 void observe_hint(HostState& host, const DomainHint& hint) {
   Local& local = host.locals[hint.resource];
   local.touched = ++host.moment;
+  if (hint.kind == HintKind::migrated) local.left = true;
   const bool known = local.hint && *local.hint != HintKind::changed;
   if (!known) local.hint = hint.kind;
 }
@@ -161,7 +177,18 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
   if (std::holds_alternative<ShutdownDomain>(action)) local.shutdown_sent = now.mono;
   if (std::holds_alternative<DestroyDomain>(action)) local.destroy_sent = now.mono;
   if (std::holds_alternative<KillDomain>(action)) local.kill_sent = now.mono;
-  if (std::holds_alternative<ResumeDomain>(action)) local.resume_sent = now.mono;
+  if (std::holds_alternative<AbortMigration>(action)) local.abort_sent = now.mono;
+  if (std::holds_alternative<ResumeDomain>(action)) {
+    local.resume_sent = now.mono;
+    ++local.resumes;
+  }
+  if (const auto* migrate = std::get_if<MigrateDomain>(&action)) {
+    local.migrate_in_flight = true;
+    local.migrate_for = migrate->generation;
+    local.migrate_result.reset();
+    local.abort_sent.reset();
+    local.left = false;
+  }
 }
 
 void observe_call(HostState& host, const Action& action, const CallDone& done) {
@@ -179,6 +206,12 @@ void observe_call(HostState& host, const Action& action, const CallDone& done) {
     local.start_result = done.result;
     local.start_message = done.message;
   }
+  if (std::holds_alternative<MigrateDomain>(action)) {
+    local.migrate_in_flight = false;
+    local.migrate_result = done.result;
+    local.migrate_message = done.message;
+    local.left |= !bad;
+  }
   if (std::holds_alternative<ShutdownDomain>(action)) local.shutdown_refused = bad;
   if (std::holds_alternative<DestroyDomain>(action)) local.destroy_refused = bad;
 }
@@ -193,7 +226,39 @@ std::vector<ResourceName> observe_engine_back(HostState& host) {
   return waited;
 }
 
-std::string hook_refusal(const HostState& host, const View& view, const HookAsked& asked) {
+namespace {
+
+// The claim names this boot as the destination, which has said that it may come, and took nothing back (M1).
+bool lets_in(const HostState& host, const View& view, const SelfView& self, const ResourceName& name, Instant now) {
+  const auto claim = view.claims.find(name);
+  if (claim == view.claims.end() || claim->second.value.order != ClaimOrder::run) return false;
+  const auto& m = claim->second.value.migrating_to;
+  if (!m || m->host != self.host || m->incarnation != self.incarnation || m->cancelled) return false;
+  const ArrivalRecord* arrival = arrival_of(view, name);
+  const auto noted = host.released.find(name);
+  const bool refused = noted != host.released.end() && noted->second >= m->generation;
+  return arrival != nullptr && arrival->state == ArrivalState::ready && !refused && !host.leaving &&
+         may_start(host.keeping, now);
+}
+
+// One migration is two more questions, as of a start, and both come at once.
+constexpr int kQuestionsOfArrival = 2;
+constexpr Duration kQuestionsWithin = 10s;
+
+}  // namespace
+
+void observe_admitted(HostState& host, const HookAsked& asked, Instant now) {
+  if (asked.resource.empty()) return;
+  Local& local = host.locals[asked.resource];
+  if (local.start_in_flight) return;
+  local.admissions = asked.migration ? kQuestionsOfArrival : local.admissions - 1;
+  local.admitted_at = now;
+  local.arrival_seen = false;
+  local.touched = ++host.moment;
+}
+
+std::string hook_refusal(const HostState& host, const View& view, const SelfView& self, const HookAsked& asked,
+                         Instant now) {
   if (mutation::hook_open) return "";
   if (asked.resource.empty()) return guard_refusal(view, asked.uuid);
   // Asked about means known by the list; without a spec nobody can say that it may.
@@ -201,8 +266,15 @@ std::string hook_refusal(const HostState& host, const View& view, const HookAske
     return "Haven knows " + asked.resource.str() + " and cannot judge just now";
   const Resource* resource = view.roster().resource(asked.resource);
   if (resource == nullptr || desired_state(view, *resource) == DesiredState::ignored) return "";
-  if (asked.migration) return "Haven protects " + asked.resource.str() + " and takes no migration of it";
+  if (asked.migration) {
+    if (lets_in(host, view, self, asked.resource, now)) return "";
+    return "Haven protects " + asked.resource.str() + ": only Haven moves it (haven migrate " + asked.resource.str() +
+           " " + self.host.str() + ")";
+  }
   const auto local = host.locals.find(asked.resource);
+  const bool belongs = local != host.locals.end() && local->second.admissions > 0 && local->second.admitted_at &&
+                       now < *local->second.admitted_at + kQuestionsWithin;
+  if (belongs && lets_in(host, view, self, asked.resource, now)) return "";
   if (local != host.locals.end() && local->second.start_in_flight) return "";
   if (mutation::late_create && local != host.locals.end() && local->second.start_for != Revision{}) return "";
   return "Haven protects " + asked.resource.str() + ": only Haven starts it (haven start " + asked.resource.str() + ")";
@@ -222,10 +294,10 @@ StatusRecord report_of_host(const HostState& host, const View& view, const SelfV
     if (view.roster().resource(name) == nullptr) continue;
     if (local.storage_lost) report.storage_lost.push_back(name);
     if (local.uplink_lost) report.uplink_lost.push_back(name);
-    if (local.vanished)
+    if (local.vanished && !comes_in(view, name, self))
       report.problems.push_back(name.str() + " has no process any more; it starts again once libvirt answers");
     if (!local.domain && !local.process && !local.start_in_flight) continue;
-    if (!claimed_here(view, name, self)) report.found.push_back(name);
+    if (!claimed_here(view, name, self) && !comes_in(view, name, self)) report.found.push_back(name);
     if (local.domain == DomainCondition::paused_io_error)
       report.problems.push_back(name.str() + " stopped itself: its disk failed");
   }

@@ -5,88 +5,17 @@
 
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
+#include "core/recovery/case.hpp"
 #include "core/recovery/home.hpp"
 #include "core/recovery/maintenance.hpp"
 #include "core/recovery/preemption.hpp"
 #include "core/recovery/uplink.hpp"
 
 namespace haven {
+
+using namespace stepping;
+
 namespace {
-
-// Everything a step needs, looked up once.
-struct Case {
-  const View& view;
-  const ControllerState& state;
-  const Resource& resource;
-  Placement& placement;
-  const SelfView& self;
-  const bool may_mend;
-  PassSoFar& so_far;
-  Pass& pass;
-  const ClaimRecord* claim = nullptr;  // nullptr: never claimed
-  const RunRecord* run = nullptr;      // of the claim's generation only
-  const OrderRecord* order = nullptr;
-  bool owner_alive = false;
-  bool closed = true;
-};
-
-Case look_up(const View& view, const ControllerState& state, const Resource& resource, Placement& placement,
-             const SelfView& self, bool may_mend, PassSoFar& so_far, Pass& pass) {
-  Case c{view, state, resource, placement, self, may_mend, so_far, pass};
-  if (const auto it = view.claims.find(resource.name); it != view.claims.end()) c.claim = &it->second.value;
-  if (const auto it = view.orders.find(resource.name); it != view.orders.end()) c.order = &it->second.value;
-  const auto run = view.runs.find(resource.name);
-  if (c.claim != nullptr && run != view.runs.end() && run->second.value.generation == c.claim->generation)
-    c.run = &run->second.value;
-  if (c.claim != nullptr) {
-    const MemberRecord* member = member_of(view, c.claim->host);
-    c.owner_alive = member != nullptr && member->incarnation == c.claim->incarnation &&
-                    !proved_dead(view, c.claim->host, c.claim->incarnation);
-  }
-  c.closed = claim_closed(view, resource.name);
-  return c;
-}
-
-JournalRecord entry(const Case& c, JournalKind kind, const HostName& host, std::string why) {
-  JournalRecord record;
-  record.at = c.pass.now().wall;
-  record.by = c.self.host;
-  record.kind = kind;
-  record.resource = c.resource.name;
-  record.host = host;
-  record.why = std::move(why);
-  return record;
-}
-
-// A claim write with all that any such decision rests on: the claim, what its owner did, what the operator said.
-ClaimMove claim_write(const Case& c, const ClaimRecord& claim, std::optional<JournalRecord> journal) {
-  const ResourceName& name = c.resource.name;
-  ClaimMove move;
-  for (const auto& path : {path::claim(name), path::run(name), path::order(name)})
-    move.checks.push_back({path, c.view.mod_of(path)});
-  move.checks.push_back({path::member(claim.host), c.view.mod_of(path::member(claim.host))});
-  move.writes.push_back({path::claim(name), claim, {}});
-  if (journal) move.writes.push_back({path::kNewJournal, *journal, {}});
-  return move;
-}
-
-// Strikes the one-shot parts of an order out in the same transaction that acts on them.
-void strike_order(ClaimMove& move, const Case& c) {
-  if (c.order == nullptr || (!c.order->clear && !c.order->relocate_to)) return;
-  const OrderRecord left{c.order->state, false, std::nullopt};
-  const bool deleted = mutation::orders_vanish && left == OrderRecord{};
-  move.writes.push_back({path::order(c.resource.name), deleted ? std::nullopt : std::optional<Record>(left), {}});
-}
-
-ClaimRecord new_claim(const Case& c, const HostName& host, const Attempts& attempts) {
-  ClaimRecord claim;
-  claim.host = host;
-  claim.incarnation = member_of(c.view, host)->incarnation;
-  claim.generation = c.claim != nullptr ? c.claim->generation.next() : Generation{1};
-  claim.attempts = attempts;
-  claim.epoch = epoch_of(c.view);
-  return claim;
-}
 
 Step ordered(const Case& c, ClaimOrder order, std::optional<HostName> move_to, std::optional<JournalRecord> journal) {
   ClaimRecord claim = *c.claim;
@@ -129,6 +58,7 @@ Ending ending_of(const Case& c) {
     case EndReason::stopped_with_host:
     case EndReason::frozen_with_host:
     case EndReason::storage_lost:  // costs no budget (B1)
+    case EndReason::migrated:
       break;
   }
   return ending;
@@ -165,6 +95,7 @@ Step claim_for(const Case& c, const HostName& host, const Ending& ending, std::v
   for (auto& refusal : refusals) journal.reasons.push_back({refusal.host, std::move(refusal.reason)});
   Step step;
   step.move = claim_write(c, claim, std::move(journal));
+  rest_on_destination(*step.move, c);
   // Where it goes, and the proof that frees it, are part of what this rests on.
   for (const auto& path : {path::fence(host, claim.incarnation), path::away(host)})
     step.move->checks.push_back({path, c.view.mod_of(path)});
@@ -311,6 +242,7 @@ Step adopt_or_place(const Case& c, DesiredState desired) {
     if (step.move) check_reports(*step.move, c);
     return step;
   }
+  if (Step torn = adopt_torn(c, found); torn.move) return torn;
   if (found.size() > 1) return unplaced(c, {}, "it runs on several hosts, and nobody claimed it: stop all but one");
   ClaimRecord claim = new_claim(c, found.front(), {});
   if (desired == DesiredState::stopped) claim.order = ClaimOrder::stop;
@@ -359,9 +291,10 @@ Step return_home(const Case& c, const HostName& home) {
   c.placement.release(c.resource.name, c.claim->host);
   const bool possible = c.placement.refusal(c.resource.name, home, avoidance(c, c.claim->attempts)).empty();
   c.placement.book(c.resource.name, c.claim->host);
+  const std::string why = "the maintenance of " + home.str() + " is over";
   Step step;
   if (possible)
-    step = ordered(c, ClaimOrder::stop, home, moving(c, home, "the maintenance of " + home.str() + " is over"));
+    step = moves_live(c) ? begin_migration(c, home, why) : ordered(c, ClaimOrder::stop, home, moving(c, home, why));
   step.restless = true;
   return step;
 }
@@ -376,7 +309,7 @@ Step mend(const Case& c) {
   const auto home = misplaced ? std::nullopt : returns_to(c.view, c.resource.name);
   if (home && *home != c.claim->host) return return_home(c, *home);
   Step step;
-  step.restless = misplaced || (c.resource.failback == Failback::restart && *now > 0);
+  step.restless = misplaced || (c.resource.failback != Failback::off && *now > 0);
   if (!step.restless) return step;
   c.placement.release(c.resource.name, c.claim->host);
   Choice choice = c.placement.choose(c.resource.name, avoidance(c, c.claim->attempts));
@@ -390,7 +323,12 @@ Step mend(const Case& c) {
                           : !broken.empty() ? broken.front()
                           : !now            ? "the file excludes its host"
                                             : "goes back";
-  step = ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, why));
+  const bool live_only = !misplaced && c.resource.failback == Failback::migrate;
+  if (moves_live(c)) {
+    step = begin_migration(c, *choice.host, why);
+  } else if (!live_only) {
+    step = ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, why));
+  }
   step.restless = true;
   return step;
 }
@@ -423,6 +361,7 @@ Step refill(const Case& c) {
 
 Step running_well(const Case& c, bool may_mend) {
   if (c.order != nullptr && c.order->relocate_to) return relocate(c);
+  if (c.order != nullptr && c.order->migrate_to) return migrate_by_order(c);
   if (c.order != nullptr && c.order->clear) {
     ClaimRecord claim = *c.claim;
     claim.attempts = {};
@@ -455,10 +394,13 @@ Step next_step(const View& view, const ControllerState& state, const Resource& r
     // A stop under way ends first; what is released is let go as well, so that whoever starts it by hand may.
     const bool stopping = !unowned && !c.closed && c.claim->order == ClaimOrder::stop;
     if (unowned || stopping) return {};
+    if (c.claim->migrating_to) return follow_migration(c, desired);
     return ordered(c, ClaimOrder::let_go, std::nullopt,
                    entry(c, JournalKind::stop, c.claim->host, "ignored from now on"));
   }
   if (unowned) return adopt_or_place(c, desired);
+  const bool placeable = c.closed && desired == DesiredState::started && destination_is_clear(c);
+  if (c.claim->migrating_to && !placeable) return follow_migration(c, desired);
   if (c.closed) return desired == DesiredState::started ? place(c) : Step{};
   if (!c.owner_alive) return {};  // its host is being judged; until then nothing moves
   if (c.claim->order == ClaimOrder::stop) {

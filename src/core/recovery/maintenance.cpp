@@ -96,7 +96,9 @@ bool in_maintenance(const View& view, const HostName& host) {
 
 bool out_of_service(const View& view, const HostName& host) {
   return in_maintenance(view, host) && std::none_of(view.claims.begin(), view.claims.end(), [&](const auto& claim) {
-           return claim.second.value.host == host && may_still_run(view, claim.first);
+           const Migration* comes = open_migration(view, claim.first);
+           return (claim.second.value.host == host && may_still_run(view, claim.first)) ||
+                  (comes != nullptr && comes->host == host);
          });
 }
 

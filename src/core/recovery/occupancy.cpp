@@ -19,6 +19,10 @@ bool older_boot_open(const View& view, const HostName& host, const Incarnation& 
     if (boot.first == host && boot.second != current && is_open_fence(fence.value)) return true;
   for (const auto& [resource, claim] : view.claims)
     if (claim.value.host == host && claim.value.incarnation != current && may_still_run(view, resource)) return true;
+  for (const auto& [resource, claim] : view.claims)
+    if (const Migration* m = open_migration(view, resource);
+        m != nullptr && m->host == host && m->incarnation != current)
+      return true;
   return false;
 }
 
@@ -119,6 +123,7 @@ std::vector<Refusal> path_refusals(const View& view, const ResourceName& resourc
 
 std::vector<HostName> bookings_of(const View& view, const ResourceName& resource) {
   std::vector<HostName> hosts;
+  if (const Migration* m = open_migration(view, resource)) hosts.push_back(m->host);
   if (!claim_closed(view, resource)) {
     const ClaimRecord& claim = view.claims.at(resource).value;
     hosts.push_back(claim.host);
@@ -126,6 +131,7 @@ std::vector<HostName> bookings_of(const View& view, const ResourceName& resource
     if (claim.move_to && *claim.move_to != claim.host) hosts.push_back(*claim.move_to);
     return hosts;
   }
+  if (!hosts.empty()) return hosts;
   // What is frozen with its host keeps its room there.
   if (const auto home = home_of(view, resource); home && home->frozen) hosts.push_back(home->host);
   for (const auto& [host, status] : view.status) {

@@ -93,9 +93,11 @@ TEST(HookGate, InDoubtItIsClosed) {
   EXPECT_FALSE(decide(Op::start, std::nullopt, empty, std::nullopt).allow);
 }
 
-TEST(HookGate, AProtectedDomainNeverComesInByMigration) {
+TEST(HookGate, AProtectedDomainComesInByMigrationOnlyByHavendsWord) {
   const ProtectedList listed{{kUuid}, true, false};
-  EXPECT_FALSE(decide(Op::migrate, kUuid, listed, Reply{true, ""}).allow);
+  EXPECT_TRUE(decide(Op::migrate, kUuid, listed, Reply{true, ""}).allow);
+  EXPECT_FALSE(decide(Op::migrate, kUuid, listed, Reply{false, "it is not to come here"}).allow);
+  EXPECT_FALSE(decide(Op::migrate, kUuid, listed, std::nullopt).allow);
   EXPECT_FALSE(decide(Op::migrate, kUuid, {}, Reply{false, "protected"}).allow);
   EXPECT_TRUE(decide(Op::migrate, kUuid, {}, Reply{true, ""}).allow);
   EXPECT_TRUE(decide(Op::migrate, kUuid, {}, std::nullopt).allow);

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "adapter/libvirt/hypervisor_contract.hpp"
+#include "adapter/libvirt/migration_contract.hpp"
 #include "sim/hypervisor.hpp"
 
 namespace haven::testing {
@@ -33,6 +34,12 @@ class RealTime final : public port::Hypervisor {
   }
   void kill(CallId call, const std::string& uuid, const std::string& name, Duration timeout) override {
     with([&](auto& state, Instant now) { state.kill(call, uuid, name, timeout, now); });
+  }
+  void migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout) override {
+    with([&](auto& state, Instant now) { state.migrate(call, uuid, to, timeout, now); });
+  }
+  void abort_migration(CallId call, const std::string& uuid, Duration timeout) override {
+    with([&](auto& state, Instant now) { state.abort_migration(call, uuid, timeout, now); });
   }
   void inspect(CallId call, Duration timeout) override {
     with([&](auto& state, Instant now) { state.inspect(call, timeout, now); });
@@ -103,6 +110,45 @@ class SimulatedBench final : public HypervisorBench {
 INSTANTIATE_TEST_SUITE_P(Every, HypervisorContract,
                          ::testing::Values(NamedBench{"Simulated", [] { return std::make_unique<SimulatedBench>(); }}),
                          bench_name);
+
+class SimulatedMigrationBench final : public MigrationBench {
+ public:
+  explicit SimulatedMigrationBench(bool slowly) {
+    sim::HypervisorTimes times = kShort;
+    times.migrate = slowly ? Duration{10s} : Duration{50ms};
+    source_.with([&](auto& state, Instant) {
+      state.set_times(times);
+      state.set_world({nullptr,
+                       [this](const std::string& to, const std::function<void(sim::HypervisorState&)>& deed) {
+                         if (to != address()) return false;
+                         destination_.with([&](auto& other, Instant) { deed(other); });
+                         return true;
+                       },
+                       nullptr, nullptr});
+    });
+  }
+  MigrationEnd source() override { return {source_, source_heard_}; }
+  MigrationEnd destination() override { return {destination_, destination_heard_}; }
+  std::string domain(const std::string& uuid, const std::string& name) override {
+    return "<domain type='qemu'><name>" + name + "</name><uuid>" + uuid + "</uuid></domain>";
+  }
+  std::string address() override { return "h2"; }
+  std::string nobodys_address() override { return "h9"; }
+  void end_destination() override {
+    destination_.with([](auto& state, Instant now) { state.crash(now); });
+  }
+
+ private:
+  Heard source_heard_, destination_heard_;
+  RealTime destination_{destination_heard_.sink()};
+  RealTime source_{source_heard_.sink()};
+};
+
+INSTANTIATE_TEST_SUITE_P(Every, MigrationContract,
+                         ::testing::Values(NamedMigrationBench{
+                             "Simulated",
+                             [](bool slowly) { return std::make_unique<SimulatedMigrationBench>(slowly); }}),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace haven::testing
