@@ -53,19 +53,21 @@ void World::switch_device(const RunAgent& run, bool on) {
 void World::move_virtual_host(const HostName& host, const HostName& to) {
   Machine& guest = machine(host);
   Machine& there = machine(to);
-  if (!guest.on() || guest.below() == nullptr || guest.below() == &there || !there.runs()) return;
+  // To a hypervisor that can say what came to it; where nobody can, F4 cannot hold (docs/failure-model.md).
+  const auto tells = [this, &there] { return healthy_since_.at(there.index()).has_value(); };
+  if (!guest.on() || guest.below() == nullptr || guest.below() == &there || !there.runs() || !tells()) return;
   if (!guest.below()->runs() || !havend(to).hook_domain(guest.domain(), true)) return;
   const std::string domain = guest.domain();
   there.with_libvirt([&](HypervisorState& libvirt, Instant now) {
     libvirt.run_guest("<domain><name>" + domain + "</name><uuid>" + domain + "</uuid></domain>", now);
     libvirt.pause_guest(domain, false, now);
   });
-  queue_.after(kMoveTime, [this, &guest, &there, from = guest.below(), boot = guest.incarnation(), domain] {
+  queue_.after(kMoveTime, [this, &guest, &there, tells, from = guest.below(), boot = guest.incarnation(), domain] {
     const auto there_still = [&](HypervisorState& libvirt) { return libvirt.state_of(domain); };
     port::DomainState incoming = port::DomainState::absent;
     there.with_libvirt([&](HypervisorState& libvirt, Instant) { incoming = there_still(libvirt); });
     const bool arrives = guest.on() && guest.incarnation() == boot && guest.below() == from && from->runs() &&
-                         there.runs() && incoming != port::DomainState::absent;
+                         there.runs() && tells() && incoming != port::DomainState::absent;
     there.with_libvirt([&](HypervisorState& libvirt, Instant now) {
       if (arrives) {
         libvirt.resume_guest(domain, now);

@@ -98,7 +98,7 @@ TEST(ScenarioReader, ReportsEveryErrorWithItsPlaceAndWhatWouldBeRight) {
 }
 
 TEST(ScenarioReader, RefusesVerbsThatAreNotBuiltByTheirName) {
-  for (const char* verb : {"app vm1 fail", "maintenance h1 on", "health h1 degraded"}) {
+  for (const char* verb : {"app vm1 fail", "health h1 degraded"}) {
     EXPECT_THAT(errors(std::string("at 5s ") + verb), ElementsAre(HasSubstr("s:1:7: \""))) << verb;
     EXPECT_THAT(errors(std::string("at 5s ") + verb), ElementsAre(HasSubstr("not yet"))) << verb;
   }

@@ -151,7 +151,8 @@ void tidy_maintenance(const View& view, Commit& commit) {
     }
     if (record.value.on) continue;
     MaintenanceRecord next = record.value;
-    std::erase_if(next.moved, [&](const ResourceName& name) { return !is_to_return(view, host, name); });
+    std::erase_if(next.moved,
+                  [&, &where = host](const ResourceName& name) { return !is_to_return(view, where, name); });
     if (next != record.value) write_maintenance(commit, view, host, std::move(next));
   }
 }
