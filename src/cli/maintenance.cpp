@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cli/commands.hpp"
+#include "core/placement/topology.hpp"
 
 namespace haven::cli {
 namespace {
@@ -31,20 +32,14 @@ std::optional<std::set<std::string>> left_of(const Json& status, const Maintenan
   return std::nullopt;
 }
 
-std::string listed(const std::set<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 int ends(const Output& output, const MaintenanceOptions& options, const std::set<std::string>& left) {
   output.object({{"ok", left.empty()}, {"host", options.host}, {"on", options.on}, {"left", left}});
   if (left.empty()) {
     output.line(options.on ? options.host + " is out of service: nothing runs there" : options.host + " is in service");
     return kDone;
   }
-  output.line((options.on ? "still on " + options.host + ": " : "not back on " + options.host + ": ") + listed(left) +
-              " (haven journal tells why)");
+  output.line((options.on ? "still on " + options.host + ": " : "not back on " + options.host + ": ") +
+              listed({left.begin(), left.end()}) + " (haven journal tells why)");
   return kNotAsWished;
 }
 
@@ -71,7 +66,7 @@ int maintenance(const Client& client, const Output& output, const MaintenanceOpt
       for (const std::string& name : *before)
         if (!left->contains(name)) output.line(name + (options.on ? " has moved" : " is back"));
     } else if (!left->empty()) {
-      output.line((options.on ? "to move: " : "to return: ") + listed(*left));
+      output.line((options.on ? "to move: " : "to return: ") + listed({left->begin(), left->end()}));
     }
     std::cout << std::flush;
     const auto now = std::chrono::steady_clock::now();

@@ -73,9 +73,7 @@ ClaimMove claim_write(const Case& c, const ClaimRecord& claim, std::optional<Jou
 // Strikes the one-shot parts of an order out in the same transaction that acts on them.
 void strike_order(ClaimMove& move, const Case& c) {
   if (c.order == nullptr || (!c.order->clear && !c.order->relocate_to)) return;
-  const OrderRecord left{c.order->state, false, std::nullopt};
-  const bool deleted = mutation::orders_vanish && left == OrderRecord{};
-  move.writes.push_back({path::order(c.resource.name), deleted ? std::nullopt : std::optional<Record>(left), {}});
+  move.writes.push_back(order_write(c.resource.name, OrderRecord{c.order->state, false, std::nullopt}));
 }
 
 ClaimRecord new_claim(const Case& c, const HostName& host, const Attempts& attempts) {
@@ -442,6 +440,11 @@ Step running_well(const Case& c, bool may_mend) {
 }
 
 }  // namespace
+
+Write order_write(const ResourceName& resource, const OrderRecord& order) {
+  const bool deleted = mutation::orders_vanish && order == OrderRecord{};
+  return {path::order(resource), deleted ? std::nullopt : std::optional<Record>(order), {}};
+}
 
 Step next_step(const View& view, const ControllerState& state, const Resource& resource, Placement& placement,
                const SelfView& self, bool may_mend, PassSoFar& so_far, Pass& pass) {
