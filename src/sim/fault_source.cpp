@@ -183,7 +183,15 @@ void FaultSource::stranger() {
   Machine& machine = world_.machine(host);
   if (!machine.runs() || let_go_.contains(resource)) return;
   if (note_) note_("somebody starts " + resource.str() + " on " + host.str());
+  started_by_hand_[resource] = world_.now();
   machine.start_by_hand(resource);
+}
+
+// A start by a stranger may still be under way in a slow libvirt: what is let go meanwhile nobody keeps it from.
+bool FaultSource::may_be_let_go(const ResourceName& resource) const {
+  constexpr Duration kSlowest = 10min;
+  const auto started = started_by_hand_.find(resource);
+  return started == started_by_hand_.end() || world_.now() > started->second + kSlowest;
 }
 
 void FaultSource::crash_in_a_step() {
@@ -315,6 +323,7 @@ void FaultSource::operators() {
       deed(Order{OperatorVerb::clear, resource, {}}, "clear " + resource.str());
       return;
     default:
+      if (!may_be_let_go(resource)) return;
       let_go_.insert(resource);
       deed(Order{OperatorVerb::ignore, resource, {}}, "ignore " + resource.str());
       later(span(100ms, 120s), [this, resource] {
@@ -339,6 +348,7 @@ void FaultSource::take_out_of_service(const HostName& host) {
 void FaultSource::files() {
   if (resources_.empty()) return;
   const Resource resource = as_written_.at(some_resource());
+  if (!may_be_let_go(resource.name)) return;
   let_go_.insert(resource.name);
   deed(Remove{resource.name}, "remove " + resource.name.str());
   later(span(100ms, 60s), [this, resource] { deed(Add{resource}, "add " + resource.name.str()); });

@@ -50,6 +50,7 @@ class FaultSource {
   void slow_libvirt();
   void crash_in_a_step();
   void stranger();
+  [[nodiscard]] bool may_be_let_go(const ResourceName& resource) const;
   void isolate();
   void cut();
   void link();
@@ -86,6 +87,7 @@ class FaultSource {
   std::map<ResourceName, Resource> as_written_;
   std::vector<std::size_t> links_;
   std::set<ResourceName> let_go_;
+  std::map<ResourceName, Duration> started_by_hand_;  // when last
   std::set<HostName> promising_;
   std::set<HostName> unwatched_;    // their watchdogs are broken
   std::vector<HostName> machines_;  // the witness among them

@@ -88,20 +88,35 @@ void OperatorDesk::answered(CallId question, bool ok, const std::string&) {
   if (alone && word != words_.end() && word->second.word == asked.mapped().word) word->second.accepted = true;
 }
 
-void OperatorDesk::change_spec(Change change) { try_change(change, 0); }
+void OperatorDesk::change_spec(Change change) {
+  changes_.push_back(std::move(change));
+  if (changes_.size() == 1) try_change(0);
+}
 
-void OperatorDesk::try_change(const Change& change, int tries) {
+void OperatorDesk::forget_gone(const Spec& before, const Spec& after) {
+  for (const Resource& resource : before.resources)
+    if (after.resource(resource.name) == nullptr) words_.erase("run " + resource.name.str());
+}
+
+void OperatorDesk::try_change(int tries) {
   const auto* entry = engine_.store().find(path::kSpec);
   const auto* record = entry == nullptr ? nullptr : std::get_if<SpecRecord>(&entry->value);
+  bool done = false;
   if (record != nullptr && someone() != nullptr) {
     RecordStore::Transaction transaction;
     transaction.compares.push_back({path::kSpec, entry->mod});
-    const auto spec = std::make_shared<const Spec>(change(*record->spec));
+    const auto before = record->spec;
+    const auto spec = std::make_shared<const Spec>(changes_.front()(*before));
     transaction.operations.emplace_back(RecordStore::Put{path::kSpec, SpecRecord{spec}, {}});
-    if (engine_.commit(transaction).outcome == port::Outcome::committed) return;
+    done = engine_.commit(transaction).outcome == port::Outcome::committed;
+    if (done) forget_gone(*before, *spec);
   }
-  if (tries + 1 >= kOperatorTries) return;
-  queue_.after(kOperatorRetry, [this, change, tries] { try_change(change, tries + 1); });
+  if (!done && tries + 1 < kOperatorTries) {
+    queue_.after(kOperatorRetry, [this, tries] { try_change(tries + 1); });
+    return;
+  }
+  changes_.pop_front();
+  if (!changes_.empty()) try_change(0);
 }
 
 }  // namespace haven::sim

@@ -2,6 +2,7 @@
 // accepted; changes the file as `haven apply` does, by a transaction that compares the spec it was made from.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,14 +27,13 @@ class OperatorDesk {
       : queue_(queue), engine_(engine), havends_(havends) {}
 
   void order(const Order& order);
+  // One after the other, in the order in which they were made.
   void change_spec(Change change);
   void answered(CallId question, bool ok, const std::string& text);
   // No order is waiting to be accepted.
   [[nodiscard]] bool idle() const { return open_.empty(); }
   // The last word about what is to run and what is frozen, where it was accepted and nothing was said since: so it is.
   [[nodiscard]] std::vector<Order> standing() const;
-  // A resource leaves the file: what was said about it is over.
-  void forget(const ResourceName& resource) { words_.erase("run " + resource.str()); }
 
  private:
   struct Asked {
@@ -49,11 +49,14 @@ class OperatorDesk {
   [[nodiscard]] Havend* someone() const;
   void ask(Asked asked);
   void again(Asked asked);
-  void try_change(const Change& change, int tries);
+  void try_change(int tries);
+  // What was said about a resource that has left the file is over.
+  void forget_gone(const Spec& before, const Spec& after);
 
   Queue& queue_;
   EngineRoom& engine_;
   const std::vector<std::unique_ptr<Havend>>& havends_;
+  std::deque<Change> changes_;  // the first is being tried
   std::map<CallId, Asked> open_;
   std::map<std::string, Word> words_;  // by what they are about
   std::uint64_t last_ = 0;

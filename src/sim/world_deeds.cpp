@@ -113,7 +113,6 @@ void World::act(const LetFail& deed) { failing_.push_back({deed.deed, deed.resou
 void World::act(const Order& deed) { desk_->order(deed); }
 
 void World::act(const Remove& deed) {
-  desk_->forget(deed.resource);
   desk_->change_spec([name = deed.resource](const Spec& before) {
     Spec spec = before;
     std::erase_if(spec.resources, [&](const Resource& r) { return r.name == name; });
