@@ -7,35 +7,29 @@
 #include <thread>
 
 #include "cli/commands.hpp"
+#include "core/placement/topology.hpp"
 
 namespace haven::cli {
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
-
 // havend answers from its view, which costs the engine nothing.
-constexpr auto kAskAgain = 500ms;
+constexpr std::chrono::milliseconds kAskAgain{500};
 // Where nothing moves for this long, whoever waits is told what is left.
-constexpr auto kPatience = 600s;
+constexpr std::chrono::minutes kPatience{10};
 
-// What is still to move; nullopt: nothing is known of such a host.
+// What is still to move; nullopt: the host is not what it was told to be, or nothing is known of it.
 std::optional<std::set<std::string>> left_of(const Json& status, const MaintenanceOptions& options) {
   for (const Json& host : status.at("hosts")) {
     if (host.at("name") != options.host) continue;
     std::set<std::string> left;
     const Json& maintenance = host.at("maintenance");
-    if (maintenance.is_null() || maintenance.at("on").get<bool>() != options.on) return left;
+    const bool is_on = !maintenance.is_null() && maintenance.at("on").get<bool>();
+    if (is_on != options.on) return std::nullopt;
+    if (maintenance.is_null()) return left;
     for (const Json& name : maintenance.at("left")) left.insert(name.get<std::string>());
     return left;
   }
   return std::nullopt;
-}
-
-std::string listed(const std::set<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
 }
 
 int ends(const Output& output, const MaintenanceOptions& options, const std::set<std::string>& left) {
@@ -44,8 +38,8 @@ int ends(const Output& output, const MaintenanceOptions& options, const std::set
     output.line(options.on ? options.host + " is out of service: nothing runs there" : options.host + " is in service");
     return kDone;
   }
-  output.line((options.on ? "still on " + options.host + ": " : "not back on " + options.host + ": ") + listed(left) +
-              " (haven journal tells why)");
+  output.line((options.on ? "still on " + options.host + ": " : "not back on " + options.host + ": ") +
+              listed({left.begin(), left.end()}) + " (haven journal tells why)");
   return kNotAsWished;
 }
 
@@ -63,12 +57,16 @@ int maintenance(const Client& client, const Output& output, const MaintenanceOpt
     const auto status = client.get("/v1/status");
     if (!status) return output.fail(status.error());
     const auto left = left_of(*status, options);
-    if (!left) return output.fail(trouble(kNotAsWished, "nothing is known of " + options.host, "", ""));
+    if (!left) {
+      const std::string now =
+          options.host + (options.on ? " is not in maintenance any more" : " is in maintenance again");
+      return output.fail(trouble(kNotAsWished, now + ": somebody else said so", "", ""));
+    }
     if (before) {
       for (const std::string& name : *before)
         if (!left->contains(name)) output.line(name + (options.on ? " has moved" : " is back"));
     } else if (!left->empty()) {
-      output.line((options.on ? "to move: " : "to return: ") + listed(*left));
+      output.line((options.on ? "to move: " : "to return: ") + listed({left->begin(), left->end()}));
     }
     std::cout << std::flush;
     const auto now = std::chrono::steady_clock::now();

@@ -6,8 +6,8 @@
 
 #include "core/liveness/device_test.hpp"
 #include "core/liveness/fence_writes.hpp"
-#include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
+#include "core/recovery/lifecycle.hpp"
 #include "core/recovery/maintenance.hpp"
 
 namespace haven {
@@ -25,12 +25,7 @@ Result order_commit(const View& view, const ResourceName& name, const OrderRecor
   Commit commit;
   commit.checks.push_back({path, view.mod_of(path)});
   commit.checks.push_back({path::kSpec, view.mod_of(path::kSpec)});
-  if (mutation::orders_vanish && order == OrderRecord{}) {
-    if (view.mod_of(path) == Revision{}) return Commit{};
-    commit.writes.push_back({path, std::nullopt, {}});
-    return commit;
-  }
-  commit.writes.push_back({path, order, {}});
+  commit.writes.push_back(order_write(name, order));
   return commit;
 }
 

@@ -11,6 +11,23 @@ namespace {
 // What a lease loss, its hearing and the answer to an intent may take beyond lease and grace: messages and elections.
 constexpr Duration kSlack = 1s;
 
+bool stands(const View& view, const Order& order) {
+  if (order.verb == OperatorVerb::freeze || order.verb == OperatorVerb::thaw) {
+    if (view.unreadable(path::kFreeze)) return true;
+    const FreezeRecord now = view.freeze ? view.freeze->value : FreezeRecord{{}, false, {}};
+    const bool is_on = order.name.empty() ? now.cluster : now.names.contains(order.name);
+    return is_on == (order.verb == OperatorVerb::freeze);
+  }
+  if (order.verb == OperatorVerb::maintain || order.verb == OperatorVerb::resume)
+    return in_maintenance(view, order.host) == (order.verb == OperatorVerb::maintain);
+  const Resource* resource = view.spec() == nullptr ? nullptr : view.spec()->resource(order.resource);
+  if (resource == nullptr) return true;
+  const DesiredState ordered = order.verb == OperatorVerb::start    ? DesiredState::started
+                               : order.verb == OperatorVerb::ignore ? DesiredState::ignored
+                                                                    : DesiredState::stopped;
+  return desired_state(view, *resource) == ordered;
+}
+
 }  // namespace
 
 void Checker::violated(std::string rule, const ResourceName& resource, std::vector<HostName> hosts, std::string text) {
@@ -39,27 +56,6 @@ void Checker::committed(const EngineChanged& commit) {
   }
   judge_orders(commit);
 }
-
-namespace {
-
-bool stands(const View& view, const Order& order) {
-  if (order.verb == OperatorVerb::freeze || order.verb == OperatorVerb::thaw) {
-    if (view.unreadable(path::kFreeze)) return true;
-    const FreezeRecord now = view.freeze ? view.freeze->value : FreezeRecord{{}, false, {}};
-    const bool is_on = order.name.empty() ? now.cluster : now.names.contains(order.name);
-    return is_on == (order.verb == OperatorVerb::freeze);
-  }
-  if (order.verb == OperatorVerb::maintain || order.verb == OperatorVerb::resume)
-    return in_maintenance(view, order.host) == (order.verb == OperatorVerb::maintain);
-  const Resource* resource = view.spec() == nullptr ? nullptr : view.spec()->resource(order.resource);
-  if (resource == nullptr) return true;
-  const DesiredState ordered = order.verb == OperatorVerb::start    ? DesiredState::started
-                               : order.verb == OperatorVerb::ignore ? DesiredState::ignored
-                                                                    : DesiredState::stopped;
-  return desired_state(view, *resource) == ordered;
-}
-
-}  // namespace
 
 void Checker::judge_orders(const EngineChanged& commit) {
   const bool concerned = std::ranges::any_of(commit.changes, [](const EntryChange& change) {

@@ -72,6 +72,7 @@ class FaultSource {
   void watch();
   void replies();
   void late_commits();
+  void hamper(Havend& havend, const std::string& words, const EngineTrouble& trouble);
   void stall();
   void deafness();
   void watchdog();

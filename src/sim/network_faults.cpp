@@ -105,25 +105,25 @@ void FaultSource::watch() {
     if (note_) note_("the engine compacts");
     world_.engine().compact();
   }
-  if (note_) note_("the watch of " + host.str() + " is late");
-  havend.set_trouble({.watch_delay = span(10ms, 3s)});
+  hamper(havend, "the watch of " + host.str() + " is late", {.watch_delay = span(10ms, 3s)});
+}
+
+void FaultSource::hamper(Havend& havend, const std::string& words, const EngineTrouble& trouble) {
+  if (note_) note_(words);
+  havend.set_trouble(trouble);
   later(span(1s, 60s), [&havend] { havend.set_trouble({}); });
 }
 
 void FaultSource::replies() {
   const HostName host = some_host();
-  Havend& havend = world_.havend(host);
-  if (note_) note_("replies to " + host.str() + " get lost");
-  havend.set_trouble({.lost_replies = static_cast<unsigned>(random_.between(50, 900))});
-  later(span(1s, 60s), [&havend] { havend.set_trouble({}); });
+  hamper(world_.havend(host), "replies to " + host.str() + " get lost",
+         {.lost_replies = static_cast<unsigned>(random_.between(50, 900))});
 }
 
 void FaultSource::late_commits() {
   const HostName host = some_host();
-  Havend& havend = world_.havend(host);
-  if (note_) note_("what " + host.str() + " writes is carried out late");
-  havend.set_trouble({.late_commits = static_cast<unsigned>(random_.between(50, 900))});
-  later(span(1s, 60s), [&havend] { havend.set_trouble({}); });
+  hamper(world_.havend(host), "what " + host.str() + " writes is carried out late",
+         {.late_commits = static_cast<unsigned>(random_.between(50, 900))});
 }
 
 void FaultSource::deafness() {

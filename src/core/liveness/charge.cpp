@@ -3,19 +3,12 @@
 #include <algorithm>
 #include <string>
 
+#include "core/liveness/hearing_alarms.hpp"
 #include "core/membership.hpp"
 #include "core/placement/roster.hpp"
 
 namespace haven {
 namespace {
-
-// Nothing is known against its being there.
-bool witness_answers(const View& view, const std::string& witness) {
-  if (!view.heard) return true;
-  const auto& peers = view.heard->peers;
-  return std::any_of(peers.begin(), peers.end(),
-                     [&](const PeerHeard& peer) { return peer.host.str() == witness && peer.links != 0; });
-}
 
 // Another boot that is being switched off, or will be before `boot` is: of two intents the first by name goes first.
 bool goes_first(const HostBoot& other, const FenceRecord& fence, const HostBoot& boot) {
@@ -25,7 +18,7 @@ bool goes_first(const HostBoot& other, const FenceRecord& fence, const HostBoot&
 
 // It votes, and will go on doing so until `boot` has been proved dead.
 bool votes_on(const View& view, const std::string& voter, const HostBoot& boot) {
-  if (voter == view.spec()->cluster.witness) return witness_answers(view, voter);
+  if (voter == view.spec()->cluster.witness) return !misses_witness(view);
   const HostName host{voter};
   const MemberRecord* member = member_of(view, host);
   if (host == boot.first || member == nullptr || proved_dead(view, host, member->incarnation)) return false;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/mutation.hpp"
 
 namespace haven::stepping {
 
@@ -51,8 +50,7 @@ void strike_order(ClaimMove& move, const Case& c) {
   OrderRecord lasting;
   lasting.state = c.order->state;
   if (lasting == *c.order) return;
-  const bool deleted = mutation::orders_vanish && lasting == OrderRecord{};
-  move.writes.push_back({path::order(c.resource.name), deleted ? std::nullopt : std::optional<Record>(lasting), {}});
+  move.writes.push_back(order_write(c.resource.name, lasting));
 }
 
 Generation next_generation(const Case& c) {

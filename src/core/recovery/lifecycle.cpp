@@ -382,6 +382,11 @@ Step running_well(const Case& c, bool may_mend) {
 
 }  // namespace
 
+Write order_write(const ResourceName& resource, const OrderRecord& order) {
+  const bool deleted = mutation::orders_vanish && order == OrderRecord{};
+  return {path::order(resource), deleted ? std::nullopt : std::optional<Record>(order), {}};
+}
+
 Step next_step(const View& view, const ControllerState& state, const Resource& resource, Placement& placement,
                const SelfView& self, bool may_mend, PassSoFar& so_far, Pass& pass) {
   const ResourceName& name = resource.name;

@@ -70,6 +70,9 @@ struct PassSoFar {
 // Why a resource that nobody ever claimed cannot be claimed yet: somebody has not reported (C6). Empty: all have.
 [[nodiscard]] std::string missing_report(const View& view, const ResourceName& resource);
 
+// What the operator said of it, as it is from now on: written over, never deleted (record.hpp).
+[[nodiscard]] Write order_write(const ResourceName& resource, const OrderRecord& order);
+
 // The next step for this resource. Books what it decides in `placement`, and tells `so_far`. `may_mend`: no other
 // resource is being moved for the sake of a rule or a preference just now, and nobody is stopped to make room.
 [[nodiscard]] Step next_step(const View& view, const ControllerState& state, const Resource& resource,

@@ -10,6 +10,7 @@
 #include "core/placement/placement.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/lifecycle.hpp"
+#include "core/recovery/sets.hpp"
 
 namespace haven {
 namespace {
@@ -144,6 +145,7 @@ void forget_return(const View& view, const ResourceName& resource, Commit& order
 
 void tidy_maintenance(const View& view, Commit& commit) {
   for (const auto& [host, record] : view.maintenance) {
+    if (commit.writes.size() >= kMaxWrites) return;  // the rest in the next one (E1)
     if (view.roster().host(host) == nullptr) {
       check_as_seen(commit, view, path::maintenance(host));
       commit.writes.push_back({path::maintenance(host), std::nullopt, {}});
