@@ -57,7 +57,8 @@ struct MaintenanceOptions {
   std::string host;
   bool on = true;
   bool force = false;
-  bool wait = true;  // until nothing is left to move
+  bool unprotected = false;  // that the reserve breaks meanwhile is accepted
+  bool wait = true;          // until nothing is left to move
 };
 int maintenance(const Client& client, const Output& output, const MaintenanceOptions& options);
 struct MigrateOptions {

@@ -135,7 +135,12 @@ void add_maintenance(CLI::App& app, Line& line) {
   auto state = std::make_shared<std::string>();
   sub->add_option("HOST", options->host, "its name in the cluster file")->required();
   sub->add_option("STATE", *state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
-  sub->add_flag("--force", options->force, "even where something can run nowhere else: that stays where it is");
+  sub->add_flag("--unprotected", options->unprotected,
+                "even where fewer losses would be survived meanwhile than reserve promises");
+  sub->add_flag(
+      "--force", options->force,
+      "that, and even where something can run nowhere else (it stays where it is) or the engine would have no "
+      "majority without this host");
   sub->add_flag("!--no-wait", options->wait, "do not wait for the moves");
   sub->callback([&line, options, state] {
     options->on = *state == "on";

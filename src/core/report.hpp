@@ -18,6 +18,7 @@ enum class HostCondition {
   up,
   joining,    // registered, but an older incarnation of it is not proved dead yet
   away,       // planned: havend restarts, or the host shut down
+  out,        // out of service by its operator's word, with nothing left that may run there, and not there
   suspected,  // its lease is gone
   fencing,    // an intent stands against it
   dead,       // proved
@@ -39,6 +40,8 @@ struct MaintenanceReport {
 
 struct HostReport {
   HostName name;
+  std::string address;
+  std::optional<Incarnation> boot;  // that is registered
   HostCondition condition = HostCondition::unknown;
   bool controller = false;
   int running = 0;                               // resources that run here, by their own records
@@ -58,7 +61,7 @@ struct ResourceReport {
   int priority = 0;
   std::string why;                    // why it is not running, or empty
   std::optional<HostName> moving_to;  // live, and not over
-  bool unprotected = false;  // by choice: it may stay down after the losses that `reserve` speaks of
+  bool unprotected = false;           // by choice: it may stay down after the losses that `reserve` speaks of
 };
 
 struct Alarm {

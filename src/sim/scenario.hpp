@@ -108,7 +108,8 @@ struct Order {
   OperatorVerb verb = OperatorVerb::start;
   ResourceName resource;
   HostName host;
-  std::string name = {};  // freeze, thaw: a host or a resource; empty: the whole cluster
+  std::string name = {};        // freeze, thaw: a host or a resource; empty: the whole cluster
+  bool protected_only = false;  // maintain: not if that breaks the reserve; else that is accepted
 };
 struct Remove {
   ResourceName resource;

@@ -202,7 +202,9 @@ Answer maintenance(Context& c) {
   const auto host = c.words.host(c.line);
   const auto on = host ? on_or_off(c) : std::nullopt;
   if (!on) return std::nullopt;
-  return Order{*on ? OperatorVerb::maintain : OperatorVerb::resume, {}, *host};
+  const bool protected_only = *on && c.line.peek() != nullptr;
+  if (protected_only && !c.words.one_of(c.line, {"protected"})) return std::nullopt;
+  return Order{*on ? OperatorVerb::maintain : OperatorVerb::resume, {}, *host, {}, protected_only};
 }
 
 Answer fence_confirm(Context& c) {
