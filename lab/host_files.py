@@ -110,6 +110,10 @@ def _havend_toml(lab, number):
         endpoints = [f"http://{layout.host_address(n)}:2379" for n in etcd_members(lab["hosts"])]
         lines.append(f"endpoints = {json.dumps(endpoints)}")
     lines += ['run_dir = "/run/haven"', 'state_dir = "/var/lib/haven"', 'log = "info"']
+    # The guests' disks are in a folder of the machine, which libvirt cannot know to be shared.
+    lines += ["[migration]", 'transport = "tcp"', "trust_storage = true"]
+    if lab.get("migration_bandwidth"):
+        lines.append(f'bandwidth = "{lab["migration_bandwidth"]}"')
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ import os
 import queue
 import subprocess
 import threading
+import time
 
 import inside
 
@@ -69,6 +70,15 @@ class Outside:
             guest.update(boot=None)
         elif kind == "double":
             self.doubles.append(event)
+
+    def follow(self, holds, seconds=40.0):
+        """Whether holds() comes true within so many seconds, taking in what happens meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > deadline:
+                return False
+            self.wait(0.2)
+        return True
 
     def answering(self):
         return [name for name, guest in self.guests.items() if guest["boot"] and guest["host"]]

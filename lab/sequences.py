@@ -37,7 +37,7 @@ def double_runs(lanes):
     found = []
     for boot, lane in sorted(lanes.items()):
         if lane["overlaps"]:
-            found.append(f"boot {boot} saw another boot write {lane['overlaps']} times")
+            found.append(f"boot {boot} saw another boot, or a copy of itself, write {lane['overlaps']} times")
         before = lanes.get(boot - 1)
         if before and before["sequence"] > lane["before"]:
             found.append(f"boot {boot - 1} wrote up to {before['sequence']} though boot {boot} began at "

@@ -44,7 +44,8 @@ bool Sequence::write() {
   std::memset(buffer_, 0, kLaneBytes);
   std::memcpy(buffer_, text.data(), text.size());
   const off_t offset = static_cast<off_t>(own_.boot % kLanes) * kLaneBytes;
-  return pwrite(fd_, buffer_, kLaneBytes, offset) == kLaneBytes;
+  written_ = pwrite(fd_, buffer_, kLaneBytes, offset) == kLaneBytes;
+  return written_;
 }
 
 bool Sequence::open(const char* device, const std::string& guest, const std::string& boot_id) {
@@ -69,8 +70,9 @@ bool Sequence::advance() {
   const Lane after = read(own_.boot + 1);
   const bool predecessor_writes = before.boot + 1 == own_.boot && before.sequence > own_.before;
   const bool lane_taken = mine.id != own_.id;
+  const bool copy_writes = mine.sequence > own_.sequence || (written_ && mine.sequence < own_.sequence);
   const bool successor_began = after.boot == own_.boot + 1;
-  if (predecessor_writes || lane_taken || successor_began) ++own_.overlaps;
+  if (predecessor_writes || lane_taken || copy_writes || successor_began) ++own_.overlaps;
   ++own_.sequence;
   return write();
 }

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "cli/commands.hpp"
+#include "core/placement/topology.hpp"
 
 namespace haven::cli {
 namespace {
@@ -41,12 +42,14 @@ void show_death(const Json& death, const std::string& resource, const Output& ou
   for (const Json& one : death.at("resources")) {
     const std::string name = word(one, "resource");
     std::string what = word(one, "to").empty() ? "stays down" : "starts on " + word(one, "to");
-    std::string after;
-    for (const Json& first : one.at("after")) after += (after.empty() ? "" : ", ") + first.get<std::string>();
-    if (!after.empty()) what += ", once " + after + " runs";
+    const auto names = [&](const char* key) { return listed(one.at(key).get<std::vector<std::string>>()); };
+    if (const std::string stops = names("stops"); !stops.empty())
+      what += ", once room is made there: " + stops + " stop";
+    if (const std::string after = names("after"); !after.empty()) what += ", after " + after;
     output.line(std::string(name == resource ? "> " : "  ") + padded(name, 16) + " " + what);
     for (const Json& reason : one.at("reasons"))
       output.line("      " + word(reason, "host") + ": " + word(reason, "reason"));
+    if (const std::string remedy = word(one, "remedy"); !remedy.empty()) output.line("      " + remedy);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "core/placement/roster.hpp"
 #include "core/recovery/importance.hpp"
 #include "core/recovery/lifecycle.hpp"
+#include "core/recovery/preemption.hpp"
 
 namespace haven {
 namespace {
@@ -44,6 +45,8 @@ std::string placed_by(const JournalRecord& record) {
       return "recovered from " + record.from.str() + " to " + record.host.str();
     case JournalKind::relocate:
       return "moved from " + record.from.str() + " to " + record.host.str();
+    case JournalKind::migrate:
+      return "moved live from " + record.from.str() + " to " + record.host.str();
     case JournalKind::intent:
     case JournalKind::fenced:
     case JournalKind::proved:
@@ -58,6 +61,8 @@ std::string placed_by(const JournalRecord& record) {
     case JournalKind::applied:
     case JournalKind::alarm:
     case JournalKind::cleared:
+    case JournalKind::stayed:
+    case JournalKind::maintenance:
       return "";
   }
   return "";
@@ -120,6 +125,40 @@ void say_by_what(const View& view, const Host& host, DeathExplained& out) {
 
 }  // namespace
 
+namespace {
+
+// As the controller places them (ClaimDesk): all that fell side by side, and lesser ones stop for whoever may ask that.
+void place_fallen(const View& view, Placement& placement, const std::vector<Wanted>& wanted, DeathExplained& out) {
+  const auto hosts = placement.arrange(wanted);
+  PassSoFar so_far;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const Wanted& w = wanted[i];
+    const Resource& resource = *view.roster().resource(w.resource);
+    Fallen one;
+    one.resource = w.resource;
+    one.to = hosts[i];
+    one.after = resource.after;
+    if (!one.to && resource.preempt) {
+      auto room = placement.make_room(w.resource, w.avoid, w.occasion, yields_by(view, so_far), so_far.ahead);
+      if (room) {
+        one.to = room->host;
+        one.stops = std::move(room->victims);
+        so_far.evicted.insert(one.stops.begin(), one.stops.end());
+      }
+    }
+    if (one.to) {
+      placement.book(w.resource, *one.to);
+    } else {
+      one.refusals = placement.choose(w.resource, w.avoid, w.occasion).refusals;
+      one.remedy = placement.remedy(w.resource, w.avoid, w.occasion);
+      so_far.ahead.push_back(w.resource);
+    }
+    out.fallen.push_back(std::move(one));
+  }
+}
+
+}  // namespace
+
 DeathExplained explain_death(const View& view, const Host& dead) {
   DeathExplained out;
   out.host = dead.name;
@@ -135,21 +174,16 @@ DeathExplained explain_death(const View& view, const Host& dead) {
     hosts.push_back(
         {host.name, dies(host.name) ? "has died" : placing_refusal(view, host), others_on(view, host.name)});
   Placement placement(view.shared_roster(), hosts);
-  std::vector<const Resource*> fallen;
+  std::vector<Wanted> fallen;
   for (const Resource* resource : by_importance(spec)) {
     const auto claim = view.claims.find(resource->name);
     const bool holds = !claim_closed(view, resource->name) && dies(claim->second.value.host);
-    if (holds && desired_state(view, *resource) == DesiredState::started) fallen.push_back(resource);
+    if (holds && desired_state(view, *resource) == DesiredState::started)
+      fallen.push_back({resource->name, path_refusals(view, resource->name), Occasion::recovery});
     for (const HostName& host : bookings_of(view, resource->name))
       if (!dies(host)) placement.book(resource->name, host);
   }
-  for (const Resource* resource : fallen) {
-    auto choice = placement.choose(resource->name, path_refusals(view, resource->name), Occasion::recovery);
-    if (choice.host) placement.book(resource->name, *choice.host);
-    Fallen one{resource->name, choice.host, {}, resource->after};
-    if (!choice.host) one.refusals = std::move(choice.refusals);
-    out.fallen.push_back(std::move(one));
-  }
+  place_fallen(view, placement, fallen, out);
   return out;
 }
 

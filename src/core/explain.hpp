@@ -24,6 +24,8 @@ struct Fallen {
   ResourceName resource;
   std::optional<HostName> to;       // none: it stays down
   std::vector<Refusal> refusals;    // then, by host
+  std::string remedy;               // then, what would help; empty: nothing in a word
+  std::vector<ResourceName> stops;  // lesser ones that have to stop there first
   std::vector<ResourceName> after;  // what must run first
 };
 struct DeathExplained {

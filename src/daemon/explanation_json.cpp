@@ -16,8 +16,14 @@ Json death_json(const DeathExplained& death) {
       reasons.push_back({{"host", refusal.host.str()}, {"reason", refusal.reason}});
     Json after = Json::array();
     for (const ResourceName& name : one.after) after.push_back(name.str());
-    fallen.push_back(
-        {{"resource", one.resource.str()}, {"to", name_or_null(one.to)}, {"after", after}, {"reasons", reasons}});
+    Json stops = Json::array();
+    for (const ResourceName& name : one.stops) stops.push_back(name.str());
+    fallen.push_back({{"resource", one.resource.str()},
+                      {"to", name_or_null(one.to)},
+                      {"after", after},
+                      {"stops", stops},
+                      {"reasons", reasons},
+                      {"remedy", one.remedy}});
   }
   const bool known = death.proved_by_itself;
   return {{"host", death.host.str()},

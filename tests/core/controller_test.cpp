@@ -164,7 +164,7 @@ TEST(Controller, NothingIsDecidedWhileTheWatchIsBroken) {
   b.run_for(5s);
   b.break_watch();
   b.forget();
-  b.put(path::order(r("vm1")), OrderRecord{DesiredState::stopped, false, std::nullopt});
+  b.put(path::order(r("vm1")), OrderRecord{DesiredState::stopped, false, {}, {}, false});
   b.die("h2");
   b.run_for(2s);
   b.tell(DomainHint{r("vm1"), HintKind::changed});
@@ -281,7 +281,7 @@ TEST(Controller, WhileFileLeaderOrFreezeCannotBeReadNothingIsDecided) {
     b.run_for(5s);
     b.forget();
     b.put(path, UnreadableRecord{"not JSON"});
-    b.put(path::order(r("vm1")), OrderRecord{DesiredState::stopped, false, std::nullopt});
+    b.put(path::order(r("vm1")), OrderRecord{DesiredState::stopped, false, {}, {}, false});
     b.die("h2");
     b.run_for(1min);
     EXPECT_EQ(b.claim("vm1")->order, ClaimOrder::run) << path;

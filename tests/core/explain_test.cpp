@@ -69,6 +69,26 @@ TEST(Explain, AHostsDeathIsPackedByImportanceOnWhatIsLeft) {
   const auto& big = why->death->fallen[0].refusals;
   EXPECT_EQ(reason_at(big, "h1"), "has died");
   EXPECT_EQ(reason_at(big, "h2"), "memory: needs 3072 MiB, 1024 MiB free");
+  EXPECT_NE(why->death->fallen[0].remedy.find("would do"), std::string::npos) << why->death->fallen[0].remedy;
+}
+
+TEST(Explain, WhoHasToStopForWhatFellIsNamed) {
+  auto spec = hosts_of(4096, {vm("big", 3072, 1, 900), vm("lesser", 3072, 1, 100), vm("other", 3072, 1, 500)});
+  spec.resources[0].preempt = true;
+  const auto view = running(spec, {{"big", "h1"}, {"lesser", "h2"}, {"other", "h3"}}).view();
+  const auto death = explain_death(view, *view.spec()->host(h("h1")));
+  ASSERT_EQ(death.fallen.size(), 1U);
+  EXPECT_EQ(fate(death, "big"), "h2");
+  EXPECT_EQ(death.fallen[0].stops, std::vector{r("lesser")});
+}
+
+TEST(Explain, AnArrangementOfAllThatFellIsFoundWhereOneAfterTheOtherLeavesSomebodyOut) {
+  auto spec = hosts_of(4096, {vm("a", 1024, 1, 900), vm("b", 3072, 1, 800), vm("on2", 1024), vm("on3", 3072)});
+  spec.resources[0].hosts.prefer = {{h("h2")}};
+  const auto view = running(spec, {{"a", "h1"}, {"b", "h1"}, {"on2", "h2"}, {"on3", "h3"}}).view();
+  const auto death = explain_death(view, *view.spec()->host(h("h1")));
+  EXPECT_EQ(fate(death, "b"), "h2");
+  EXPECT_EQ(fate(death, "a"), "h3");
 }
 
 TEST(Explain, NamesByWhatAHostIsProvedDead) {

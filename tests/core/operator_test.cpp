@@ -68,7 +68,7 @@ TEST(Operator, StopOverridesTheFileAndComparesWhatItSaw) {
 }
 
 TEST(Operator, StartTakesTheOverrideBackAndForgetsFailures) {
-  const View view = calm().put(path::order(r("vm1")), OrderRecord{DesiredState::stopped, false, std::nullopt}).view();
+  const View view = calm().put(path::order(r("vm1")), OrderRecord{DesiredState::stopped, false, {}, {}, false}).view();
   const auto commit = Desk().ask(view, OperatorVerb::start, "vm1");
   ASSERT_TRUE(commit);
   ASSERT_NE(order_in(*commit), nullptr);
@@ -77,14 +77,14 @@ TEST(Operator, StartTakesTheOverrideBackAndForgetsFailures) {
 }
 
 TEST(Operator, StopTakesBackWhatWasOrderedBefore) {
-  const View view = calm().put(path::order(r("vm1")), OrderRecord{std::nullopt, true, h("h2")}).view();
+  const View view = calm().put(path::order(r("vm1")), OrderRecord{{}, true, h("h2"), {}, false}).view();
   const auto commit = Desk().ask(view, OperatorVerb::stop, "vm1");
   ASSERT_TRUE(commit);
-  EXPECT_EQ(*order_in(*commit), (OrderRecord{DesiredState::stopped, false, std::nullopt}));
+  EXPECT_EQ(*order_in(*commit), (OrderRecord{DesiredState::stopped, false, {}, {}, false}));
 }
 
 TEST(Operator, OnlyWhatIsToRunCanBeRelocated) {
-  const View view = calm().put(path::order(r("vm1")), OrderRecord{DesiredState::stopped, false, std::nullopt}).view();
+  const View view = calm().put(path::order(r("vm1")), OrderRecord{DesiredState::stopped, false, {}, {}, false}).view();
   EXPECT_FALSE(Desk().ask(view, OperatorVerb::relocate, "vm1", "h2"));
   const auto commit = Desk().ask(calm().view(), OperatorVerb::relocate, "vm1", "h2");
   ASSERT_TRUE(commit);
@@ -230,7 +230,7 @@ TEST(Operator, AWordThatMeetsAnothersIsTriedAgain) {
   b.say(OperatorVerb::stop, "vm1");
   const Issued first = b.take_held<Commit>();
   b.release_holds();
-  b.put(path::order(r("vm1")), OrderRecord{std::nullopt, true, std::nullopt});
+  b.put(path::order(r("vm1")), OrderRecord{{}, true, {}, {}, false});
   b.answer(first);
   b.run_for(1s);
   ASSERT_EQ(b.operator_answers.size(), 1U);

@@ -106,7 +106,7 @@ TEST(Report, AResourcesConditions) {
   EXPECT_EQ(condition(cluster_of().claim("vm1", "h2", ClaimOrder::stop).run("vm1", "h2", RunState::running)),
             ResourceCondition::stopping);
   EXPECT_EQ(condition(cluster_of().unread(path::claim(r("vm1")))), ResourceCondition::unreadable);
-  const auto ordered = [](DesiredState state) { return OrderRecord{state, false, std::nullopt}; };
+  const auto ordered = [](DesiredState state) { return OrderRecord{state, false, {}, {}, false}; };
   EXPECT_EQ(condition(cluster_of().put(path::order(r("vm1")), ordered(DesiredState::stopped))),
             ResourceCondition::stopped);
   EXPECT_EQ(condition(cluster_of().put(path::order(r("vm1")), ordered(DesiredState::ignored))),

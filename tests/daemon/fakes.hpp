@@ -62,6 +62,12 @@ class FolderHypervisor final : public port::Hypervisor {
   void shutdown(CallId call, const std::string& uuid, Duration) override { end(call, uuid); }
   void destroy(CallId call, const std::string& uuid, Duration) override { end(call, uuid); }
   void resume(CallId call, const std::string&, Duration) override { answer(call, port::CallResult::done); }
+  // It knows no other folder: where to is all that can be seen.
+  void migrate(CallId call, const std::string& uuid, const std::string& to, Duration) override {
+    sent.emplace_back(uuid, to);
+    answer(call, port::CallResult::failed);
+  }
+  void abort_migration(CallId call, const std::string&, Duration) override { answer(call, port::CallResult::failed); }
   void kill(CallId call, const std::string& uuid, const std::string&, Duration) override {
     kills.push_back(uuid);
     end(call, uuid);
@@ -81,6 +87,7 @@ class FolderHypervisor final : public port::Hypervisor {
     sink_(port::Lifecycle{uuid, uuid, port::LifecycleKind::failed});
   }
   std::vector<std::string> kills;
+  std::vector<std::pair<std::string, std::string>> sent;  // uuid, address
 
  private:
   [[nodiscard]] std::string vm(const std::string& uuid) const { return folder_ + "/running/" + uuid; }

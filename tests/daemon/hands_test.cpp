@@ -38,6 +38,7 @@ class HandsTest : public testing::Test {
     auto spec = std::make_shared<Spec>();
     spec->hosts.resize(1);
     spec->hosts[0].name = HostName("h1");
+    spec->hosts[0].address = "10.0.0.1";
     spec->hosts[0].fence = {FenceDevice{"fence_a", {}, 1}, FenceDevice{"fence_b", {}, 1}};
     Resource web;
     web.name = ResourceName("web1");
@@ -159,6 +160,16 @@ TEST_F(HandsTest, StartsTheDomainThatTheSpecNames) {
   ASSERT_EQ(answers_.size(), 1u);
   EXPECT_EQ(std::get<CallDone>(answers_[0]).call, CallId{6});
   EXPECT_EQ(std::get<CallDone>(answers_[0]).result, CallResult::failed);
+}
+
+TEST_F(HandsTest, SendsADomainToTheAddressOfTheHostInTheFile) {
+  perform(MigrateDomain{ResourceName("web1"), HostName("h1"), {2}, 1s}, 5);
+  EXPECT_EQ(hypervisor_.sent, (std::vector{std::pair{uuid_of(1), std::string("10.0.0.1")}}));
+  perform(MigrateDomain{ResourceName("web1"), HostName("h9"), {2}, 1s}, 6);
+  EXPECT_EQ(hypervisor_.sent.size(), 1U);
+  ASSERT_FALSE(answers_.empty());
+  EXPECT_EQ(std::get<CallDone>(answers_.back()).call, CallId{6});
+  EXPECT_EQ(std::get<CallDone>(answers_.back()).result, CallResult::failed);
 }
 
 TEST_F(HandsTest, SeesOnlyWhatTheSpecNamesAndContainersByTheirName) {

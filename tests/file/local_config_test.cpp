@@ -31,6 +31,11 @@ exec = "/usr/local/sbin/page"
 webhook = "https://[fd00::1]:8443/haven?key=x"
 webhook_ca = "/etc/haven/ca.pem"
 repeat = "1h"
+[migration]
+transport = "tcp"
+bandwidth = "100MiB"
+max_downtime = "1s"
+trust_storage = true
 )",
                                          "havend.toml");
   ASSERT_TRUE(config) << to_string(config.error().front());
@@ -45,7 +50,8 @@ repeat = "1h"
                              "/run/x",
                              "/var/lib/x",
                              LogLevel::debug,
-                             {"/usr/local/sbin/page", "https://[fd00::1]:8443/haven?key=x", "/etc/haven/ca.pem", 1h}};
+                             {"/usr/local/sbin/page", "https://[fd00::1]:8443/haven?key=x", "/etc/haven/ca.pem", 1h},
+                             {false, {100}, 1s, true}};
   EXPECT_EQ(*config, expected);
 }
 

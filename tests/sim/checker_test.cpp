@@ -24,12 +24,16 @@ class CheckerTest : public testing::Test {
   }
 
   Checker::Facts facts() {
-    return {[this](const ResourceName&) { return processes_; },
-            [this](const HostName&, const Incarnation& boot) {
-              return boot == first ? still_running_ : std::vector<ResourceName>{};
-            },
-            [this](const HostName&, const Incarnation&) { return healthy_for_; }, [](const HostName&) { return first; },
-            [this] { return orders_; }};
+    Checker::Facts facts;
+    facts.hosts_of = [this](const ResourceName&) { return processes_; };
+    facts.copies_of = [this](const ResourceName&) { return copies_; };
+    facts.running_on = [this](const HostName&, const Incarnation& boot) {
+      return boot == first ? still_running_ : std::vector<ResourceName>{};
+    };
+    facts.healthy_for = [this](const HostName&, const Incarnation&) { return healthy_for_; };
+    facts.boot_of = [](const HostName&) { return first; };
+    facts.orders = [this] { return orders_; };
+    return facts;
   }
 
   void commit(const std::vector<std::pair<std::string, std::optional<Record>>>& writes) {
@@ -74,6 +78,7 @@ class CheckerTest : public testing::Test {
   std::int64_t revision_ = 1;
   std::vector<Order> orders_;
   std::vector<HostName> processes_;
+  std::vector<HostName> copies_;
   std::vector<ResourceName> still_running_;
   std::optional<Duration> healthy_for_;
   Checker checker_;
@@ -86,6 +91,19 @@ TEST_F(CheckerTest, SeesTwoProcessesOfOneResource) {
   processes_ = {h1, h2};
   checker_.process_runs(vm1, h2);
   EXPECT_THAT(rules(), ElementsAre("never-twice"));
+}
+
+TEST_F(CheckerTest, SeesARunBesideACopyThatItsClaimDoesNotName) {
+  ClaimRecord moving = claim(h1, first, 1);
+  moving.migrating_to = Migration{h2, first, {2}};
+  commit({{path::claim(vm1), moving}});
+  processes_ = {h1};
+  copies_ = {h2};
+  checker_.process_runs(vm1, h1);
+  EXPECT_THAT(rules(), IsEmpty());
+  commit({{path::claim(vm1), claim(h1, first, 3)}});
+  checker_.process_runs(vm1, h1);
+  EXPECT_THAT(rules(), ElementsAre("M3"));
 }
 
 TEST_F(CheckerTest, SeesABootThatWasProvedDeadAndRuns) {
@@ -217,10 +235,10 @@ TEST_F(CheckerTest, AllowsWhatWasFoundRunningToBeAdoptedWhereItIs) {
 }  // namespace
 TEST_F(CheckerTest, WhatWasOrderedAndAcceptedStaysSo) {
   orders_ = {Order{OperatorVerb::start, vm1, {}}, Order{OperatorVerb::thaw, {}, {}, "h1"}};
-  commit({{path::order(vm2), OrderRecord{DesiredState::stopped, false, {}}}});
+  commit({{path::order(vm2), OrderRecord{DesiredState::stopped, false, {}, {}, false}}});
   commit({{path::kFreeze, FreezeRecord{"", false, {{"h2", "anna"}}}}});
   EXPECT_TRUE(rules().empty());
-  commit({{path::order(vm1), OrderRecord{DesiredState::stopped, false, {}}}});
+  commit({{path::order(vm1), OrderRecord{DesiredState::stopped, false, {}, {}, false}}});
   EXPECT_EQ(rules(), std::vector<std::string>{"acknowledged"});
 }
 

@@ -28,26 +28,18 @@ class Guests(lab_case.LabCase):
     def create(self, host, name):
         self.output(host, "virsh", "-q", "create", f"{layout.SHARED}/guests/{name}.xml", timeout=90)
 
-    def follow(self, outside, holds, seconds=40.0):
-        deadline = time.monotonic() + seconds
-        while not holds():
-            if time.monotonic() > deadline:
-                return False
-            outside.wait(0.2)
-        return True
-
     def lanes(self, name):
         return sequences.read(os.path.join(self.lab["state"], "shared/disks", name + ".raw"))
 
     def test_a_guest_answers_moves_and_answers_again(self):
         with Outside(self.lab) as outside:
             self.create("h1", "web1")
-            self.assertTrue(self.follow(outside, lambda: "web1" in outside.answering()))
+            self.assertTrue(outside.follow(lambda: "web1" in outside.answering()))
             self.assertEqual(outside.guests["web1"]["host"], "h1")
             first = outside.guests["web1"]["boot"]
             self.output("h1", "virsh", "-q", "destroy", "web1")
             self.create("h2", "web1")
-            self.assertTrue(self.follow(outside, lambda: outside.guests["web1"]["boot"] not in (None, first)))
+            self.assertTrue(outside.follow(lambda: outside.guests["web1"]["boot"] not in (None, first)))
             self.assertEqual(outside.guests["web1"]["host"], "h2")
             self.assertEqual(outside.doubles, [])
         self.assertGreaterEqual(len(self.lanes("web1")), 2)
@@ -56,17 +48,17 @@ class Guests(lab_case.LabCase):
     def test_a_guest_obeys_its_power_button(self):
         with Outside(self.lab) as outside:
             self.create("h1", "web2")
-            self.assertTrue(self.follow(outside, lambda: "web2" in outside.answering()))
+            self.assertTrue(outside.follow(lambda: "web2" in outside.answering()))
             self.output("h1", "virsh", "-q", "shutdown", "web2")
-            self.assertTrue(self.follow(outside, lambda: outside.guests["web2"]["host"] is None, 20))
+            self.assertTrue(outside.follow(lambda: outside.guests["web2"]["host"] is None, 20))
 
     def test_a_double_run_is_seen_on_the_disk_and_among_the_processes(self):
         with Outside(self.lab) as outside:
             for host in ("h1", "h2"):
                 before = len(self.lanes("web3"))
                 self.create(host, "web3")
-                self.assertTrue(self.follow(outside, lambda: len(self.lanes("web3")) == before + 1))
-            self.assertTrue(self.follow(outside, lambda: sequences.double_runs(self.lanes("web3"))))
+                self.assertTrue(outside.follow(lambda: len(self.lanes("web3")) == before + 1))
+            self.assertTrue(outside.follow(lambda: sequences.double_runs(self.lanes("web3"))))
             self.assertEqual([event["guest"] for event in outside.doubles], ["web3"])
             found = demo_common.double_runs({**self.lab, "guests": ["web3"]}, outside)
             self.assertGreaterEqual(len(found), 2, found)

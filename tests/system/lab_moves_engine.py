@@ -10,6 +10,8 @@ import guests
 import haven_client
 from outside import Outside
 
+ANSWER_SECONDS = 90.0
+
 
 class MovesItsEngine(lab_case.LabCase):
     lab_options = {"single": True, "guest_count": 1}
@@ -22,13 +24,10 @@ class MovesItsEngine(lab_case.LabCase):
         found = outside.guests["web1"]["boot"]
         return "web1" in outside.answering() and found is not None and found != boot
 
-    def follow(self, outside, holds, seconds=90.0):
-        return lab_case.eventually(lambda: outside.wait(0.2) or holds(), seconds)
-
     def test_the_guest_runs_on_and_is_kept_running(self):
         with Outside(self.lab) as outside:
             haven_client.apply(self.lab, "h1")
-            self.assertTrue(self.follow(outside, lambda: self.answers(outside)))
+            self.assertTrue(outside.follow(lambda: self.answers(outside), ANSWER_SECONDS))
             before, boot = self.emulator(), outside.guests["web1"]["boot"]
             moved = haven_client.call(self.lab, "h1", "cluster", "init", timeout=180.0)
             self.assertEqual([(m["name"], m["voter"], m["healthy"]) for m in moved["members"]], [("h1", True, True)])
@@ -38,7 +37,7 @@ class MovesItsEngine(lab_case.LabCase):
             self.assertEqual(outside.guests["web1"]["boot"], boot)
             # Kept running by the new engine as it was by the old one.
             os.kill(before, signal.SIGKILL)
-            self.assertTrue(self.follow(outside, lambda: self.answers(outside, boot)))
+            self.assertTrue(outside.follow(lambda: self.answers(outside, boot), ANSWER_SECONDS))
             self.assertEqual(outside.doubles, [])
 
 
