@@ -73,7 +73,8 @@ HostReport report_host(const View& view, const Host& host) {
   } else {
     report.boot = member->incarnation;
     report.why = host_refusal(view, host);
-    report.condition = report.why.empty() ? HostCondition::up : HostCondition::joining;
+    report.ready = report.why.empty();
+    report.condition = report.ready ? HostCondition::up : HostCondition::joining;
     if (report.why == quarantine_refusal(view, host.name)) report.condition = HostCondition::up;
     if (view.fences.contains({host.name, member->incarnation})) report.condition = HostCondition::fencing;
     if (view.away.contains(host.name)) report.condition = HostCondition::away;

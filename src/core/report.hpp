@@ -43,6 +43,7 @@ struct HostReport {
   std::string address;
   std::optional<Incarnation> boot;  // that is registered
   HostCondition condition = HostCondition::unknown;
+  bool ready = false;  // it could take resources, were it in service
   bool controller = false;
   int running = 0;                               // resources that run here, by their own records
   MiB memory_used;                               // booked by claims

@@ -71,6 +71,7 @@ Json status_json(const Report& report, const HostName& host, std::vector<Alarm> 
                      {"address", one.address},
                      {"boot", one.boot ? Json(one.boot->str()) : Json(nullptr)},
                      {"state", word(one.condition)},
+                     {"ready", one.ready},
                      {"controller", one.controller},
                      {"running", one.running},
                      {"memory_used_mib", one.memory_used.count},

@@ -86,6 +86,8 @@ TEST(Report, AHostThatIsOutOfServiceAndOffIsNoNews) {
   EXPECT_EQ(up.condition, HostCondition::up);
   EXPECT_EQ(up.why, "in maintenance: nothing runs there");
   EXPECT_EQ(up.boot, boot_of(h("h2")));
+  EXPECT_TRUE(up.ready);
+  EXPECT_FALSE(out.ready);
   EXPECT_EQ(out.boot, std::nullopt);
 }
 
