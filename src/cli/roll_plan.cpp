@@ -120,6 +120,7 @@ std::string unwell(const Json& status, const std::string& host, const std::strin
 
 std::string member_unwell(const Json& before, const Json& now, const std::string& host) {
   if (member_in(before, host) == nullptr) return "";
+  if (!is_true(now, "managed")) return "is up, but nobody tells how its engine member is";
   const Json* member = member_in(now, host);
   if (member == nullptr) return "is no member of the engine any more";
   if (is_true(*member, "healthy")) return "";
