@@ -272,7 +272,8 @@ std::string Roll::again(const Names& hosts) const {
 }
 
 int Roll::end() {
-  const bool interrupted = interrupts_.count() > 0;
+  const bool ok = left_.empty();
+  const bool interrupted = !ok && interrupts_.count() > 0;
   Names out, to_do, go_on;
   for (const std::string& host : left_) {
     if (out_.contains(host)) out.push_back(host);
@@ -280,7 +281,6 @@ int Roll::end() {
     if (commanded_.contains(host) && out_.contains(host)) go_on.push_back("haven maintenance " + host + " off");
   }
   if (!to_do.empty()) go_on.push_back(again(to_do));
-  const bool ok = left_.empty();
   if (ok) output_.line("all done: " + listed(done_));
   if (!ok)
     output_.line((interrupted ? "interrupted; done: " : "stopped; done: ") + (done_.empty() ? "none" : listed(done_)));

@@ -86,7 +86,13 @@ tl::expected<RollWanted, int> read_roll(const Client& client, const Output& outp
   wanted.settle = *settle;
   wanted.here = spec->at("host").get<std::string>();
   const auto hosts = hosts_to_roll(wanted.status, options.hosts);
-  if (!hosts) return tl::unexpected(output.fail(trouble(kNotAsWished, hosts.error(), "", "")));
+  if (!hosts) {
+    const bool known = std::all_of(options.hosts.begin(), options.hosts.end(), [&](const std::string& host) {
+      return host_in(wanted.status, host) != nullptr &&
+             std::count(options.hosts.begin(), options.hosts.end(), host) == 1;
+    });
+    return tl::unexpected(output.fail(trouble(known ? kNotAsWished : kBadInput, hosts.error(), "", "")));
+  }
   if (options.reboots && std::find(hosts->begin(), hosts->end(), wanted.here) != hosts->end())
     return tl::unexpected(
         output.fail(trouble(kNotAsWished, "this is " + wanted.here + ": its reboot would be the end of the roll", "",

@@ -93,6 +93,19 @@ std::string refusal(const View& view, const std::set<HostName>& leaving, const s
   return text.empty() ? "" : "this can run nowhere else: " + text;
 }
 
+MaintenanceForeseen foresee_moves(const View& view, const std::set<HostName>& hosts) {
+  MaintenanceForeseen foreseen;
+  foreseen.moves = moves_from(view, hosts);
+  foreseen.refused = refusal(view, hosts, foreseen.moves);
+  return foreseen;
+}
+
+void foresee_reserve(const View& view, const std::set<HostName>& hosts, MaintenanceForeseen& foreseen) {
+  ReserveWithout reserve = reserve_without(view, hosts);
+  foreseen.exposed = std::move(reserve.exposed);
+  foreseen.reserve = std::move(reserve.words);
+}
+
 void write_maintenance(Commit& commit, const View& view, const HostName& host, MaintenanceRecord next) {
   check_as_seen(commit, view, path::maintenance(host));
   commit.writes.push_back({path::maintenance(host), std::move(next), {}});
@@ -140,12 +153,8 @@ std::optional<HostName> returns_to(const View& view, const ResourceName& resourc
 }
 
 MaintenanceForeseen foresee_maintenance(const View& view, const std::set<HostName>& hosts) {
-  MaintenanceForeseen foreseen;
-  foreseen.moves = moves_from(view, hosts);
-  foreseen.refused = refusal(view, hosts, foreseen.moves);
-  ReserveWithout reserve = reserve_without(view, hosts);
-  foreseen.exposed = std::move(reserve.exposed);
-  foreseen.reserve = std::move(reserve.words);
+  MaintenanceForeseen foreseen = foresee_moves(view, hosts);
+  foresee_reserve(view, hosts, foreseen);
   return foreseen;
 }
 
@@ -158,9 +167,10 @@ Result maintenance_commit(const View& view, const OperatorAsked& asked, const Se
     return tl::unexpected("there is no host " + host.str());
   const bool so_already = on == in_maintenance(view, host) && !view.unreadable(path::maintenance(host));
   MaintenanceForeseen foreseen;
-  if (on && !so_already) foreseen = foresee_maintenance(view, {host});
+  if (on && !so_already) foreseen = foresee_moves(view, {host});
   if (!foreseen.refused.empty() && !asked.force)
     return tl::unexpected(host.str() + " stays in service: " + foreseen.refused + " (--force: as far as it goes)");
+  if (on && !so_already) foresee_reserve(view, {host}, foreseen);
   if (!foreseen.exposed.empty() && !asked.force && !asked.unprotected)
     return tl::unexpected(host.str() + " stays in service: " + foreseen.reserve +
                           " (--unprotected: accepted until it is back)");

@@ -19,8 +19,9 @@
 
 namespace haven {
 
-// The brain stands still meanwhile: some 20 ms at most for each of the four questions that this takes.
-inline constexpr std::int64_t kReserveSteps = 4'000'000;
+// The brain stands still meanwhile: some 50 ms at most for each of the four questions that this takes, well within half
+// a lease (S2). Nobody asks often.
+inline constexpr std::int64_t kReserveSteps = 10'000'000;
 // What is said of so many, and of the others that they are more.
 inline constexpr std::size_t kReserveReasons = 5;
 
