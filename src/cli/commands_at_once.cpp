@@ -127,7 +127,7 @@ class AtOnce {
   AtOnce(std::chrono::nanoseconds timeout, const Interrupts& interrupts, const std::function<void()>& interrupted)
       : deadline_(Clock::now() + timeout),
         interrupts_(interrupts),
-        seen_(interrupts.count()),
+
         interrupted_(interrupted) {}
 
   void run(std::vector<std::unique_ptr<Running>>& all) {
@@ -164,7 +164,7 @@ class AtOnce {
   }
 
   void judge(const std::vector<std::unique_ptr<Running>>& all) {
-    const int more = interrupts_.count() - seen_;
+    const int more = interrupts_.count();
     if (more >= 1 && !std::exchange(told_, true)) interrupted_();
     if (hard_ && Clock::now() >= *hard_) {
       for (const auto& one : all) one->signal(SIGKILL);
@@ -178,7 +178,6 @@ class AtOnce {
 
   const Clock::time_point deadline_;
   const Interrupts& interrupts_;
-  const int seen_;
   const std::function<void()>& interrupted_;
   bool told_ = false;
   std::optional<Clock::time_point> hard_;

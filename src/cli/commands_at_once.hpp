@@ -25,7 +25,7 @@ using SayLine = std::function<void(const std::string& host, const std::string& l
 
 // Until all have ended: by themselves, at `timeout` or by a second interrupt (SIGTERM to all of the command, SIGKILL
 // later). By host why it is no success, one clause; empty: it is. `say` gets what they write, line by line;
-// `interrupted` is called once at the first interrupt, which leaves them running.
+// `interrupted` is called once at the first interrupt that was ever counted, which leaves them running.
 [[nodiscard]] std::map<std::string, std::string> run_at_once(const std::map<std::string, Argv>& commands,
                                                              std::chrono::nanoseconds timeout, const SayLine& say,
                                                              const Interrupts& interrupts,

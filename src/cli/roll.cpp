@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -29,6 +30,14 @@ constexpr std::chrono::milliseconds kAskAgain{500};
 std::string what_of(const Trouble& trouble) {
   const Json& error = trouble.json.at("error");
   return error.contains("what") && error["what"].is_string() ? error["what"].get<std::string>() : "it was refused";
+}
+
+// In the order of `all`.
+Names of_these(const Names& all, const Names& some) {
+  Names result;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(result),
+               [&](const std::string& name) { return std::find(some.begin(), some.end(), name) != some.end(); });
+  return result;
 }
 
 class Roll {
@@ -131,6 +140,7 @@ Names Roll::take_out() {
 }
 
 Names Roll::drain(Names round) {
+  const Names all = round;
   Names empty;
   std::map<std::string, Names> before;
   const auto waited = watch([&](const Json& status) {
@@ -154,7 +164,7 @@ Names Roll::drain(Names round) {
   });
   if (waited == Waited::late)
     for (const std::string& host : round) fail(host, "not empty in time: " + listed(before[host]) + " still there");
-  return empty;
+  return of_these(all, empty);
 }
 
 Names Roll::command(const Names& round) {
@@ -186,6 +196,7 @@ Names Roll::command(const Names& round) {
 }
 
 Names Roll::wait_well(Names round) {
+  const Names all = round;
   Names well;
   std::map<std::string, std::string> why;
   std::map<std::string, Clock::time_point> since;
@@ -210,7 +221,7 @@ Names Roll::wait_well(Names round) {
   if (waited == Waited::late)
     for (const std::string& host : round)
       fail(host, "not well in time: it " + (why[host].empty() ? "was not well for long enough" : why[host]));
-  return well;
+  return of_these(all, well);
 }
 
 Names Roll::give_back(const Names& round) {

@@ -217,12 +217,12 @@ TEST_F(Rolls, AnInterruptWhileAHostIsEmptiedLeavesTheRestToHaven) {
 
 TEST_F(Rolls, ADryRunTellsTheRoundsAndDoesNothing) {
   FakeHavend& havend = cluster();
-  const Json answer = json({"--command", "ssh {address} true", "--dry-run"}, 0);
+  const Json answer = json({"--command", "cat {address} true", "--dry-run"}, 0);
   EXPECT_EQ(answer["dry_run"], true);
   ASSERT_EQ(answer["rounds"].size(), 3u);
   EXPECT_EQ(answer["rounds"][0]["hosts"], Json{"h2"});
   EXPECT_EQ(answer["rounds"][0]["moves"][0]["resource"], "web1");
-  EXPECT_EQ(answer["rounds"][0]["commands"]["h2"], (Json{"ssh", "10.0.0.2", "true"}));
+  EXPECT_EQ(answer["rounds"][0]["commands"]["h2"], (Json{"cat", "10.0.0.2", "true"}));
   EXPECT_EQ(answer["rounds"][2]["hosts"], Json{"h1"});
   havend.exposed["h3"] = "web1 would stay down after one more loss";
   const auto refused = roll({"--command", "true", "--dry-run"});
