@@ -58,7 +58,7 @@ struct ResourceReport {
   int priority = 0;
   std::string why;                    // why it is not running, or empty
   std::optional<HostName> moving_to;  // live, and not over
-  bool unprotected = false;  // by choice: it may stay down after the losses that `reserve` speaks of
+  bool unprotected = false;           // by choice: it may stay down after the losses that `reserve` speaks of
 };
 
 struct Alarm {
