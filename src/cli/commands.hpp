@@ -57,9 +57,21 @@ struct MaintenanceOptions {
   std::string host;
   bool on = true;
   bool force = false;
-  bool wait = true;  // until nothing is left to move
+  bool unprotected = false;  // that the reserve breaks meanwhile is accepted
+  bool wait = true;          // until nothing is left to move
 };
 int maintenance(const Client& client, const Output& output, const MaintenanceOptions& options);
+struct RollOptions {
+  std::string command;             // as a shell would read it, {host} and {address} in it
+  std::vector<std::string> hosts;  // empty: all
+  int at_once = 1;
+  std::string timeout = "30m";  // of a drain, a command, the wait for health and the wait for what comes back
+  std::string settle = "10s";   // well for so long is well
+  bool reboots = false;         // the command boots the host anew: another boot is waited for
+  bool unprotected = false;     // as in MaintenanceOptions
+  bool dry_run = false;
+};
+int roll(const Client& client, const Output& output, const RollOptions& options);
 struct MigrateOptions {
   std::string resource;
   std::string host;    // where to

@@ -81,6 +81,7 @@ void add_order(CLI::App& app, Line& line, const std::string& verb, const std::st
 
 void add_fence(CLI::App& app, Line& line);
 void add_maintenance(CLI::App& app, Line& line);
+void add_roll(CLI::App& app, Line& line);
 
 void add_migrate(CLI::App& app, Line& line) {
   auto* sub = command(app, "migrate",
@@ -122,6 +123,7 @@ void add_orders(CLI::App& app, Line& line) {
     };
   });
   add_maintenance(app, line);
+  add_roll(app, line);
   add_fence(app, line);
 }
 
@@ -135,12 +137,49 @@ void add_maintenance(CLI::App& app, Line& line) {
   auto state = std::make_shared<std::string>();
   sub->add_option("HOST", options->host, "its name in the cluster file")->required();
   sub->add_option("STATE", *state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
-  sub->add_flag("--force", options->force, "even where something can run nowhere else: that stays where it is");
+  sub->add_flag("--unprotected", options->unprotected,
+                "even where fewer losses would be survived meanwhile than reserve promises");
+  sub->add_flag(
+      "--force", options->force,
+      "that, and even where something can run nowhere else (it stays where it is) or the engine would have no "
+      "majority without this host");
   sub->add_flag("!--no-wait", options->wait, "do not wait for the moves");
   sub->callback([&line, options, state] {
     options->on = *state == "on";
     line.run = [options](const Client& c, const Output& o) { return maintenance(c, o, *options); };
   });
+}
+
+void add_roll(CLI::App& app, Line& line) {
+  auto* sub = command(
+      app, "roll",
+      "Take hosts out of service one after the other, run a command for each, and give it back once it is well. "
+      "Stops at the first failure: that host stays out of service, and what goes on from there is told. Ctrl-C lets "
+      "a running command end, and stops there. It keeps no state: started again with --hosts and the hosts that are "
+      "left, it goes on",
+      "haven roll --command 'ssh root@{address} apt-get -y dist-upgrade' --dry-run");
+  auto options = std::make_shared<RollOptions>();
+  sub->add_option("--command", options->command,
+                  "for each host; {host} and {address} are filled in. Words and quotes as in a shell, but no shell runs "
+                  "it; it has no input")
+      ->required();
+  sub->add_option("--hosts", options->hosts,
+                  "only these, with commas between; a host that is out of service already is taken over if named here")
+      ->delimiter(',');
+  sub->add_option("--at-once", options->at_once, "so many at a time, as far as rules, reserve and the engine allow")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  sub->add_option("--timeout", options->timeout,
+                  "for a host to be empty, for its command, for it to be well, for what moved to be back: each")
+      ->capture_default_str();
+  sub->add_option("--settle", options->settle, "well is who is so for this long")->capture_default_str();
+  sub->add_flag("--reboots", options->reboots, "the command boots the host: it is well once it has booted anew");
+  sub->add_flag("--unprotected", options->unprotected,
+                "even where fewer losses would be survived meanwhile than reserve promises");
+  sub->add_flag("--dry-run", options->dry_run,
+                "tell the rounds, what would move where, and what would be refused; do nothing");
+  sub->callback(
+      [&line, options] { line.run = [options](const Client& c, const Output& o) { return roll(c, o, *options); }; });
 }
 
 void add_fence(CLI::App& app, Line& line) {

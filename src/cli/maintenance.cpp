@@ -32,8 +32,10 @@ std::optional<std::set<std::string>> left_of(const Json& status, const Maintenan
   return std::nullopt;
 }
 
-int ends(const Output& output, const MaintenanceOptions& options, const std::set<std::string>& left) {
-  output.object({{"ok", left.empty()}, {"host", options.host}, {"on", options.on}, {"left", left}});
+int ends(const Output& output, const MaintenanceOptions& options, const std::set<std::string>& left,
+         const Json& warnings) {
+  output.object(
+      {{"ok", left.empty()}, {"host", options.host}, {"on", options.on}, {"left", left}, {"warnings", warnings}});
   if (left.empty()) {
     output.line(options.on ? options.host + " is out of service: nothing runs there" : options.host + " is in service");
     return kDone;
@@ -49,8 +51,11 @@ int maintenance(const Client& client, const Output& output, const MaintenanceOpt
   const auto said = client.post("/v1/operator", {{"verb", options.on ? "maintain" : "resume"},
                                                  {"host", options.host},
                                                  {"by", on_behalf_of()},
-                                                 {"force", options.force}});
+                                                 {"force", options.force},
+                                                 {"unprotected", options.unprotected}});
   if (!said) return output.fail(said.error());
+  const Json warnings = said->value("warnings", Json::array());
+  for (const Json& warning : warnings) output.line("warning: " + warning.get<std::string>());
   std::optional<std::set<std::string>> before;
   auto until = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
@@ -71,7 +76,7 @@ int maintenance(const Client& client, const Output& output, const MaintenanceOpt
     std::cout << std::flush;
     const auto now = std::chrono::steady_clock::now();
     if (left != before) until = now + kPatience;
-    if (left->empty() || !options.wait || now >= until) return ends(output, options, *left);
+    if (left->empty() || !options.wait || now >= until) return ends(output, options, *left, warnings);
     before = left;
     std::this_thread::sleep_for(kAskAgain);
   }

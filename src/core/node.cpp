@@ -142,7 +142,7 @@ void Node::Inside::ask_operator_questions(Now now) {
         view, question.asked,
         [&](const HostName& h, const Incarnation& boot) { return is_heard(view, config.host, h, boot); }, self, now);
     const bool late = now.mono >= question.until || question.tries >= kOperatorTries;
-    if (!result || result->writes.empty() || late) {
+    if (!result || result->commit.writes.empty() || late) {
       const bool ok = result.has_value() && !late;
       const std::string text = late ? "the engine could not record it in time: see haven status, then try again"
                                     : (ok ? "it is so already" : result.error());
@@ -150,12 +150,13 @@ void Node::Inside::ask_operator_questions(Now now) {
       question.asked.question = CallId{};
       continue;
     }
-    if (withheld(*result, now, questions_wake)) {
+    if (withheld(result->commit, now, questions_wake)) {
       questions_wake = std::min(questions_wake, question.until);
       continue;
     }
     ++question.tries;
-    issue_one(std::move(*result), now, questions_wake);
+    question.warnings = std::move(result->warnings);
+    issue_one(std::move(result->commit), now, questions_wake);
   }
   std::erase_if(questions, [](const Question& q) { return q.asked.question == CallId{}; });
 }

@@ -160,8 +160,13 @@ void Node::Inside::fold_commit(const CommitDone& done, Turn& turn, Now now) {
   observe_keeping_commit(host.keeping, self, ended);
   if (commit.lane.starts_with("operator/") && done.outcome == CommitOutcome::committed) {
     const CallId question{std::stoull(commit.lane.substr(9))};
-    std::erase_if(questions, [&](const Question& q) { return q.asked.question == question; });
-    out.push_back({{}, AnswerOperator{question, true, "done"}});
+    AnswerOperator done_as_told{question, true, "done"};
+    std::erase_if(questions, [&](Question& q) {
+      if (q.asked.question != question) return false;
+      done_as_told.warnings = std::move(q.warnings);
+      return true;
+    });
+    out.push_back({{}, std::move(done_as_told)});
   }
   // The watch may have been faster; what its commits mean to the controller it learns only now.
   after_view(turn, now, commit.lane == "leader" || commit.lane.starts_with("fence/"));

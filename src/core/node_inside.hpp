@@ -48,6 +48,7 @@ struct Question {
   OperatorAsked asked;
   Instant until;
   int tries = 0;
+  std::vector<std::string> warnings{};  // of what was sent last
 };
 
 // Everything that decisions rest on beside view and memory: when it changes, all passes run over everything.

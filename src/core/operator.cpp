@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/liveness/device_test.hpp"
 #include "core/liveness/fence_writes.hpp"
@@ -231,11 +233,12 @@ Result confirm(const View& view, const OperatorAsked& asked, const Heard& heard,
 
 }  // namespace
 
-Result operator_commit(const View& view, const OperatorAsked& asked, const Heard& heard, const SelfView& self,
-                       Now now) {
+tl::expected<Obeyed, std::string> operator_commit(const View& view, const OperatorAsked& asked, const Heard& heard,
+                                                  const SelfView& self, Now now) {
   if (!view.listed()) return tl::unexpected(std::string("the engine is not within reach"));
   if (view.spec() == nullptr) return tl::unexpected(std::string("nothing is applied yet: haven apply FILE"));
   Result result;
+  std::vector<std::string> warnings;
   // Names are unique over hosts and resources.
   const HostName host{asked.resource.empty() ? asked.host.str() : asked.resource.str()};
   const bool clears_host = asked.verb == OperatorVerb::clear && view.spec()->host(host) != nullptr;
@@ -249,7 +252,7 @@ Result operator_commit(const View& view, const OperatorAsked& asked, const Heard
       break;
     case OperatorVerb::maintain:
     case OperatorVerb::resume:
-      result = maintenance_commit(view, asked, self, now);
+      result = maintenance_commit(view, asked, self, now, warnings);
       break;
     case OperatorVerb::fence_test:
       result = test_commit(view, asked, self, now);
@@ -265,11 +268,10 @@ Result operator_commit(const View& view, const OperatorAsked& asked, const Heard
       result = clears_host ? clear_host(view, host) : order_resource(view, asked);
       break;
   }
-  if (result) {
-    result->lane = "operator/" + std::to_string(asked.question.count);
-    result->timeout = kCommitTimeout;
-  }
-  return result;
+  if (!result) return tl::unexpected(result.error());
+  result->lane = "operator/" + std::to_string(asked.question.count);
+  result->timeout = kCommitTimeout;
+  return Obeyed{std::move(*result), std::move(warnings)};
 }
 
 }  // namespace haven

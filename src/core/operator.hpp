@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -16,8 +17,13 @@ namespace haven {
 // Whether heartbeats of this boot are heard now; no function: nobody listens.
 using Heard = std::function<bool(const HostName&, const Incarnation&)>;
 
-// The transaction, or why not. An empty commit: it is so already.
-[[nodiscard]] tl::expected<Commit, std::string> operator_commit(const View& view, const OperatorAsked& asked,
+struct Obeyed {
+  Commit commit;                      // empty: it is so already
+  std::vector<std::string> warnings;  // sentences: what he should know all the same
+};
+
+// The transaction, or why not.
+[[nodiscard]] tl::expected<Obeyed, std::string> operator_commit(const View& view, const OperatorAsked& asked,
                                                                 const Heard& heard, const SelfView& self, Now now);
 
 }  // namespace haven

@@ -43,24 +43,38 @@ HostCondition absent_condition(const View& view, const HostName& host, std::stri
   return HostCondition::suspected;
 }
 
+const char* const kDrained = "in maintenance: nothing runs there";
+
+// Somebody may have his hands in it: neither its silence nor its shutdown is news.
+HostCondition out_condition(const View& view, const HostName& host, HostCondition absent, std::string& why) {
+  const bool judged = absent == HostCondition::fencing || absent == HostCondition::dead;
+  if (judged || absent == HostCondition::unknown || !out_of_service(view, host)) return absent;
+  why = std::string(kDrained) + ", and " + (absent == HostCondition::suspected ? "it is off" : why);
+  return HostCondition::out;
+}
+
 std::string wording(const MaintenanceReport& maintenance) {
   if (!maintenance.on) return "back in service; " + std::to_string(maintenance.left.size()) + " to return";
-  if (maintenance.left.empty()) return "in maintenance: nothing runs there";
+  if (maintenance.left.empty()) return kDrained;
   return "in maintenance: " + std::to_string(maintenance.left.size()) + " to move";
 }
 
 HostReport report_host(const View& view, const Host& host) {
   HostReport report;
   report.name = host.name;
+  report.address = host.address;
   report.memory = host.memory - host.keep_memory;
   report.fence = fence_levels(view, host);
   report.controller = view.leader && view.leader->value.host == host.name;
   const MemberRecord* member = member_of(view, host.name);
   if (member == nullptr) {
     report.condition = absent_condition(view, host.name, report.why);
+    report.condition = out_condition(view, host.name, report.condition, report.why);
   } else {
+    report.boot = member->incarnation;
     report.why = host_refusal(view, host);
-    report.condition = report.why.empty() ? HostCondition::up : HostCondition::joining;
+    report.ready = report.why.empty();
+    report.condition = report.ready ? HostCondition::up : HostCondition::joining;
     if (report.why == quarantine_refusal(view, host.name)) report.condition = HostCondition::up;
     if (view.fences.contains({host.name, member->incarnation})) report.condition = HostCondition::fencing;
     if (view.away.contains(host.name)) report.condition = HostCondition::away;
@@ -212,7 +226,8 @@ void add_host_alarms(const View& view, std::vector<Alarm>& alarms) {
            host.name,
            {}});
     const auto away = view.away.find(host.name);
-    if (member == nullptr && away != view.away.end() && away->second.value.kind == AwayKind::restarting)
+    const bool expected_back = member == nullptr && !out_of_service(view, host.name);
+    if (expected_back && away != view.away.end() && away->second.value.kind == AwayKind::restarting)
       alarms.push_back({"away/" + name,
                         "havend on " + name + " was stopped as planned and is not back: nobody watches its resources",
                         host.name,
@@ -344,6 +359,8 @@ const char* word(HostCondition condition) {
       return "joining";
     case HostCondition::away:
       return "away";
+    case HostCondition::out:
+      return "out";
     case HostCondition::suspected:
       return "suspected";
     case HostCondition::fencing:

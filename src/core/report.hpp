@@ -18,6 +18,7 @@ enum class HostCondition {
   up,
   joining,    // registered, but an older incarnation of it is not proved dead yet
   away,       // planned: havend restarts, or the host shut down
+  out,        // out of service by its operator's word, with nothing left that may run there, and not there
   suspected,  // its lease is gone
   fencing,    // an intent stands against it
   dead,       // proved
@@ -39,7 +40,10 @@ struct MaintenanceReport {
 
 struct HostReport {
   HostName name;
+  std::string address;
+  std::optional<Incarnation> boot;  // that is registered
   HostCondition condition = HostCondition::unknown;
+  bool ready = false;  // it could take resources, were it in service
   bool controller = false;
   int running = 0;                               // resources that run here, by their own records
   MiB memory_used;                               // booked by claims

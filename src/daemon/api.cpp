@@ -81,6 +81,7 @@ void route(httplib::Server& server, Service& service) {
   server.Get("/v1/status", [&](const Request&, Response& r) { give(r, service.status()); });
   server.Get("/v1/journal", [&](const Request& q, Response& r) { give(r, service.journal(query_of(q))); });
   server.Get("/v1/explain", [&](const Request& q, Response& r) { give(r, service.explain(query_of(q))); });
+  server.Get("/v1/maintenance", [&](const Request& q, Response& r) { give(r, service.maintenance(query_of(q))); });
   server.Get("/v1/spec", [&](const Request&, Response& r) { give(r, service.spec()); });
   server.Get("/v1/domain", [&](const Request& q, Response& r) { give(r, service.domain(query_of(q))); });
   server.Post("/v1/apply", [&](const Request& q, Response& r) { give(r, service.apply(q.body, q.remote_addr)); });
@@ -105,16 +106,14 @@ void answer_errors(httplib::Server& server) {
     if (!r.body.empty()) return;
     const int status = r.status;
     const bool unknown = status == 404;
-    give(r,
-         error_answer(
-             unknown ? Code::not_found : Code::bad_request,
-             unknown         ? "no such place"
-             : status == 413 ? "the request is too large"
-                             : "no valid request",
-             q.path,
-             unknown
-                 ? "/v1/status, /v1/journal, /v1/explain, /v1/spec, /v1/domain, /v1/apply, /v1/operator, /v1/cluster/…"
-                 : ""));
+    give(r, error_answer(unknown ? Code::not_found : Code::bad_request,
+                         unknown         ? "no such place"
+                         : status == 413 ? "the request is too large"
+                                         : "no valid request",
+                         q.path,
+                         unknown ? "/v1/status, /v1/journal, /v1/explain, /v1/maintenance, /v1/spec, /v1/domain, "
+                                   "/v1/apply, /v1/operator, /v1/cluster/…"
+                                 : ""));
     r.status = status;
   });
   // An exception here is a defect of ours; the one who asked is told so, and havend lives on.

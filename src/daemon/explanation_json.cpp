@@ -55,4 +55,21 @@ Json explanation_json(const Explanation& e) {
           {"if_its_host_died", e.death ? death_json(*e.death) : Json(nullptr)}};
 }
 
+Json foreseen_json(const MaintenanceForeseen& foreseen) {
+  Json moves = Json::array();
+  for (const MoveForeseen& move : foreseen.moves) {
+    Json reasons = Json::array();
+    for (const Refusal& refusal : move.refusals)
+      reasons.push_back({{"host", refusal.host.str()}, {"reason", refusal.reason}});
+    moves.push_back({{"resource", move.resource.str()},
+                     {"from", move.from.str()},
+                     {"to", name_or_null(move.to)},
+                     {"live", move.live},
+                     {"reasons", reasons}});
+  }
+  Json exposed = Json::array();
+  for (const ResourceName& name : foreseen.exposed) exposed.push_back(name.str());
+  return {{"refused", foreseen.refused}, {"exposed", exposed}, {"reserve", foreseen.reserve}, {"moves", moves}};
+}
+
 }  // namespace haven::daemon

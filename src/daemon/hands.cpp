@@ -277,7 +277,7 @@ struct Hands::Performing {
     if (it == hands.questions_.end()) return;
     const OperatorReply reply = std::move(it->second);
     hands.questions_.erase(it);
-    reply(a.ok, a.text);
+    reply(a);
   }
   void operator()(const KillAllAndReboot& a) {
     hands.edges_.say(true, "killing every VM and rebooting: " + a.why);

@@ -52,7 +52,7 @@ struct Edges {
 
 class Hands {
  public:
-  using OperatorReply = std::function<void(bool ok, const std::string& text)>;
+  using OperatorReply = std::function<void(const AnswerOperator& answer)>;
 
   Hands(Edges edges, OwnCalls& own, std::string cluster);
 

@@ -205,16 +205,16 @@ std::optional<Runtime::Reply> Runtime::operate(OperatorAsked asked, Duration pat
   const auto id = std::make_shared<CallId>();
   const bool taken = mailbox_->offer(Task([this, promise, id, asked = std::move(asked)]() mutable {
     asked.question = *id = CallId{++questions_};
-    const bool room = hands_.expect_answer(asked.question, [promise](bool ok, const std::string& text) {
-      promise->set_value({ok, text});
+    const bool room = hands_.expect_answer(asked.question, [promise](const AnswerOperator& answer) {
+      promise->set_value({answer.ok, answer.text, answer.warnings});
     });
     if (room) {
       turn(asked);
     } else {
-      promise->set_value({false, "too many questions are open"});
+      promise->set_value({false, "too many questions are open", {}});
     }
   }));
-  if (!taken) return Reply{false, "havend has too much to do"};
+  if (!taken) return Reply{false, "havend has too much to do", {}};
   if (future.wait_for(patience) == std::future_status::ready) return future.get();
   (void)mailbox_->offer(Task([this, id] { hands_.expect_no_longer(*id); }));
   return std::nullopt;

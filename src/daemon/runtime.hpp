@@ -66,6 +66,7 @@ class Runtime {
   struct Reply {
     bool ok = false;
     std::string text;
+    std::vector<std::string> warnings;
   };
   // nullopt: no answer in time; it may still be obeyed.
   [[nodiscard]] std::optional<Reply> operate(OperatorAsked asked, Duration patience = kAskPatience);

@@ -5,9 +5,12 @@
 #include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
 #include <utility>
 
 #include "core/model/spelling.hpp"
+#include "core/recovery/maintenance.hpp"
 #include "daemon/codec.hpp"
 #include "daemon/explanation_json.hpp"
 #include "daemon/names.hpp"
@@ -65,7 +68,10 @@ Json status_json(const Report& report, const HostName& host, std::vector<Alarm> 
   Json hosts = Json::array();
   for (const HostReport& one : report.hosts) {
     hosts.push_back({{"name", one.name.str()},
+                     {"address", one.address},
+                     {"boot", one.boot ? Json(one.boot->str()) : Json(nullptr)},
                      {"state", word(one.condition)},
+                     {"ready", one.ready},
                      {"controller", one.controller},
                      {"running", one.running},
                      {"memory_used_mib", one.memory_used.count},
@@ -267,6 +273,31 @@ Answer Service::explain(const Query& query) {
                                     : closest(name, known).value_or("one that `haven status --all` shows"));
 }
 
+Answer Service::maintenance(const Query& query) {
+  std::set<HostName> hosts;
+  std::istringstream names(value_of(query, "hosts"));
+  for (std::string name; std::getline(names, name, ',');) {
+    if (!codec::well_formed(HostName(name)))
+      return error_answer(Code::bad_input, "\"" + name + "\" is no name of a host", "hosts", "h1,h2");
+    hosts.insert(HostName(name));
+  }
+  if (hosts.empty()) return error_answer(Code::bad_request, "no host is named", "hosts", "?hosts=h1,h2");
+  std::optional<MaintenanceForeseen> foreseen;
+  HostName unknown;
+  const bool seen = runtime_.see([&](const Runtime::Sight& sight) {
+    const View& view = sight.node.view();
+    if (view.spec() == nullptr) return;
+    for (const HostName& host : hosts)
+      if (view.spec()->host(host) == nullptr) unknown = host;
+    if (unknown.empty()) foreseen = foresee_maintenance(view, hosts);
+  });
+  if (!seen) return busy();
+  if (!unknown.empty())
+    return error_answer(Code::bad_input, "there is no host " + unknown.str(), "hosts", "a host of the cluster file");
+  if (!foreseen) return error_answer(Code::refused, "nothing is applied yet", "", "haven apply FILE");
+  return data(foreseen_json(*foreseen));
+}
+
 Answer Service::spec() {
   std::shared_ptr<const codec::SpecDocument> document;
   Revision mod;
@@ -331,6 +362,7 @@ Answer Service::operate(const std::string& body, const std::string& peer) {
   asked.host = HostName(text_of(json, "host").value_or(""));
   asked.by = said_by(peer, text_of(json, "by").value_or(""));
   asked.force = flag_of(json, "force");
+  asked.unprotected = flag_of(json, "unprotected");
   if (const auto level = json.find("level"); level != json.end()) {
     if (!level->is_number_integer() || level->get<std::int64_t>() < 0 || level->get<std::int64_t>() > 16) {
       return error_answer(Code::bad_input, "level is no level of fence devices", "level", "1 to 16");
@@ -354,7 +386,7 @@ Answer Service::operate(const std::string& body, const std::string& peer) {
                         "look at `haven status`");
   }
   if (!answer->ok) return error_answer(Code::refused, answer->text, "", "");
-  return data({{"text", answer->text}});
+  return data({{"text", answer->text}, {"warnings", answer->warnings}});
 }
 
 }  // namespace haven::daemon

@@ -44,6 +44,7 @@ class Service {
   [[nodiscard]] Answer journal(const Query& query);
   // resource: why it is here and not there, and what the death of its host would come to.
   [[nodiscard]] Answer explain(const Query& query);
+  [[nodiscard]] Answer maintenance(const Query& query);  // what would come of taking hosts out of service
   // The file as it was applied, with its domains.
   [[nodiscard]] Answer spec();
   // name: a domain of this host's libvirt.

@@ -50,9 +50,12 @@ bool Expectations::holds(const Expectation& e) const {
       return is == (e.what == Claimed::fenced);
     }
     case Claimed::fences:
-      return std::ranges::count_if(events, [](const TimelineEvent& event) {
-               return event.kind == EventKind::intent && event.at_ms >= 0;
+    case Claimed::alarms: {
+      const EventKind counted = e.what == Claimed::fences ? EventKind::intent : EventKind::alarm;
+      return std::ranges::count_if(events, [&](const TimelineEvent& event) {
+               return event.kind == counted && event.at_ms >= 0;
              }) == e.count;
+    }
   }
   return false;
 }

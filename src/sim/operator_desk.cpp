@@ -73,6 +73,7 @@ void OperatorDesk::ask(Asked asked) {
   question.host = asked.order.host;
   question.name = asked.order.name;
   question.by = "operator";
+  question.unprotected = !asked.order.protected_only;
   open_[question.question] = std::move(asked);
   queue_.after(kOperatorPatience, [this, id = question.question] { answered(id, false, "no answer"); });
   havend->tell(question);

@@ -3,8 +3,8 @@
 // One statement a line; `#` begins a comment at the start of a line or after a blank (web1#2 is an instance's name).
 // Where FORMATS leaves a choice, this reader takes what an operator would expect:
 // - `run` statements stand before the first `at`, one for each resource at most.
-// - `by` may stand behind `expect RESOURCE ...` and `expect fenced HOST`; `expect not fenced` and `expect fences` hold
-//   over the whole run and take none.
+// - `by` may stand behind `expect RESOURCE ...` and `expect fenced HOST`; `expect not fenced`, `expect fences` and
+//   `expect alarms` hold over the whole run and take none.
 // - The host of start-fails, stop-fails, kill-fails, migrate-fails and migrate-reply-lost is needed: a name, or `any`.
 // - `hang`, `network` and the like are about hosts; the witness stands in `power`, `cut` and `heal` only.
 // - A resource that a later `add` brings may be named from that statement on; `add` may bring back what a `remove`
@@ -108,7 +108,8 @@ struct Order {
   OperatorVerb verb = OperatorVerb::start;
   ResourceName resource;
   HostName host;
-  std::string name = {};  // freeze, thaw: a host or a resource; empty: the whole cluster
+  std::string name = {};        // freeze, thaw: a host or a resource; empty: the whole cluster
+  bool protected_only = false;  // maintain: not if that breaks the reserve; else that is accepted
 };
 struct Remove {
   ResourceName resource;
@@ -127,12 +128,12 @@ struct Statement {
 };
 
 // ---- what is expected ----
-enum class Claimed { on_host, running, stopped, failed, fenced, not_fenced, fences };
+enum class Claimed { on_host, running, stopped, failed, fenced, not_fenced, fences, alarms };
 struct Expectation {
   Claimed what = Claimed::running;
   ResourceName resource;
   HostName host;
-  int count = 0;               // of fences
+  int count = 0;               // of fences or alarms
   std::optional<Duration> by;  // none: at the end, or over the whole run
   std::string text;
 };

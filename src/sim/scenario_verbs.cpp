@@ -202,7 +202,9 @@ Answer maintenance(Context& c) {
   const auto host = c.words.host(c.line);
   const auto on = host ? on_or_off(c) : std::nullopt;
   if (!on) return std::nullopt;
-  return Order{*on ? OperatorVerb::maintain : OperatorVerb::resume, {}, *host};
+  const bool protected_only = *on && c.line.peek() != nullptr;
+  if (protected_only && !c.words.one_of(c.line, {"protected"})) return std::nullopt;
+  return Order{*on ? OperatorVerb::maintain : OperatorVerb::resume, {}, *host, {}, protected_only};
 }
 
 Answer fence_confirm(Context& c) {
@@ -295,9 +297,10 @@ const std::map<std::string, Verb>& verbs() {
   return kVerbs;
 }
 
-std::optional<Expectation> expect_fencing(Line& line, Vocabulary& words, Expectation e) {
-  if (e.what == Claimed::fences) {
-    const auto count = words.number(line, 0, 1'000'000, "number of fences");
+std::optional<Expectation> expect_of_cluster(Line& line, Vocabulary& words, Expectation e) {
+  if (e.what == Claimed::fences || e.what == Claimed::alarms) {
+    const auto count =
+        words.number(line, 0, 1'000'000, e.what == Claimed::fences ? "number of fences" : "number of alarms");
     if (!count) return std::nullopt;
     e.count = *count;
     return e;
@@ -365,13 +368,16 @@ std::optional<Expectation> read_expectation(Line& line, Vocabulary& words) {
   if (line.take_if("not")) {
     e.what = Claimed::not_fenced;
     if (!words.literal(line, "fenced")) return line.skip_rest(), std::nullopt;
-    read = expect_fencing(line, words, e);
+    read = expect_of_cluster(line, words, e);
   } else if (line.take_if("fenced")) {
     e.what = Claimed::fenced;
-    read = expect_fencing(line, words, e);
+    read = expect_of_cluster(line, words, e);
   } else if (line.take_if("fences")) {
     e.what = Claimed::fences;
-    read = expect_fencing(line, words, e);
+    read = expect_of_cluster(line, words, e);
+  } else if (line.take_if("alarms")) {
+    e.what = Claimed::alarms;
+    read = expect_of_cluster(line, words, e);
   } else if (line.peek() == nullptr) {
     words.wrong(where, "the line ends too early", "what is expected, as web1 on h2");
   } else {
@@ -382,7 +388,7 @@ std::optional<Expectation> read_expectation(Line& line, Vocabulary& words) {
   if (line.take_if("by")) {
     read->by = words.duration(line);
     if (!read->by) return line.skip_rest(), std::nullopt;
-    if (read->what == Claimed::not_fenced || read->what == Claimed::fences) {
+    if (read->what != Claimed::fenced && read->resource.empty()) {
       words.wrong(by, "this holds over the whole run and takes no \"by\"", "the line without it");
     }
   }

@@ -76,5 +76,37 @@ TEST(WitnessAlarm, IsWrittenDownByTheControllerAlone) {
   EXPECT_EQ(said(b, JournalKind::alarm), 0);
 }
 
+// h2 and h3 are heard on these links.
+PeersHeard hosts_heard(LinkSet h2, LinkSet h3) {
+  PeersHeard all;
+  all.peers.push_back({h("h2"), boot_digest(boot_of(h("h2"))), h2, 2, false, Instant{}, {}, {}});
+  all.peers.push_back({h("h3"), boot_digest(boot_of(h("h3"))), h3, 2, false, Instant{}, {}, {}});
+  return all;
+}
+
+std::string heartbeat_alarms(const Bench& bench) {
+  std::string keys;
+  for (const auto& [path, record] : bench.node->view().journal)
+    if (record.kind == JournalKind::alarm && record.level.starts_with("heartbeat/")) keys += record.level + " ";
+  return keys;
+}
+
+TEST(HearingAlarms, WhoeverIsOutOfServiceAndRunsNothingMayBeSilent) {
+  for (const bool out : {false, true}) {
+    Spec spec = three_hosts({});
+    spec.hosts[1].links = {"10.0.0.2", "10.1.0.2"};
+    Reigning b(spec);
+    if (out) b.say(OperatorVerb::maintain, "", "h3");
+    b.tell(hosts_heard(3, 3));
+    b.run_for(5s);
+    b.tell(hosts_heard(3, 1));  // a cable is pulled first
+    b.run_for(10s);
+    EXPECT_EQ(heartbeat_alarms(b), out ? "" : "heartbeat/link/h3/2 ");
+    b.tell(hosts_heard(3, 0));
+    b.run_for(30s);
+    EXPECT_EQ(heartbeat_alarms(b).find("heartbeat/silent/h3") != std::string::npos, !out) << heartbeat_alarms(b);
+  }
+}
+
 }  // namespace
 }  // namespace haven

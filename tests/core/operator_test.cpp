@@ -23,7 +23,7 @@ struct Desk {
     asked.host = h(host);
     asked.by = "anna";
     asked.force = force;
-    return operator_commit(view, asked, heard, self, now);
+    return operator_commit(view, asked, heard, self, now).map([](const Obeyed& obeyed) { return obeyed.commit; });
   }
   tl::expected<Commit, std::string> say_name(const View& view, OperatorVerb verb, const std::string& name) const {
     OperatorAsked asked;
@@ -31,7 +31,7 @@ struct Desk {
     asked.verb = verb;
     asked.by = "anna";
     asked.name = name;
-    return operator_commit(view, asked, heard, self, now);
+    return operator_commit(view, asked, heard, self, now).map([](const Obeyed& obeyed) { return obeyed.commit; });
   }
 };
 

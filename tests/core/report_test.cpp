@@ -66,6 +66,31 @@ TEST(Report, AHostsConditions) {
   EXPECT_EQ(condition(cluster_of().put(path::claim(r("vm1")), older)), HostCondition::joining);
 }
 
+TEST(Report, AHostThatIsOutOfServiceAndOffIsNoNews) {
+  const auto works = [](Records records) {
+    return std::move(records.put(path::maintenance(h("h2")), MaintenanceRecord{true, "anna", {}}));
+  };
+  const auto off = [] { return Records(three_hosts({vm("vm1", 1024)})).member("h1").member("h3").lost("h2"); };
+  const HostReport out = host_in(works(off()).view(), "h2");
+  EXPECT_EQ(out.condition, HostCondition::out);
+  EXPECT_EQ(out.why, "in maintenance: nothing runs there, and it is off");
+  const auto shut = off().put(path::away(h("h2")), AwayRecord{boot_of(h("h2")), AwayKind::restarting});
+  EXPECT_EQ(host_in(works(shut).view(), "h2").condition, HostCondition::out);
+  EXPECT_TRUE(alarmed(shut, "away/h2"));
+  EXPECT_FALSE(alarmed(works(shut), "away/h2")) << "nobody misses its havend";
+  EXPECT_EQ(host_in(works(off().claim("vm1", "h2")).view(), "h2").condition, HostCondition::suspected)
+      << "something may still run there";
+  const std::string proof = path::fence(h("h2"), boot_of(h("h2")));
+  EXPECT_EQ(host_in(works(off().put(proof, fence_in(FenceState::proved))).view(), "h2").condition, HostCondition::dead);
+  const HostReport up = host_in(works(cluster_of()).view(), "h2");
+  EXPECT_EQ(up.condition, HostCondition::up);
+  EXPECT_EQ(up.why, "in maintenance: nothing runs there");
+  EXPECT_EQ(up.boot, boot_of(h("h2")));
+  EXPECT_TRUE(up.ready);
+  EXPECT_FALSE(out.ready);
+  EXPECT_EQ(out.boot, std::nullopt);
+}
+
 TEST(Report, CountsWhatRunsAndIsBookedOnAHost) {
   const HostReport host = host_in(cluster_of().claim("vm1", "h2").run("vm1", "h2", RunState::running).view(), "h2");
   EXPECT_EQ(host.running, 1);

@@ -108,6 +108,25 @@ TEST_F(CliTest, OrdersAreObeyed) {
   EXPECT_EQ(haven({"freeze", "perhaps"}).exit_code, 2);
 }
 
+TEST_F(CliTest, TheOnlyHostIsNotRolled) {
+  apply(kOneHost + vm(1));
+  ASSERT_TRUE(becomes("/resources/0/state", "running"));
+  const Json host = json({"status"}, 0)["hosts"][0];
+  EXPECT_EQ(host["ready"], true);
+  EXPECT_TRUE(host["boot"].is_string());
+  EXPECT_FALSE(host["address"].get<std::string>().empty());
+  const Json foreseen = json({"roll", "--command", "true {host}", "--dry-run"}, 1)["rounds"][0];
+  EXPECT_EQ(foreseen["refused"], "there is no other host that could take anything");
+  EXPECT_EQ(foreseen["moves"][0]["resource"], "web1");
+  EXPECT_EQ(foreseen["moves"][0]["to"], nullptr);
+  EXPECT_EQ(foreseen["commands"]["h1"], (Json{"true", "h1"}));
+  const Json refused = json({"roll", "--command", "true"}, 1);
+  EXPECT_NE(refused["failed"]["h1"].get<std::string>().find("there is no other host"), std::string::npos) << refused;
+  EXPECT_EQ(refused["out_of_service"], Json::array());
+  EXPECT_EQ(json({"roll", "--command", "true", "--hosts", "h9"}, 2)["error"]["what"], "there is no host h9");
+  EXPECT_EQ(json({"status"}, 0)["hosts"][0]["maintenance"], nullptr);
+}
+
 TEST_F(CliTest, WhoSaidItIsTheKernelsWord) {
   if (::getuid() != 0) GTEST_SKIP() << "only root can be somebody else";
   apply(kOneHost + vm(1));

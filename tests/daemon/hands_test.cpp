@@ -253,7 +253,7 @@ TEST_F(HandsTest, WithoutAWatchdogNoneIsArmed) {
 
 TEST_F(HandsTest, AnOperatorIsAnsweredOnce) {
   int answers = 0;
-  EXPECT_TRUE(hands_.expect_answer({1}, [&](bool ok, const std::string&) { answers += ok ? 1 : 100; }));
+  EXPECT_TRUE(hands_.expect_answer({1}, [&](const AnswerOperator& a) { answers += a.ok ? 1 : 100; }));
   perform(AnswerOperator{{1}, true, "done"});
   perform(AnswerOperator{{1}, true, "done"});
   EXPECT_EQ(answers, 1);

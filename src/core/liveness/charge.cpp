@@ -72,12 +72,13 @@ std::optional<ResourceName> costs_its_host(const View& view, const HostBoot& boo
   return std::nullopt;
 }
 
-bool engine_outlives(const View& view, const HostBoot& boot) {
+bool engine_outlives(const View& view, const HostBoot& boot, const std::set<HostName>& off) {
   const Membership voters = wanted_voters(*view.spec());
   const std::size_t seats = std::min(voters.count, voters.wanted.size());
   const auto end = voters.wanted.begin() + static_cast<std::ptrdiff_t>(seats);
-  const auto left =
-      std::count_if(voters.wanted.begin(), end, [&](const std::string& voter) { return votes_on(view, voter, boot); });
+  const auto left = std::count_if(voters.wanted.begin(), end, [&](const std::string& voter) {
+    return votes_on(view, voter, boot) && (voter == view.spec()->cluster.witness || !off.contains(HostName{voter}));
+  });
   return 2 * static_cast<std::size_t>(left) > seats;
 }
 

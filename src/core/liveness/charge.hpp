@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 
 #include "core/controller.hpp"
 
@@ -22,7 +23,8 @@ namespace haven {
 // The engine keeps its majority while this boot is off. What the devices say of it must be written down: without a
 // majority its resources, and all others, would stay where they are. Judged by the file's voters who are registered
 // and not being switched off themselves; where others took a dead one's place since, it says no too often.
-[[nodiscard]] bool engine_outlives(const View& view, const HostBoot& boot);
+// `off`: others that may be switched off at any moment.
+[[nodiscard]] bool engine_outlives(const View& view, const HostBoot& boot, const std::set<HostName>& off = {});
 
 // The accusation still holds. A host that lives is shot for a resource's sake or a test's only where the engine
 // outlives it.

@@ -9,6 +9,7 @@
 #include "core/liveness/hypervisors.hpp"
 #include "core/liveness/storage_loss.hpp"
 #include "core/liveness/suspicion.hpp"
+#include "core/recovery/maintenance.hpp"
 
 namespace haven {
 namespace {
@@ -72,7 +73,7 @@ void add_standing(const View& view, const HostBoot& boot, const FenceRecord& fen
 // F4: it is lost, and its devices would hit somebody who lives.
 void add_blocked(const View& view, const Host& host, std::vector<Alarm>& alarms) {
   const auto missing = missing_incarnation(view, host.name);
-  if (!missing || !cannot_be_switched(view, host)) return;
+  if (!missing || out_of_service(view, host.name) || !cannot_be_switched(view, host)) return;
   std::vector<HostName> living;
   for (const int level : levels_of(host))
     for (const auto& other : living_inside(view, host, level))

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "core/recovery/maintenance.hpp"
+
 namespace haven {
 namespace {
 
@@ -88,16 +90,18 @@ std::vector<Alarm> hearing_alarms(const ControllerState& state, const View& view
   std::vector<Alarm> alarms;
   if (!view.heard || view.spec() == nullptr) return alarms;
   for (const auto& peer : view.heard->peers) {
+    if (out_of_service(view, peer.host)) continue;
     add_links(state, view, peer, pass, alarms);
     add_silent(state, view, peer, pass, alarms);
   }
   add_witness(state, view, pass, alarms);
   for (const auto& [host, loss] : state.losses)
-    if (is_heard(view, self.host, host, loss.incarnation))
+    if (!out_of_service(view, host) && is_heard(view, self.host, host, loss.incarnation))
       add(alarms, "lease", host,
           "the lease of " + host.str() + " is gone and its heartbeats are heard: it does not reach the engine");
   for (const auto& [host, silence] : state.silences) {
-    if (!silence.stands || network_event_until(state.silences, view, host) != kNever) continue;
+    if (!silence.stands || out_of_service(view, host) || network_event_until(state.silences, view, host) != kNever)
+      continue;
     alarms.push_back({"heartbeat/network",
                       "more hosts fell silent at once than the reserve expects, and their leases live: the network is "
                       "to blame; nobody is fenced before their leases are gone",

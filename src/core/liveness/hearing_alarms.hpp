@@ -1,7 +1,7 @@
 // What this host's ears find wrong while nobody is to be accused for it: a link of several that carries nothing, a host
 // that is silent though its lease lives, a lease that is gone though its host is heard, silences that are the
 // network's doing, a witness that is not heard (DESIGN 5; S3, S5). The controller journals its own; each havend shows
-// its own in its report.
+// its own in its report. Whoever is out of service may be silent.
 #pragma once
 
 #include <optional>

@@ -164,6 +164,7 @@ struct AnswerOperator {
   CallId question;
   bool ok = false;
   std::string text;
+  std::vector<std::string> warnings{};  // sentences: what the operator should know although it is done
 };
 // Kills every VM of the spec by pid, then reboots the machine without further ado (F6).
 struct KillAllAndReboot {

@@ -192,8 +192,9 @@ struct OperatorAsked {
   HostName host;          // relocate, migrate: where to; maintain, resume, fence_confirm, fence_test: whom
   std::string by;         // the user who said it
   bool force = false;
-  int level = 0;          // fence_test: of its devices; 0: the first
-  std::string name = {};  // freeze, thaw: a host or a resource; empty: the whole cluster
+  int level = 0;             // fence_test: of its devices; 0: the first
+  std::string name = {};     // freeze, thaw: a host or a resource; empty: the whole cluster
+  bool unprotected = false;  // maintain: accepted that fewer losses are survived meanwhile than `reserve` promises
 };
 enum class ShutdownKind {
   restart,    // havend stops or is upgraded; guests run on (S6)

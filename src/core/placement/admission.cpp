@@ -11,9 +11,9 @@ namespace {
 
 class Check {
  public:
-  explicit Check(const Spec& spec) : spec_(spec), repacking_(spec), losses_(repacking_.losses()) {}
+  Check(const Spec& spec, std::int64_t steps) : spec_(spec), repacking_(spec, steps), losses_(repacking_.losses()) {}
 
-  Admission run();
+  Admission run(bool count_losses);
 
  private:
   bool survives_every(std::size_t losses);
@@ -56,13 +56,13 @@ int Check::max_losses(std::size_t reserve, bool reserve_survived) {
   return static_cast<int>(survived);
 }
 
-Admission Check::run() {
+Admission Check::run(bool count_losses) {
   Admission answer;
   const auto reserve = std::min(static_cast<std::size_t>(std::max(spec_.cluster.reserve, 0)), losses_.domains());
   const bool fits_now = repacking_.all_fit({});
   const bool survived = reserve == 0 ? fits_now : survives_every(reserve);
   answer.admitted = fits_now && survived;
-  if (fits_now) answer.max_losses = max_losses(reserve, survived);
+  if (fits_now && count_losses) answer.max_losses = max_losses(reserve, survived);
   if (!answer.admitted) {
     auto outcome = worst(reserve);
     if (!fits_now && reserve > 0) {
@@ -123,7 +123,7 @@ Admission check_by_calendar(const Spec& spec) {
     Spec then = spec;
     for (std::size_t r = 0; r < then.resources.size(); ++r)
       if (!needed[r]) then.resources[r].state = DesiredState::stopped;
-    auto answer = Check(then).run();
+    auto answer = Check(then, kMaxCheckSteps).run(true);
     if (first) {
       worst = std::move(answer);
     } else {
@@ -145,7 +145,9 @@ Admission check_by_calendar(const Spec& spec) {
 Admission check_admission(const Spec& spec) {
   const bool by_calendar = std::any_of(spec.resources.begin(), spec.resources.end(),
                                        [](const Resource& r) { return r.when && r.state == DesiredState::started; });
-  return by_calendar ? check_by_calendar(spec) : Check(spec).run();
+  return by_calendar ? check_by_calendar(spec) : Check(spec, kMaxCheckSteps).run(true);
 }
+
+Admission check_reserve(const Spec& spec, std::int64_t steps) { return Check(spec, steps).run(false); }
 
 }  // namespace haven

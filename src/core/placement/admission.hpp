@@ -44,4 +44,8 @@ inline constexpr std::size_t kMaxCalendarStates = 64;
 // kMaxCheckSteps for all, a bound is used and `exact` is false.
 [[nodiscard]] Admission check_admission(const Spec& spec);
 
+// The same for whoever must not think for long, and without the number of losses (max_losses is 0): `steps` for each of
+// the two questions that are left. What is `started` is counted, whatever its calendar says.
+[[nodiscard]] Admission check_reserve(const Spec& spec, std::int64_t steps);
+
 }  // namespace haven

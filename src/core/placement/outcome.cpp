@@ -7,9 +7,13 @@
 
 namespace haven {
 
-Repacking::Repacking(const Spec& spec)
-    : spec_(spec), topology_(spec), members_(members_of_rules(spec)), rules_(spec.resources.size()) {
-  refill_steps();
+Repacking::Repacking(const Spec& spec, std::int64_t steps)
+    : spec_(spec),
+      topology_(spec),
+      members_(members_of_rules(spec)),
+      rules_(spec.resources.size()),
+      full_(steps),
+      steps_(steps) {
   for (std::size_t i = 0; i < spec.rules.size(); ++i)
     if (spec.rules[i].strict)
       for (const auto r : members_[i]) rules_[r].push_back(i);
@@ -29,7 +33,7 @@ Repacking::Repacking(const Spec& spec)
     }
 }
 
-void Repacking::refill_steps() { steps_ = kMaxCheckSteps; }
+void Repacking::refill_steps() { steps_ = full_; }
 
 bool Repacking::lost(const Loss& loss, std::size_t host) const {
   return std::binary_search(loss.begin(), loss.end(), topology_.domain(spec_.cluster.reserve_domain, host));

@@ -25,8 +25,8 @@ struct Outcome {
 
 class Repacking {
  public:
-  // `spec` must outlive this.
-  explicit Repacking(const Spec& spec);
+  // `spec` must outlive this. `steps`: of packing, from one refill to the next.
+  Repacking(const Spec& spec, std::int64_t steps);
 
   [[nodiscard]] Losses losses() const { return {spec_, topology_, counted_eligible_}; }
 
@@ -69,7 +69,8 @@ class Repacking {
   std::vector<HostSet> counted_eligible_;          // by place in counted_
   std::vector<std::vector<std::size_t>> members_;  // by rule
   std::vector<std::vector<std::size_t>> rules_;    // by resource: its strict rules
-  std::int64_t steps_ = 0;
+  const std::int64_t full_;
+  std::int64_t steps_;
   bool exact_ = true;
 };
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "core/placement/admission.hpp"
 #include "core/placement/losses.hpp"
 #include "core/placement/outcome.hpp"
 
@@ -29,7 +30,7 @@ double choose(int of, int count) {
 class Standby {
  public:
   Standby(const Spec& spec, const FailureRates& rates)
-      : spec_(by_nominal_sizes(spec)), repacking_(spec_), losses_(repacking_.losses()) {
+      : spec_(by_nominal_sizes(spec)), repacking_(spec_, kMaxCheckSteps), losses_(repacking_.losses()) {
     std::map<std::size_t, std::size_t> kind_of;
     for (std::size_t d = 0; d < losses_.domains(); ++d) {
       const auto [it, fresh] = kind_of.emplace(losses_.first_alike(d), kinds_.size());

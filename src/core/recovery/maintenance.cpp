@@ -1,6 +1,7 @@
 #include "core/recovery/maintenance.hpp"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "core/placement/placement.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/lifecycle.hpp"
+#include "core/recovery/reserve.hpp"
 #include "core/recovery/sets.hpp"
 
 namespace haven {
@@ -28,41 +30,80 @@ std::vector<const Resource*> standing_on(const View& view, const HostName& host)
   return standing;
 }
 
-std::string reasons_of(const Choice& choice, const HostName& leaving) {
+std::string reasons_of(const MoveForeseen& move) {
   std::string text;
-  for (const Refusal& refusal : choice.refusals)
-    if (refusal.host != leaving) text += (text.empty() ? "" : "; ") + refusal.host.str() + ": " + refusal.reason;
+  for (const Refusal& refusal : move.refusals)
+    text += (text.empty() ? "" : "; ") + refusal.host.str() + ": " + refusal.reason;
   return text;
 }
 
-// What runs there and fits nowhere else, each with the reasons; empty: everything finds a place.
-std::string stranded(const View& view, const HostName& host) {
+// Where what runs on these hosts would go, as it would be placed one after the other.
+std::vector<MoveForeseen> moves_from(const View& view, const std::set<HostName>& leaving) {
   Placement placement = book_view(view);
-  placement.set_refusal(host, "is in maintenance");
-  const auto standing = standing_on(view, host);
-  for (const Resource* resource : standing) placement.release(resource->name, host);
-  std::string text;
-  for (const Resource* resource : standing) {
-    const Choice choice = placement.choose(resource->name, path_refusals(view, resource->name));
-    if (choice.host)
-      placement.book(resource->name, *choice.host);
-    else
-      text += (text.empty() ? "" : "; ") + resource->name.str() + " (" + reasons_of(choice, host) + ")";
+  std::vector<MoveForeseen> moves;
+  for (const HostName& host : leaving) {
+    placement.set_refusal(host, "is in maintenance");
+    for (const Resource* resource : standing_on(view, host)) {
+      placement.release(resource->name, host);
+      moves.push_back({resource->name, host, std::nullopt, resource->live_migration && !resource->container, {}});
+    }
   }
+  const Roster& roster = view.roster();
+  std::stable_sort(moves.begin(), moves.end(), [&](const MoveForeseen& a, const MoveForeseen& b) {
+    return roster.rank[*roster.index(a.resource)] < roster.rank[*roster.index(b.resource)];
+  });
+  for (MoveForeseen& move : moves) {
+    Choice choice = placement.choose(move.resource, path_refusals(view, move.resource));
+    move.to = choice.host;
+    if (choice.host) placement.book(move.resource, *choice.host);
+    std::erase_if(choice.refusals, [&](const Refusal& refusal) { return leaving.contains(refusal.host); });
+    if (!choice.host) move.refusals = std::move(choice.refusals);
+  }
+  return moves;
+}
+
+// What fits nowhere else, each with the reasons; empty: everything finds a place.
+std::string stranded(const std::vector<MoveForeseen>& moves) {
+  std::string text;
+  for (const MoveForeseen& move : moves)
+    if (!move.to) text += (text.empty() ? "" : "; ") + move.resource.str() + " (" + reasons_of(move) + ")";
   return text;
 }
 
-std::string refusal(const View& view, const HostName& host) {
+// Whoever is in maintenance already may be off at any moment, as whoever goes into it with this one.
+std::set<HostName> off_duty(const View& view, const std::set<HostName>& leaving) {
+  std::set<HostName> off = leaving;
+  for (const auto& [host, record] : view.maintenance)
+    if (record.value.on) off.insert(host);
+  return off;
+}
+
+std::string refusal(const View& view, const std::set<HostName>& leaving, const std::vector<MoveForeseen>& moves) {
   const auto& hosts = view.spec()->hosts;
   const bool anybody = std::any_of(hosts.begin(), hosts.end(), [&](const Host& other) {
-    return other.name != host && placing_refusal(view, other).empty();
+    return !leaving.contains(other.name) && placing_refusal(view, other).empty();
   });
   if (!anybody) return "there is no other host that could take anything";
-  if (const MemberRecord* member = member_of(view, host);
-      member != nullptr && !engine_outlives(view, {host, member->incarnation}))
-    return "if it went down the engine would have no majority of its voters: bring the others back first";
-  const std::string text = stranded(view, host);
+  const auto off = off_duty(view, leaving);
+  for (const HostName& host : leaving)
+    if (const MemberRecord* member = member_of(view, host);
+        member != nullptr && !engine_outlives(view, {host, member->incarnation}, off))
+      return "if it went down the engine would have no majority of its voters: bring the others back first";
+  const std::string text = stranded(moves);
   return text.empty() ? "" : "this can run nowhere else: " + text;
+}
+
+MaintenanceForeseen foresee_moves(const View& view, const std::set<HostName>& hosts) {
+  MaintenanceForeseen foreseen;
+  foreseen.moves = moves_from(view, hosts);
+  foreseen.refused = refusal(view, hosts, foreseen.moves);
+  return foreseen;
+}
+
+void foresee_reserve(const View& view, const std::set<HostName>& hosts, MaintenanceForeseen& foreseen) {
+  ReserveWithout reserve = reserve_without(view, hosts);
+  foreseen.exposed = std::move(reserve.exposed);
+  foreseen.reserve = std::move(reserve.words);
 }
 
 void write_maintenance(Commit& commit, const View& view, const HostName& host, MaintenanceRecord next) {
@@ -111,15 +152,30 @@ std::optional<HostName> returns_to(const View& view, const ResourceName& resourc
   return std::nullopt;
 }
 
-Result maintenance_commit(const View& view, const OperatorAsked& asked, const SelfView& self, Now now) {
+MaintenanceForeseen foresee_maintenance(const View& view, const std::set<HostName>& hosts) {
+  MaintenanceForeseen foreseen = foresee_moves(view, hosts);
+  foresee_reserve(view, hosts, foreseen);
+  return foreseen;
+}
+
+Result maintenance_commit(const View& view, const OperatorAsked& asked, const SelfView& self, Now now,
+                          std::vector<std::string>& warnings) {
   const HostName& host = asked.host;
   const bool on = asked.verb == OperatorVerb::maintain;
   const MaintenanceRecord* before = maintenance_of(view, host);
   if (view.spec()->host(host) == nullptr && (on || before == nullptr))
     return tl::unexpected("there is no host " + host.str());
   const bool so_already = on == in_maintenance(view, host) && !view.unreadable(path::maintenance(host));
-  if (const std::string why = on && !so_already && !asked.force ? refusal(view, host) : ""; !why.empty())
-    return tl::unexpected(host.str() + " stays in service: " + why + " (--force: as far as it goes)");
+  MaintenanceForeseen foreseen;
+  if (on && !so_already) foreseen = foresee_moves(view, {host});
+  if (!foreseen.refused.empty() && !asked.force)
+    return tl::unexpected(host.str() + " stays in service: " + foreseen.refused + " (--force: as far as it goes)");
+  if (on && !so_already) foresee_reserve(view, {host}, foreseen);
+  if (!foreseen.exposed.empty() && !asked.force && !asked.unprotected)
+    return tl::unexpected(host.str() + " stays in service: " + foreseen.reserve +
+                          " (--unprotected: accepted until it is back)");
+  for (const std::string* warning : {&foreseen.refused, &foreseen.reserve})
+    if (!warning->empty()) warnings.push_back(*warning);
   MaintenanceRecord next = before == nullptr ? MaintenanceRecord{false, "", {}} : *before;
   Commit commit;
   check_as_seen(commit, view, path::kSpec);
@@ -131,7 +187,9 @@ Result maintenance_commit(const View& view, const OperatorAsked& asked, const Se
   next.by = asked.by;
   if (on) merge_in(next.moved, standing_on(view, host));
   write_maintenance(commit, view, host, std::move(next));
-  add_journal(commit, fence_entry(self, now, JournalKind::maintenance, host, (on ? "on, by " : "off, by ") + asked.by));
+  std::string why = (on ? "on, by " : "off, by ") + asked.by;
+  if (!foreseen.exposed.empty()) why += ", who accepted that meanwhile " + foreseen.reserve;
+  add_journal(commit, fence_entry(self, now, JournalKind::maintenance, host, std::move(why)));
   return commit;
 }
 

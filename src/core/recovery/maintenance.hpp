@@ -10,11 +10,15 @@
 #pragma once
 
 #include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "core/controller.hpp"
 #include "core/model/action.hpp"
 #include "core/model/event.hpp"
 #include "core/model/view.hpp"
+#include "core/placement/placement.hpp"
 #include "tl/expected.hpp"
 
 namespace haven {
@@ -27,10 +31,30 @@ namespace haven {
 // Where this resource is to go back to; none: nowhere.
 [[nodiscard]] std::optional<HostName> returns_to(const View& view, const ResourceName& resource);
 
-// The operator's `maintain` and `resume`. Errors are sentences for him: there is no such host,
-// nobody else can take what runs there, the engine would lose its majority. `force`: all the same, as far as it goes.
+// One that would move.
+struct MoveForeseen {
+  ResourceName resource;
+  HostName from;
+  std::optional<HostName> to;     // none: it fits nowhere else, and stays
+  bool live = false;              // else by stop and start
+  std::vector<Refusal> refusals;  // where it fits nowhere: each host's reason
+};
+// What would come of taking these hosts of the file out of service together now; of whoever is out already: of leaving
+// him so.
+struct MaintenanceForeseen {
+  std::string refused;                // why it is refused, as one clause; empty: only `exposed` may stand against it
+  std::vector<ResourceName> exposed;  // for whom the promise to survive losses would end (reserve.hpp)
+  std::string reserve;                // in words; without `exposed`: it is broken as it is, and made no worse
+  std::vector<MoveForeseen> moves;    // most important first
+};
+[[nodiscard]] MaintenanceForeseen foresee_maintenance(const View& view, const std::set<HostName>& hosts);
+
+// The operator's `maintain` and `resume`. Errors are sentences for him: there is no such host, nobody else can take
+// what runs there, the engine would lose its majority, the reserve would break. `unprotected` accepts the last of
+// these, `force` all but the first, as far as it goes; they are warnings then.
 [[nodiscard]] tl::expected<Commit, std::string> maintenance_commit(const View& view, const OperatorAsked& asked,
-                                                                   const SelfView& self, Now now);
+                                                                   const SelfView& self, Now now,
+                                                                   std::vector<std::string>& warnings);
 
 // A person sent it elsewhere: it is not to go back any more.
 void forget_return(const View& view, const ResourceName& resource, Commit& order);
