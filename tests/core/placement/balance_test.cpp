@@ -5,7 +5,7 @@
 
 #include <map>
 
-#include "placement/small_cluster.hpp"
+#include "core/placement/small_cluster.hpp"
 
 namespace haven {
 namespace {
