@@ -3,42 +3,27 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <utility>
 
+#include "core/placement/load_score.hpp"
 #include "core/placement/reserve_check.hpp"
 
-namespace haven {
+namespace haven::balancing {
 namespace {
 
-// Of what is shared out: CPU in thousandths of one, memory in MiB.
-enum Kind : std::size_t { cpu, memory };
-using Amounts = std::array<std::int64_t, 2>;
-constexpr std::array<Kind, 2> kKinds{cpu, memory};
-
-// What copying keeps busy on either end: QEMU's migration thread.
-constexpr std::int64_t kCopyingMilliCpu = 1000;
 // Of the moves that are worth it so many are asked about; each is some microseconds.
 constexpr std::size_t kMostAsked = 4096;
 
-double number(std::int64_t count) { return static_cast<double>(count); }
 double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
-struct Node {
-  Amounts used{}, size{}, all{};  // all: its size; under pressure what it used when that was measured
-  std::array<bool, 2> pressed{};
-  bool measured = false;  // its figures count
-  bool open = false;      // and it may give and take
-  std::vector<std::size_t> guests;
-  [[nodiscard]] double share(Kind kind) const { return all[kind] > 0 ? number(used[kind]) / number(all[kind]) : 0; }
-};
 
 struct Guest {
   Amounts needs{};
   std::size_t at = 0;
+  bool measured = false;
   bool movable = false;
 };
 
@@ -48,10 +33,10 @@ struct Candidate {
   [[nodiscard]] double net() const { return worth - cost; }
 };
 
-std::string percent(double share) { return std::to_string(static_cast<int>(share * 100 + 0.5)) + " %"; }
+std::string percent(double share) { return std::to_string(std::lround(share * 100)) + " %"; }
 
 std::string decimal(double value) {
-  const auto tenths = static_cast<std::int64_t>(value * 10 + 0.5);
+  const auto tenths = std::lround(value * 10);
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
 }
 
@@ -62,7 +47,9 @@ class Balancing {
         roster_(*question.roster),
         spec_(*roster_.spec),
         books_(question.roster, question.hosts),
-        nodes_(spec_.hosts.size()),
+        hosts_(spec_.hosts.size()),
+        open_(spec_.hosts.size(), false),
+        residents_(spec_.hosts.size()),
         guests_(spec_.resources.size()),
         refusals_(spec_.hosts.size(), "not joined") {
     for (const auto& view : q_.hosts)
@@ -70,7 +57,7 @@ class Balancing {
     reserve_.emplace(roster_, books_, refusals_);
     stand();
     measure();
-    average();
+    means_ = means_of(hosts_);
     rest();
   }
 
@@ -79,21 +66,17 @@ class Balancing {
  private:
   void stand();
   void measure();
-  void average();
   void rest();
   [[nodiscard]] bool rests(std::size_t guest) const;
   [[nodiscard]] bool way_back(std::size_t guest, std::size_t to) const;
 
-  [[nodiscard]] double score() const;
   // Why it should give; empty: it need not.
-  [[nodiscard]] std::string stands_out(const Node& node) const;
+  [[nodiscard]] std::string stands_out(const LoadedHost& host) const;
   [[nodiscard]] std::vector<std::size_t> givers() const;
   [[nodiscard]] std::vector<std::size_t> takers() const;
 
-  [[nodiscard]] double gain(const Guest& guest, const Node& from, const Node& to) const;
-  [[nodiscard]] double copying_cost(const Node& from, const Node& to) const;
   [[nodiscard]] double copying_seconds(const Guest& guest) const;
-  [[nodiscard]] bool stays_well(const Guest& guest, const Node& from, const Node& to) const;
+  [[nodiscard]] bool stays_well(const Guest& guest, const LoadedHost& from, const LoadedHost& to) const;
   // By what they leave of their worth, the best first.
   [[nodiscard]] std::vector<Candidate> candidates(const std::vector<std::size_t>& from,
                                                   const std::vector<std::size_t>& to) const;
@@ -109,12 +92,14 @@ class Balancing {
   const Roster& roster_;
   const Spec& spec_;
   Placement books_;
-  std::vector<Node> nodes_;
+  std::vector<LoadedHost> hosts_;
+  std::vector<bool> open_;                           // by host: it may give and take
+  std::vector<std::vector<std::size_t>> residents_;  // by host: guests with figures, in the order of names
   std::vector<Guest> guests_;
   std::vector<std::string> refusals_;             // by host
   std::map<std::size_t, std::string> obstacles_;  // of the last search, by guest: the host that suits best, and why not
   std::optional<ReserveCheck> reserve_;
-  std::array<double, 2> mean_share_{}, mean_size_{1, 1};
+  LoadMeans means_;
   std::size_t moves_left_ = 0;
   bool complete_ = true;
 };
@@ -136,24 +121,22 @@ void Balancing::stand() {
     auto& guest = guests_[*r];
     const auto& resource = spec_.resources[*r];
     guest.needs = {load.cpu.count + load.waiting.count, load.memory.count};
+    guest.measured = true;
     guest.movable = load.stood >= kLoadStands && resource.live_migration && !resource.container && !rests(*r);
-    nodes_[guest.at].guests.push_back(*r);
+    residents_[guest.at].push_back(*r);
   }
-  for (auto& node : nodes_)
-    std::sort(node.guests.begin(), node.guests.end(),
+  for (auto& residents : residents_)
+    std::sort(residents.begin(), residents.end(),
               [this](std::size_t a, std::size_t b) { return guest_name(a) < guest_name(b); });
 }
 
 void Balancing::measure() {
-  std::vector<std::int64_t> waiting(nodes_.size(), 0);
-  std::vector<Amounts> had(nodes_.size(), Amounts{});
+  std::vector<std::int64_t> waiting(hosts_.size(), 0);
+  std::vector<Amounts> had(hosts_.size(), Amounts{});
   for (const auto& load : q_.guest_loads) {
     const auto r = roster_.index(load.guest);
-    if (!r) continue;
+    if (!r || !guests_[*r].measured) continue;
     const auto at = guests_[*r].at;
-    if (!std::binary_search(nodes_[at].guests.begin(), nodes_[at].guests.end(), *r,
-                            [this](std::size_t a, std::size_t b) { return guest_name(a) < guest_name(b); }))
-      continue;
     waiting[at] += load.waiting.count;
     had[at][cpu] += load.cpu.count;
     had[at][memory] += load.memory.count;
@@ -161,16 +144,16 @@ void Balancing::measure() {
   for (const auto& load : q_.host_loads) {
     const auto h = roster_.topology.find(load.host);
     if (!h) continue;
-    auto& node = nodes_[*h];
+    auto& host = hosts_[*h];
     // Sampled at different moments, the guests may have had more than the host.
-    node.used = {std::max(load.cpu.count, had[*h][cpu]) + waiting[*h], std::max(load.memory.count, had[*h][memory])};
-    node.size = {spec_.hosts[*h].cpu.count * 1000, spec_.hosts[*h].memory.count};
-    node.measured = load.stood >= kLoadStands && node.size[cpu] > 0 && node.size[memory] > 0 && refusals_[*h].empty();
-    node.open = node.measured;
-    node.pressed = {lacks_cpu(load), lacks_memory(load)};
-    node.all = node.size;
+    host.used = {std::max(load.cpu.count, had[*h][cpu]) + waiting[*h], std::max(load.memory.count, had[*h][memory])};
+    host.size = {spec_.hosts[*h].cpu.count * 1000, spec_.hosts[*h].memory.count};
+    host.measured = load.stood >= kLoadStands && host.size[cpu] > 0 && host.size[memory] > 0 && refusals_[*h].empty();
+    open_[*h] = host.measured;
+    host.pressed = {lacks_cpu(load), lacks_memory(load)};
+    host.all = host.size;
     for (const auto kind : kKinds)
-      if (node.pressed[kind] && node.used[kind] > 0) node.all[kind] = std::min(node.size[kind], node.used[kind]);
+      if (host.pressed[kind] && host.used[kind] > 0) host.all[kind] = std::min(host.size[kind], host.used[kind]);
   }
 }
 
@@ -180,7 +163,7 @@ void Balancing::rest() {
     if (move.ago < kMovesWithin && moves_left_ > 0) --moves_left_;
     if (move.ago >= kLoadStands) continue;
     for (const auto& host : {move.from, move.to})
-      if (const auto h = roster_.topology.find(host)) nodes_[*h].open = false;
+      if (const auto h = roster_.topology.find(host)) open_[*h] = false;
   }
 }
 
@@ -195,54 +178,28 @@ bool Balancing::way_back(std::size_t guest, std::size_t to) const {
   });
 }
 
-// Sums of whole numbers: the same in whatever order they are added. Moves change neither.
-void Balancing::average() {
-  for (const auto kind : kKinds) {
-    std::int64_t used = 0, all = 0, hosts = 0;
-    for (const auto& node : nodes_)
-      if (node.measured) {
-        used += node.used[kind];
-        all += node.size[kind];
-        ++hosts;
-      }
-    if (hosts == 0) return;
-    mean_share_[kind] = number(used) / number(all);
-    mean_size_[kind] = number(all) / number(hosts);
-  }
-}
-
-double Balancing::score() const {
-  std::vector<double> squares;
-  for (const auto& node : nodes_)
-    for (const auto kind : kKinds)
-      if (node.measured) squares.push_back(node.share(kind) * number(node.used[kind]) / mean_size_[kind]);
-  // The same sum in whatever order the hosts stand.
-  std::sort(squares.begin(), squares.end());
-  return std::accumulate(squares.begin(), squares.end(), 0.0);
-}
-
-std::string Balancing::stands_out(const Node& node) const {
+std::string Balancing::stands_out(const LoadedHost& host) const {
   const auto told = [&](const char* word, Kind kind, const std::string& rest) {
-    return percent(number(node.used[kind]) / number(node.size[kind])) + " of its " + word + rest;
+    return percent(number(host.used[kind]) / number(host.size[kind])) + " of its " + word + rest;
   };
   constexpr std::array<const char*, 2> kWords{"CPUs", "memory"};
   for (const auto kind : kKinds) {
-    const auto share = node.share(kind);
-    if (node.pressed[kind] && share > kBusy)
+    const auto share = host.share(kind);
+    if (host.pressed[kind] && share > kBusy)
       return told(kWords[kind], kind, ", and somebody waits for it all the time");
     if (kind == cpu && share > kBusy) return told(kWords[kind], kind, "");
-    if (share > mean_share_[kind] + q_.limits.uneven)
-      return told(kWords[kind], kind, ", " + percent(mean_share_[kind]) + " on average");
+    if (share > means_.share[kind] + q_.limits.uneven)
+      return told(kWords[kind], kind, ", " + percent(means_.share[kind]) + " on average");
   }
   return {};
 }
 
 std::vector<std::size_t> Balancing::givers() const {
   std::vector<std::size_t> hosts;
-  for (std::size_t h = 0; h < nodes_.size(); ++h)
-    if (nodes_[h].open && !stands_out(nodes_[h]).empty()) hosts.push_back(h);
+  for (std::size_t h = 0; h < hosts_.size(); ++h)
+    if (open_[h] && !stands_out(hosts_[h]).empty()) hosts.push_back(h);
   std::sort(hosts.begin(), hosts.end(), [this](std::size_t a, std::size_t b) {
-    const auto fullest = [this](std::size_t h) { return std::max(nodes_[h].share(cpu), nodes_[h].share(memory)); };
+    const auto fullest = [this](std::size_t h) { return std::max(hosts_[h].share(cpu), hosts_[h].share(memory)); };
     return fullest(a) != fullest(b) ? fullest(a) > fullest(b) : name(a) < name(b);
   });
   return hosts;
@@ -250,31 +207,13 @@ std::vector<std::size_t> Balancing::givers() const {
 
 std::vector<std::size_t> Balancing::takers() const {
   std::vector<std::size_t> hosts;
-  for (std::size_t h = 0; h < nodes_.size(); ++h)
-    if (nodes_[h].open && !nodes_[h].pressed[cpu] && !nodes_[h].pressed[memory]) hosts.push_back(h);
+  for (std::size_t h = 0; h < hosts_.size(); ++h)
+    if (open_[h] && !hosts_[h].pressed[cpu] && !hosts_[h].pressed[memory]) hosts.push_back(h);
   std::sort(hosts.begin(), hosts.end(), [this](std::size_t a, std::size_t b) {
-    const auto both = [this](std::size_t h) { return nodes_[h].share(cpu) + nodes_[h].share(memory); };
+    const auto both = [this](std::size_t h) { return hosts_[h].share(cpu) + hosts_[h].share(memory); };
     return both(a) != both(b) ? both(a) < both(b) : name(a) < name(b);
   });
   return hosts;
-}
-
-double Balancing::gain(const Guest& guest, const Node& from, const Node& to) const {
-  double sum = 0;
-  for (const auto kind : kKinds) {
-    const auto moved = number(guest.needs[kind]);
-    const auto less = moved * (2 * number(from.used[kind]) - moved) / number(from.all[kind]);
-    const auto more = moved * (2 * number(to.used[kind]) + moved) / number(to.all[kind]);
-    sum += (less - more) / mean_size_[kind];
-  }
-  return sum;
-}
-
-double Balancing::copying_cost(const Node& from, const Node& to) const {
-  double sum = 0;
-  for (const auto* node : {&from, &to})
-    sum += kCopyingMilliCpu * (2 * number(node->used[cpu]) + kCopyingMilliCpu) / number(node->all[cpu]);
-  return sum / mean_size_[cpu];
 }
 
 double Balancing::copying_seconds(const Guest& guest) const {
@@ -282,14 +221,14 @@ double Balancing::copying_seconds(const Guest& guest) const {
 }
 
 // The taker is not to stand out instead, unless the giver still does so more.
-bool Balancing::stays_well(const Guest& guest, const Node& from, const Node& to) const {
-  const auto then = [&](const Node& node, Kind kind, std::int64_t moved) {
-    return number(node.used[kind] + moved) / number(node.all[kind]);
+bool Balancing::stays_well(const Guest& guest, const LoadedHost& from, const LoadedHost& to) const {
+  const auto then = [&](const LoadedHost& host, Kind kind, std::int64_t moved) {
+    return number(host.used[kind] + moved) / number(host.all[kind]);
   };
   if (then(to, cpu, guest.needs[cpu]) > kBusy) return false;
   return std::all_of(kKinds.begin(), kKinds.end(), [&](Kind kind) {
     return then(to, kind, guest.needs[kind]) <=
-           std::max(mean_share_[kind] + q_.limits.uneven, then(from, kind, -guest.needs[kind]));
+           std::max(means_.share[kind] + q_.limits.uneven, then(from, kind, -guest.needs[kind]));
   });
 }
 
@@ -297,16 +236,16 @@ std::vector<Candidate> Balancing::candidates(const std::vector<std::size_t>& fro
                                              const std::vector<std::size_t>& to) const {
   std::vector<Candidate> all;
   for (const auto h : from)
-    for (const auto g : nodes_[h].guests) {
+    for (const auto g : residents_[h]) {
       const auto& guest = guests_[g];
       if (!guest.movable) continue;
       for (const auto t : to) {
-        if (t == h || !stays_well(guest, nodes_[h], nodes_[t])) continue;
+        if (t == h || !stays_well(guest, hosts_[h], hosts_[t])) continue;
         Candidate c;
-        c.gain = gain(guest, nodes_[h], nodes_[t]);
+        c.gain = gain_of(guest.needs, hosts_[h], hosts_[t], means_);
         if (c.gain < kLeastGain) continue;
         c.worth = c.gain * seconds_of(kOutlook);
-        c.cost = copying_cost(nodes_[h], nodes_[t]) * copying_seconds(guest);
+        c.cost = copying_load(hosts_[h], hosts_[t], means_) * copying_seconds(guest);
         c.guest = g;
         c.to = t;
         if (c.worth > c.cost) all.push_back(c);
@@ -357,8 +296,8 @@ std::optional<Candidate> Balancing::best() {
 
 BalanceMove Balancing::make(const Candidate& c) {
   auto& guest = guests_[c.guest];
-  auto& from = nodes_[guest.at];
-  auto& to = nodes_[c.to];
+  auto& from = hosts_[guest.at];
+  auto& to = hosts_[c.to];
   BalanceMove move{guest_name(c.guest), name(guest.at), name(c.to), c.gain, c.worth, c.cost, {}, {}};
   const auto seconds = copying_seconds(guest);
   move.copying = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
@@ -376,7 +315,7 @@ BalanceMove Balancing::make(const Candidate& c) {
   books_.book(move.guest, move.to);
   books_.release(move.guest, move.from);
   reserve_->moved(c.guest, guest.at, c.to);
-  std::erase(from.guests, c.guest);
+  std::erase(residents_[guest.at], c.guest);
   guest.at = c.to;
   guest.movable = false;
   return move;
@@ -384,10 +323,10 @@ BalanceMove Balancing::make(const Candidate& c) {
 
 void Balancing::remark(BalanceAdvice& advice) const {
   for (const auto h : givers()) {
-    auto text = name(h).str() + " uses " + stands_out(nodes_[h]) + "; ";
+    auto text = name(h).str() + " uses " + stands_out(hosts_[h]) + "; ";
     std::size_t hindered = 0;
     std::string example;
-    for (const auto g : nodes_[h].guests) {
+    for (const auto g : residents_[h]) {
       const auto it = obstacles_.find(g);
       if (it == obstacles_.end()) continue;
       if (hindered++ == 0) example = guest_name(g).str() + " to " + it->second;
@@ -404,21 +343,20 @@ void Balancing::remark(BalanceAdvice& advice) const {
 
 BalanceAdvice Balancing::run() {
   BalanceAdvice advice;
-  advice.score_before = score();
+  advice.score_before = load_score(hosts_, means_);
   while (moves_left_ > 0) {
     const auto found = best();
     if (!found) break;
     advice.moves.push_back(make(*found));
     --moves_left_;
   }
-  advice.score_after = score();
+  advice.score_after = load_score(hosts_, means_);
   advice.complete = complete_;
   remark(advice);
   return advice;
 }
 
 }  // namespace
+}  // namespace haven::balancing
 
-BalanceAdvice balance(const BalanceQuestion& question) { return Balancing(question).run(); }
-
-}  // namespace haven
+haven::BalanceAdvice haven::balance(const BalanceQuestion& question) { return balancing::Balancing(question).run(); }

@@ -1,6 +1,7 @@
 #include "core/placement/hogs.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -40,7 +41,7 @@ std::string told(const std::vector<const Resident*>& starved) {
       names.push_back(std::to_string(starved.size() - kMostNamed) + " more");
       break;
     }
-    const auto percent = static_cast<int>(one->waits() * 100 + 0.5);
+    const auto percent = std::lround(one->waits() * 100);
     names.push_back(one->resource->name.str() + " (" + std::to_string(percent) + " % of its time)");
   }
   return listed(names);
