@@ -3,6 +3,7 @@
 
 #include "core/court.hpp"
 #include "core/recovery/maintenance.hpp"
+#include "core/reigning.hpp"
 
 namespace haven {
 namespace {
@@ -216,6 +217,15 @@ TEST(Maintenance, IsRefusedWhileAnotherVoterThatIsOutMayGoDownAsWell) {
   b.say(OperatorVerb::maintain, "", "h2");
   EXPECT_FALSE(b.accepted());
   EXPECT_NE(b.answer().find("majority"), std::string::npos) << b.answer();
+}
+
+TEST(Maintenance, RestsOnWhoElseIsOut) {
+  Works b;
+  b.say(OperatorVerb::maintain, "", "h2");
+  const auto commits = b.did<Commit>();
+  EXPECT_TRUE(std::any_of(commits.begin(), commits.end(), [](const Commit& commit) {
+    return compares(commit, path::maintenance(h("h2"))) && compares(commit, path::maintenance(h("h3")));
+  })) << "of two that go out at once one is judged anew";
 }
 
 TEST(MaintenanceForesight, SaysWhatMovesWhereAndWhatCannot) {

@@ -186,6 +186,10 @@ Result maintenance_commit(const View& view, const OperatorAsked& asked, const Se
   next.on = on;
   next.by = asked.by;
   if (on) merge_in(next.moved, standing_on(view, host));
+  // Two who go out at once must not each be judged as the only one; of more hosts than fit, the file's first.
+  for (const Host& other : view.spec()->hosts)
+    if (on && other.name != host && commit.checks.size() + 1 < kMaxChecks)
+      check_as_seen(commit, view, path::maintenance(other.name));
   write_maintenance(commit, view, host, std::move(next));
   std::string why = (on ? "on, by " : "off, by ") + asked.by;
   if (!foreseen.exposed.empty()) why += ", who accepted that meanwhile " + foreseen.reserve;
