@@ -20,6 +20,7 @@ class Outside:
         self.guests = {name: {"host": None, "pid": None, "boot": None, "run_ms": None, "answer_ms": None, "runs": {}}
                        for name in lab["guests"]}
         self.doubles = []     # {"guest", "hosts", "t"}
+        self.silences = []    # {"guest", "t"}: a page that had answered fell silent
         self.ended = False    # the observer itself is gone
         self._events = queue.Queue()
         self._lab = lab
@@ -72,6 +73,7 @@ class Outside:
             guest.update(boot=event["boot"], answer_ms=event["t"])
         elif kind == "silent":
             guest.update(boot=None)
+            self.silences.append(event)
         elif kind == "double":
             self.doubles.append(event)
 
