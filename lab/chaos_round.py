@@ -13,7 +13,7 @@ FAULTS = (1, 3)             # how many in one round
 BEGIN_SECONDS = 8.0         # within which they begin
 LAST_SECONDS = (0.5, 20.0)  # how long each lasts
 PEACE_SECONDS = 150.0       # for everything to run again; covers a fence, a boot of a guest, growing delays
-CHANGE_CHANCE = 0.5         # of an operator's change in a round
+CHANGE_CHANCE = 0.5         # of an operator's change in a round, and of a live migration
 
 
 class Round:
@@ -59,6 +59,10 @@ class Round:
             guest, host = self.draw.choice(self.lab["guests"]), self.draw.choice(faults.hosts_of(self.lab))
             steps.append((self.draw.uniform(0, BEGIN_SECONDS), f"haven stop {guest} on {host}",
                           lambda: self._stop(guest, host)))
+        if self.draw.random() < CHANGE_CHANCE:
+            guest, (to, host) = self.draw.choice(self.lab["guests"]), self.draw.sample(faults.hosts_of(self.lab), 2)
+            steps.append((self.draw.uniform(0, BEGIN_SECONDS), f"haven migrate {guest} {to} on {host}",
+                          lambda: self._migrate(guest, to, host)))
         return sorted(steps, key=lambda step: step[0])
 
     def _do(self, words, action):
@@ -78,6 +82,13 @@ class Round:
             self.stopped = guest
         except haven_client.HavenError as error:
             self.unsure = guest
+            raise faults.NotNow(f"not acknowledged: {error}") from None
+
+    def _migrate(self, guest, to, host):
+        """Whatever becomes of it: it runs once, here or there."""
+        try:
+            haven_client.call(self.lab, host, "migrate", guest, to, "--no-wait")
+        except haven_client.HavenError as error:
             raise faults.NotNow(f"not acknowledged: {error}") from None
 
     # ---- watching ----

@@ -2,7 +2,9 @@
 a line on its standard output, with the time in ms of the machine's monotonic clock:
   {"t": ..., "kind": "run" | "halt", "guest": ..., "host": ..., "pid": ...}      a QEMU process appeared, is gone
   {"t": ..., "kind": "answer" | "silent", "guest": ..., "boot": ...}             its web page answers, or no longer does
-  {"t": ..., "kind": "double", "guest": ..., "hosts": [...]}                     two QEMU processes of one guest at once
+  {"t": ..., "kind": "double", "guest": ..., "hosts": [...]}                     a QEMU process more of one guest, not come in
+                                                                                by migration: whether such a one runs too soon
+                                                                                the guest's disk tells (guest/lanes.hpp)
 Called in the lab's namespaces: observer.py STATE; ends with the lab, or when its standard input does."""
 
 import json
@@ -66,7 +68,7 @@ class Processes:
         others = [where for name, where in self._running.values() if name == guest]
         self._running[pid] = (guest, host)
         say("run", guest, host=host, pid=pid)
-        if others:
+        if others and not _came_in(pid):
             say("double", guest, hosts=[*others, host])
 
     def _host_of(self, pid):
@@ -83,6 +85,14 @@ def _runs_emulator(pid):
         # What stands in for it bears its name, and forks once before it becomes the emulator.
         stands_in = program.endswith("/lab/" + os.path.basename(layout.EMULATOR))
         return os.path.basename(program).startswith("qemu-system-") and not stands_in
+    except OSError:
+        return False
+
+
+def _came_in(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return b"-incoming" in file.read().split(b"\0")
     except OSError:
         return False
 

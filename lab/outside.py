@@ -16,9 +16,11 @@ class Outside:
     """Live for as long as the `with` block. Feed it by wait()."""
 
     def __init__(self, lab):
-        self.guests = {name: {"host": None, "pid": None, "boot": None, "run_ms": None, "answer_ms": None}
+        # `host` and `pid` are the youngest's of its `runs`: while it moves live there are two.
+        self.guests = {name: {"host": None, "pid": None, "boot": None, "run_ms": None, "answer_ms": None, "runs": {}}
                        for name in lab["guests"]}
         self.doubles = []     # {"guest", "hosts", "t"}
+        self.silences = []    # {"guest", "t"}: a page that had answered fell silent
         self.ended = False    # the observer itself is gone
         self._events = queue.Queue()
         self._lab = lab
@@ -61,13 +63,17 @@ class Outside:
             return
         guest, kind = self.guests[event["guest"]], event["kind"]
         if kind == "run":
+            guest["runs"][event["pid"]] = event["host"]
             guest.update(host=event["host"], pid=event["pid"], run_ms=event["t"])
-        elif kind == "halt" and guest["pid"] == event["pid"]:
-            guest.update(host=None, pid=None)
+        elif kind == "halt":
+            guest["runs"].pop(event["pid"], None)
+            pid, host = next(reversed(guest["runs"].items()), (None, None))
+            guest.update(host=host, pid=pid)
         elif kind == "answer":
             guest.update(boot=event["boot"], answer_ms=event["t"])
         elif kind == "silent":
             guest.update(boot=None)
+            self.silences.append(event)
         elif kind == "double":
             self.doubles.append(event)
 

@@ -159,9 +159,10 @@ void add_roll(CLI::App& app, Line& line) {
       "left, it goes on",
       "haven roll --command 'ssh root@{address} apt-get -y dist-upgrade' --dry-run");
   auto options = std::make_shared<RollOptions>();
-  sub->add_option("--command", options->command,
-                  "for each host; {host} and {address} are filled in. Words and quotes as in a shell, but no shell runs "
-                  "it; it has no input")
+  sub->add_option(
+         "--command", options->command,
+         "for each host; {host} and {address} are filled in. Words and quotes as in a shell, but no shell runs "
+         "it; it has no input")
       ->required();
   sub->add_option("--hosts", options->hosts,
                   "only these, with commas between; a host that is out of service already is taken over if named here")

@@ -48,7 +48,8 @@ Told told_since(const Client& client, const std::string& resource, const std::st
   for (const Json& entry : journal->value("entries", Json::array())) {
     if (text(entry, "kind") == "stayed") told.why = text(entry, "why");
     if (text(entry, "kind") != "place-failed") continue;
-    for (const Json& reason : entry.value("reasons", Json::array())) told.why = text(reason, "reason");
+    for (const Json& reason : entry.value("reasons", Json::array()))
+      told.why = text(reason, "host") + " cannot take it: " + text(reason, "reason");
   }
   return told;
 }

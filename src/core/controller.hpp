@@ -103,13 +103,13 @@ struct ControllerState {
   std::map<ResourceName, Instant> running_since;
   std::map<HostName, Instant> up_since;
   std::map<HostName, Instant> storage_charged_since;
-  std::map<ResourceName, Instant> uplink_lost_since;  // where it runs, and not everywhere
+  std::map<ResourceName, Instant> uplink_lost_since;                    // where it runs, and not everywhere
   std::map<ResourceName, std::pair<Generation, Instant>> stayed_since;  // the last migration that came to nothing
-  std::map<ResourceName, std::string> said_waiting;   // the place-failed last journaled
-  std::map<std::string, SaidAlarm> said_alarms;       // by key; taken over from the journal with the office
-  std::optional<Instant> vacant_since;                // `leader` absent
-  WallClock clock;                                    // of this host, for calendars
-  std::vector<Instant> deposed;                       // within the window
+  std::map<ResourceName, std::string> said_waiting;                     // the place-failed last journaled
+  std::map<std::string, SaidAlarm> said_alarms;  // by key; taken over from the journal with the office
+  std::optional<Instant> vacant_since;           // `leader` absent
+  WallClock clock;                               // of this host, for calendars
+  std::vector<Instant> deposed;                  // within the window
 };
 
 // The view changed, as `touched` says: bring the memory up to date.

@@ -32,8 +32,9 @@ HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "hos
 HAVEN_WORDS(ArrivalState, {ready, "ready"}, {gone, "gone"})
 HAVEN_WORDS(JournalKind, {intent, "intent"}, {fenced, "fenced"}, {proved, "proved"}, {withdrawn, "withdrawn"},
             {tested, "tested"}, {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"},
-            {migrate, "migrate"}, {stayed, "stayed"}, {stop, "stop"}, {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"},
-            {maintenance, "maintenance"}, {engine, "engine"}, {applied, "applied"}, {alarm, "alarm"}, {cleared, "cleared"})
+            {migrate, "migrate"}, {stayed, "stayed"}, {stop, "stop"}, {place_failed, "place-failed"},
+            {failed, "failed"}, {freeze, "freeze"}, {maintenance, "maintenance"}, {engine, "engine"},
+            {applied, "applied"}, {alarm, "alarm"}, {cleared, "cleared"})
 #undef HAVEN_WORDS
 
 inline constexpr Range kSmall{0, 1'000'000};
@@ -329,7 +330,8 @@ bool names_are_well_formed(const path::Parts& parts) {
   if (parts.kind == "question") return parts.first == "portability" && parts.second.empty();
   if (parts.kind == "leader" || parts.kind == "journal" || parts.kind == "voters") return true;
   if (parts.kind == "epoch" || parts.kind == "dawn") return parts.first.empty();
-  if (parts.kind == "claim" || parts.kind == "run" || parts.kind == "calendar" || parts.kind == "arrival" || parts.kind == "spec/order") {
+  if (parts.kind == "claim" || parts.kind == "run" || parts.kind == "calendar" || parts.kind == "arrival" ||
+      parts.kind == "spec/order") {
     return well_formed(ResourceName(parts.first));
   }
   if (!well_formed(HostName(parts.first))) return false;

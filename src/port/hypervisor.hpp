@@ -37,7 +37,7 @@ struct Domain {
   std::string name;
   Driver driver = Driver::qemu;
   DomainState state = DomainState::running;
-  Footprint footprint{};  // the most that it may use, as libvirt tells; none where it does not
+  Footprint footprint{};   // the most that it may use, as libvirt tells; none where it does not
   bool migrating = false;  // it is being sent to another host
 };
 // A process that is a VM, found without libvirt's help: qemu-system-* by its -uuid, libvirt_lxc by its --name.

@@ -271,6 +271,7 @@ void Bench::domain_effect(const Action& action) {
   if (const auto* a = std::get_if<ShutdownDomain>(&action)) end(a->resource);
   if (const auto* a = std::get_if<DestroyDomain>(&action)) end(a->resource);
   if (const auto* a = std::get_if<KillDomain>(&action)) end(a->resource);
+  if (const auto* a = std::get_if<MigrateDomain>(&action)) end(a->resource);
   if (const auto* a = std::get_if<EndVirtualHost>(&action); a != nullptr && !immortal) others.erase(a->uuid);
   if (const auto* a = std::get_if<NoteRelease>(&action)) notes[a->resource] = a->generation;
   if (const auto* a = std::get_if<NotePromise>(&action)) promise_note = *a;
@@ -388,37 +389,6 @@ void Bench::running_on(const std::string& host, const std::string& resource, Gen
   run.generation = generation;
   run.state = RunState::running;
   put(path::run(r(resource)), run);
-}
-
-bool Bench::others_act() {
-  if (!watch_) return false;
-  for (const auto& [name, lease] : leases_) {
-    if (lazy.contains(name)) continue;
-    if (const auto* status = get<StatusRecord>(path::status(name)); status != nullptr && status->spec < basis()) {
-      report(name.str());
-      return true;
-    }
-  }
-  for (const auto& [path, entry] : engine.entries()) {
-    const auto* claim = std::get_if<ClaimRecord>(&entry.value);
-    if (claim == nullptr || !leases_.contains(claim->host) || boots_[claim->host] != claim->incarnation) continue;
-    if (lazy.contains(claim->host) || claim->order == ClaimOrder::let_go) continue;
-    const ResourceName resource{path::split(path).first};
-    const auto* known = get<RunRecord>(path::run(resource));
-    const bool current = known != nullptr && known->generation == claim->generation;
-    RunRecord run;
-    run.host = claim->host;
-    run.incarnation = claim->incarnation;
-    run.generation = claim->generation;
-    if (known != nullptr) run.restarts = known->restarts;
-    const bool stops = claim->order == ClaimOrder::stop;
-    if (current && (known->state == RunState::released || (known->state == RunState::running && !stops))) continue;
-    run.state = stops || failing.contains(claim->host) ? RunState::released : RunState::running;
-    run.end = stops ? EndReason::stopped : run.state == RunState::released ? EndReason::start_failed : EndReason::none;
-    put(path::run(resource), run);
-    return true;
-  }
-  return false;
 }
 
 }  // namespace haven::story

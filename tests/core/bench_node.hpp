@@ -178,6 +178,7 @@ class Bench {
   void domain_effect(const Action& action);
   bool deliver_changes();
   bool others_act();
+  bool others_migrate(const ResourceName& resource, const ClaimRecord& claim);
   Revision basis() const;
 
   std::shared_ptr<Spec> spec_;

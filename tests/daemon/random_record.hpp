@@ -201,8 +201,8 @@ class Draw {
     r.at = wall();
     if (flag()) r.by = host();
     using enum JournalKind;
-    r.kind = word({intent, fenced, proved, withdrawn, tested, recover, place, restart, relocate, migrate, stayed, stop, place_failed,
-                   failed, freeze, maintenance, engine, applied, alarm, cleared});
+    r.kind = word({intent, fenced, proved,       withdrawn, tested, recover,     place,  restart, relocate, migrate,
+                   stayed, stop,   place_failed, failed,    freeze, maintenance, engine, applied, alarm,    cleared});
     if (flag()) r.resource = resource();
     if (flag()) r.host = host();
     if (flag()) r.from = host();

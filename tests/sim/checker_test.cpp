@@ -101,7 +101,7 @@ TEST_F(CheckerTest, SeesARunBesideACopyThatItsClaimDoesNotName) {
   copies_ = {h2};
   checker_.process_runs(vm1, h1);
   EXPECT_THAT(rules(), IsEmpty());
-  commit({{path::claim(vm1), claim(h1, first, 3)}});
+  copies_ = {HostName("h3")};
   checker_.process_runs(vm1, h1);
   EXPECT_THAT(rules(), ElementsAre("M3"));
 }

@@ -33,10 +33,10 @@ class Mutation : public testing::Test {
   void TearDown() override {
     mutation::skip_proof = mutation::stale_echo = mutation::stall_unforgiven = false;
     mutation::create_revision = mutation::agents_live_on = mutation::shots_forgotten = false;
-    for (bool* flag : {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns,
-                       &mutation::one_supply, &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast,
-                       &mutation::named_hypervisor_only, &mutation::orders_vanish, &mutation::resume_unreleased, &mutation::third_host,
-                       &mutation::stale_memory})
+    for (bool* flag :
+         {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns, &mutation::one_supply,
+          &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast, &mutation::named_hypervisor_only,
+          &mutation::orders_vanish, &mutation::resume_unreleased, &mutation::third_host, &mutation::stale_memory})
       *flag = false;
   }
   // Seen by the random faults within the bound.

@@ -5,7 +5,6 @@ import contextlib
 import fcntl
 import os
 import subprocess
-import time
 import unittest
 
 import lab_case  # first: it finds the lab's modules
@@ -62,6 +61,21 @@ class Guests(lab_case.LabCase):
             self.assertEqual([event["guest"] for event in outside.doubles], ["web3"])
             found = demo_common.double_runs({**self.lab, "guests": ["web3"]}, outside)
             self.assertGreaterEqual(len(found), 2, found)
+
+    def test_a_memory_that_is_older_than_its_disk_is_seen_on_the_disk(self):
+        kept = layout.SHARED + "/web4.memory"
+        with Outside(self.lab) as outside:
+            self.create("h1", "web4")
+            self.assertTrue(outside.follow(lambda: "web4" in outside.answering()))
+            self.output("h1", "virsh", "-q", "save", "web4", kept, timeout=60)
+            for _ in range(2):
+                before = max(lane["sequence"] for lane in self.lanes("web4").values())
+                self.assertEqual(sequences.double_runs(self.lanes("web4")), [])
+                self.output("h1", "virsh", "-q", "restore", kept, timeout=60)
+                self.assertTrue(outside.follow(lambda: sequences.double_runs(self.lanes("web4")) or
+                                               self.lanes("web4")[max(self.lanes("web4"))]["sequence"] > before + 3))
+                self.output("h1", "virsh", "-q", "destroy", "web4")
+        self.assertNotEqual(sequences.double_runs(self.lanes("web4")), [])
 
     def test_a_start_waits_for_a_free_slot(self):
         with contextlib.ExitStack() as held:

@@ -421,11 +421,10 @@ struct UnreadableRecord {
   friend bool operator==(const UnreadableRecord&, const UnreadableRecord&) = default;
 };
 
-using Record =
-    std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord, MachineRecord,
-                 AwayRecord, StatusRecord, AnswerRecord, QuarantineRecord, MaintenanceRecord, DawnRecord, FenceRecord,
-                 DevicesRecord, PromiseRecord, VotersRecord, ClaimRecord, RunRecord, JournalRecord, EpochRecord,
-                 QuestionRecord, FitRecord, CalendarRecord, ArrivalRecord>;
+using Record = std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord,
+                            MachineRecord, AwayRecord, StatusRecord, AnswerRecord, QuarantineRecord, MaintenanceRecord,
+                            DawnRecord, FenceRecord, DevicesRecord, PromiseRecord, VotersRecord, ClaimRecord, RunRecord,
+                            JournalRecord, EpochRecord, QuestionRecord, FitRecord, CalendarRecord, ArrivalRecord>;
 
 namespace path {
 inline const std::string kSpec = "spec/current";

@@ -96,4 +96,12 @@ std::optional<int> Placement::preference(const ResourceName& resource, const Hos
   return ledger_->rank(*r, *h);
 }
 
+std::optional<Placement::Liking> Placement::liking(const ResourceName& resource, const HostName& host) const {
+  const auto r = ledger_->resource(resource);
+  const auto h = ledger_->topology.find(host);
+  if (!r || !h || !ledger_->rank(*r, *h)) return std::nullopt;
+  const auto score = ledger_->score(ledger_->query(*r, {}, Occasion::start), *h);
+  return Liking{std::get<0>(score), std::get<1>(score), std::get<2>(score)};
+}
+
 }  // namespace haven

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -129,6 +130,11 @@ class Placement {
 
   // How well the host suits by `prefer` alone: 0 best; hosts in no list come last; nullopt: only/never exclude it.
   [[nodiscard]] std::optional<int> preference(const ResourceName& resource, const HostName& host) const;
+
+  // How well it suits by all soft rules, before what is free is looked at: rank in `prefer`, broken preference rules,
+  // instances of the same template there. Least is best. nullopt: unknown, or only/never exclude it.
+  using Liking = std::tuple<int, std::size_t, std::size_t>;
+  [[nodiscard]] std::optional<Liking> liking(const ResourceName& resource, const HostName& host) const;
 
  private:
   struct Query;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-
 namespace haven::stepping {
 
 Case look_up(const View& view, const ControllerState& state, const Resource& resource, Placement& placement,

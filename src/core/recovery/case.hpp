@@ -27,8 +27,7 @@ struct Case {
   bool closed = true;
 };
 [[nodiscard]] Case look_up(const View& view, const ControllerState& state, const Resource& resource,
-                           Placement& placement, const SelfView& self, bool may_mend, PassSoFar& so_far,
-                           Pass& pass);
+                           Placement& placement, const SelfView& self, bool may_mend, PassSoFar& so_far, Pass& pass);
 
 [[nodiscard]] JournalRecord entry(const Case& c, JournalKind kind, const HostName& host, std::string why);
 // A claim write with all that any such decision rests on: the claim, what its owner did, what the operator said.
