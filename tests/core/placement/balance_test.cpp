@@ -22,7 +22,7 @@ constexpr std::int64_t kGiB = 1024;
 // Hosts of 16 CPUs and 64 GiB that use 1 CPU and 4 GiB themselves; what guests use comes on top.
 class Story {
  public:
-  explicit Story(Spec spec) : spec_(std::make_shared<Spec>(std::move(spec))) {
+  explicit Story(const Spec& spec) : spec_(std::make_shared<Spec>(spec)) {
     spec_->cluster.reserve = 0;
     for (const auto& host : spec_->hosts) loads_[host.name] = {host.name, {1000}, {4 * kGiB}, {}, {}, 2min};
   }

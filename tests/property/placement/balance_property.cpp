@@ -233,7 +233,7 @@ RC_GTEST_PROP(BalanceProperty, AskedAgainWithTheSameLoadMovesNothing, ()) {
       apply(w, move);
       w.past.push_back({move.guest, move.from, move.to, 0s});
     }
-    RC_ASSERT(told(balance(question_of(w))) == "");
+    if (advice.complete) RC_ASSERT(told(balance(question_of(w))) == "");
     // Nor once the hosts were measured anew, if it ended because nothing more was worth doing: nobody who rests is
     // missed. (Whether pressure goes with whom is not known before it is measured.)
     for (auto& move : w.past) move.ago = kGuestRests - 1s;
