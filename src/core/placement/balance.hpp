@@ -56,7 +56,7 @@ inline constexpr MiB kMigrationBandwidth{110};
 // Of givers the busiest and of takers the idlest are looked at: up to that many hosts, all of them.
 inline constexpr std::size_t kMostGivers = 16, kMostTakers = 64;
 
-struct Standing {
+struct StandsOn {
   ResourceName resource;
   HostName host;
 };
@@ -78,7 +78,7 @@ struct BalanceLimits {
 struct BalanceQuestion {
   std::shared_ptr<const Roster> roster;
   std::vector<HostView> hosts;       // as for a Placement: who may take something
-  std::vector<Standing> standing;    // all that is claimed; a guest that stands twice is on its way, and stays
+  std::vector<StandsOn> standing;    // all that is claimed; a guest that stands twice is on its way, and stays
   std::vector<HostLoad> host_loads;  // one at most for each; a host without one takes no part
   std::vector<GuestLoad>
       guest_loads;             // likewise; who cannot be moved live just now (paused, ordered about) is left out

@@ -82,7 +82,7 @@ void accuse(std::vector<Resident>& residents, const Host& host, std::vector<Hog>
 
 }  // namespace
 
-std::vector<Hog> hogs(const Roster& roster, const std::vector<Standing>& standing,
+std::vector<Hog> hogs(const Roster& roster, const std::vector<StandsOn>& standing,
                       const std::vector<HostLoad>& host_loads, const std::vector<GuestLoad>& guest_loads) {
   std::map<ResourceName, const GuestLoad*> loads;
   for (const auto& load : guest_loads)

@@ -34,7 +34,7 @@ struct Hog {
 
 // By what they have beyond their share, most first. `standing` and the loads as in a BalanceQuestion; a host or guest
 // without figures, or on two hosts, neither accuses nor is accused.
-[[nodiscard]] std::vector<Hog> hogs(const Roster& roster, const std::vector<Standing>& standing,
+[[nodiscard]] std::vector<Hog> hogs(const Roster& roster, const std::vector<StandsOn>& standing,
                                     const std::vector<HostLoad>& host_loads, const std::vector<GuestLoad>& guest_loads);
 
 }  // namespace haven

@@ -37,7 +37,7 @@ struct Story {
   }
 
   std::shared_ptr<Spec> spec = std::make_shared<Spec>();
-  std::vector<Standing> standing;
+  std::vector<StandsOn> standing;
   std::vector<HostLoad> hosts;
   std::vector<GuestLoad> guests;
 };
