@@ -194,7 +194,7 @@ std::string found_program(const std::string& name) {
   const char* paths = std::getenv("PATH");
   std::istringstream folders(paths == nullptr ? "/usr/local/bin:/usr/bin:/bin" : paths);
   for (std::string folder; std::getline(folders, folder, ':');)
-    if (const std::string path = (folder.empty() ? "." : folder) + "/" + name; runs(path)) return path;
+    if (std::string path = (folder.empty() ? "." : folder) + "/" + name; runs(path)) return path;
   return "";
 }
 
@@ -202,6 +202,7 @@ std::map<std::string, std::string> run_at_once(const std::map<std::string, Argv>
                                                std::chrono::nanoseconds timeout, const SayLine& say,
                                                const Interrupts& interrupts, const std::function<void()>& interrupted) {
   std::vector<std::unique_ptr<Running>> all;
+  all.reserve(commands.size());
   for (const auto& [host, argv] : commands) all.push_back(std::make_unique<Running>(host, argv, say));
   AtOnce(timeout, interrupts, interrupted).run(all);
   std::map<std::string, std::string> whys;
