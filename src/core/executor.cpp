@@ -217,6 +217,7 @@ void act_on(const Case& c) {
   if (c.host.leaving || c.claim->order == ClaimOrder::stop) {
     if (recorded && !present(c.local)) return;
     if (c.claim->order == ClaimOrder::stop) return stop(c, EndReason::stopped);
+    if (evacuates(c)) return evacuate(c);
     // What never began here has nothing that ties it to this host.
     if (c.run == nullptr) return stop(c, EndReason::host_leaving);
     return stop(c, end_by_shutdown(c.view.spec()->cluster.shutdown_policy, *c.host.leaving));

@@ -36,6 +36,10 @@ inline constexpr Duration kInspectRetry = 1s;     // while libvirt does not answ
 inline constexpr Duration kResumeInterval = 5s;   // of a guest that stopped itself for its disk
 // Only a bound: what does not come to an end is called off long before, for one of its ends or its engine is lost.
 inline constexpr Duration kMigrateTimeout = 30min;
+// A host that shuts down waits so long for the controller's word on a guest, and so long for guests to go over live.
+// What is left has the rest of kHostShutdownPatience to stop, and systemd's own limit is beyond that.
+inline constexpr Duration kEvacuationWord = 10s;
+inline constexpr Duration kEvacuationPatience = 60s;
 inline constexpr Duration kAbortTimeout = 10s;
 inline constexpr Duration kAbortInterval = 5s;
 // What came in by migration and cannot be resumed after so many tries is started anew.
@@ -97,7 +101,8 @@ struct HostState {
   std::map<ResourceName, Local> locals;
   std::map<ResourceName, Generation> released;  // the notes under /run
   bool found_none = false;                      // at the first look of this boot (F8)
-  std::optional<ShutdownKind> leaving;          // the host shuts down: everything is to stop
+  std::optional<ShutdownKind> leaving;          // the host shuts down: everything is to leave or to stop
+  Instant leaving_since;                        // then
   bool rebooting = false;
   std::vector<std::string> problems;    // what havend found out beside the hypervisor
   Inspected seen;                       // what the last inspection found

@@ -58,6 +58,10 @@ void keep_sending(const Case& c);
 // A migration stands in the claim, nothing is on its way, and this host has not said that it stays.
 void keep_migrating(const Case& c);
 
+// Its host shuts down, and it runs on until the controller has said what becomes of it, or it is over there.
+[[nodiscard]] bool evacuates(const Case& c);
+void evacuate(const Case& c);
+
 // ---- its destination ----
 // The claim, which is another's, names this boot as the destination.
 [[nodiscard]] bool arrives_here(const Case& c);

@@ -12,12 +12,18 @@
 namespace haven::acting {
 namespace {
 
+// While it shuts down, under the policy that moves what can be moved, and not for ever.
+bool may_leave_live(const Case& c) {
+  return c.view.spec()->cluster.shutdown_policy == ShutdownPolicy::migrate &&
+         !c.pass.due(c.host.leaving_since + kEvacuationPatience);
+}
+
 // Engine, file and both hosts let it happen.
 bool may_go(const Case& c) {
   const std::optional<Migration>& m = c.claim->migrating_to;
   if (!m || m->cancelled || c.claim->order != ClaimOrder::run || !in_touch(c)) return false;
   if (c.run == nullptr || c.run->stayed >= m->generation) return false;
-  if (c.host.leaving && c.view.spec()->cluster.shutdown_policy != ShutdownPolicy::migrate) return false;
+  if (c.host.leaving && !may_leave_live(c)) return false;
   if (left_alone(c.view, c.resource.name) || frozen_host(c.view, c.self.host) || frozen_host(c.view, m->host))
     return false;
   const ArrivalRecord* arrival = arrival_of(c.view, c.resource.name);
@@ -113,6 +119,17 @@ void keep_migrating(const Case& c) {
     return c.pass.act(MigrateDomain{c.resource.name, m.host, m.generation, kMigrateTimeout});
   if (tried || m.cancelled || may) record_stay(c, tried ? l.migrate_message : may ? "it stands still" : "");
   keep_running(c);
+}
+
+bool evacuates(const Case& c) {
+  const bool frozen = left_alone(c.view, c.resource.name) || frozen_host(c.view, c.self.host);
+  const bool runs_well = c.run != nullptr && c.run->state == RunState::running && !c.run->unsettled && runs(c.local);
+  if (!may_leave_live(c) || frozen || !runs_well || !in_touch(c) || c.local.shutdown_sent) return false;
+  return c.claim->migrating_to || !c.pass.due(c.host.leaving_since + kEvacuationWord);
+}
+
+void evacuate(const Case& c) {
+  if (c.claim->migrating_to && c.run->stayed < c.claim->migrating_to->generation) keep_migrating(c);
 }
 
 bool arrives_here(const Case& c) {

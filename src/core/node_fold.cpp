@@ -328,6 +328,7 @@ Turn Node::Inside::fold(const Event& event, Now now) {
                    session.leaving = e.kind;
                    session.leaving_since = now.mono;
                    if (e.kind != ShutdownKind::restart) host.leaving = e.kind;
+                   host.leaving_since = now.mono;
                    turn.everything = true;
                  },
                  [&](const PeersHeard& e) { fold_heard(e, turn, now); },

@@ -17,7 +17,7 @@ EndReason end_on_leaving(ShutdownPolicy policy, ShutdownKind kind) {
   Servant b(with_policy(policy));
   b.started();
   b.tell(ShutdownAsked{kind});
-  b.run_for(5s);
+  b.run_for(policy == ShutdownPolicy::migrate ? kEvacuationWord + 5s : 5s);
   EXPECT_EQ(b.run("vm1")->state, RunState::released);
   EXPECT_TRUE(b.exited);
   return b.run("vm1")->end;
@@ -33,6 +33,61 @@ TEST(ShutdownPolicy, TheReleaseSaysWhatIsToBecomeOfIt) {
   EXPECT_EQ(end_on_leaving(conditional, ShutdownKind::power_off), EndReason::host_leaving);
   for (const ShutdownPolicy policy : {stop, freeze, conditional})
     EXPECT_EQ(end_on_leaving(policy, ShutdownKind::leave), EndReason::host_leaving);
+}
+
+TEST(ShutdownPolicy, ItRunsOnUntilTheControllerHasSaidWhatBecomesOfIt) {
+  Servant b(with_policy(ShutdownPolicy::migrate));
+  b.started();
+  b.tell(ShutdownAsked{ShutdownKind::power_off});
+  b.run_for(kEvacuationWord - 1s);
+  EXPECT_EQ(b.run("vm1")->state, RunState::running);
+  b.claim_for("h1", "vm1", 1, ClaimOrder::stop);
+  b.run_for(5s);
+  EXPECT_EQ(b.run("vm1")->end, EndReason::stopped);
+  EXPECT_TRUE(b.exited);
+}
+
+TEST(ShutdownPolicy, ItGoesOverLiveWhileItsHostShutsDown) {
+  Servant b(with_policy(ShutdownPolicy::migrate));
+  b.started();
+  b.tell(ShutdownAsked{ShutdownKind::power_off});
+  ClaimRecord claim = *b.claim("vm1");
+  claim.migrating_to = Migration{h("h2"), boot_of(h("h2")), {2}};
+  b.put(path::claim(r("vm1")), claim);
+  b.run_for(5s);
+  EXPECT_EQ(b.run("vm1")->end, EndReason::migrated);
+  EXPECT_TRUE(b.did<ShutdownDomain>().empty());
+}
+
+TEST(ShutdownPolicy, WhatDoesNotGoOverInTimeIsStopped) {
+  Servant b(with_policy(ShutdownPolicy::migrate));
+  b.started();
+  b.tell(ShutdownAsked{ShutdownKind::power_off});
+  ClaimRecord claim = *b.claim("vm1");
+  claim.migrating_to = Migration{h("h2"), boot_of(h("h2")), {2}};
+  b.lazy.insert(h("h2"));  // it never says that it is ready
+  b.put(path::claim(r("vm1")), claim);
+  b.run_for(kEvacuationPatience - 1s);
+  EXPECT_EQ(b.run("vm1")->state, RunState::running);
+  b.run_for(10s);
+  EXPECT_EQ(b.run("vm1")->end, EndReason::host_leaving);
+}
+
+TEST(ShutdownPolicy, TheControllerMovesLiveWhatCanAndTellsTheRestToStop) {
+  Spec spec = three_hosts({vm("vm1", 1024), vm("vm2", 1024), vm("vm3", 1024)});
+  spec.resources[1].live_migration = false;
+  spec.resources[2].hosts.only = {h("h2")};
+  Reigning b(spec);
+  for (const char* name : {"vm1", "vm2", "vm3"}) b.running_on("h2", name);
+  b.run_for(1s);
+  b.lazy.insert(h("h2"));
+  b.put(path::away(h("h2")), AwayRecord{boot_of(h("h2")), AwayKind::leaving});
+  b.run_for(1s);
+  EXPECT_TRUE(b.claim("vm1")->migrating_to);
+  EXPECT_EQ(b.claim("vm2")->order, ClaimOrder::stop);
+  EXPECT_TRUE(b.claim("vm2")->move_to);
+  EXPECT_EQ(b.claim("vm3")->order, ClaimOrder::run) << "no other host can take it: its host stops it";
+  EXPECT_FALSE(b.claim("vm3")->migrating_to);
 }
 
 TEST(ShutdownPolicy, WhatTheOperatorStoppedMeanwhileIsStopped) {

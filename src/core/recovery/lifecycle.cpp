@@ -333,6 +333,22 @@ Step mend(const Case& c) {
   return step;
 }
 
+// Its host shuts down, and waits for this word.
+Step leave_with_host(const Case& c) {
+  if (c.view.spec()->cluster.shutdown_policy != ShutdownPolicy::migrate) return {};
+  const auto away = c.view.away.find(c.claim->host);
+  if (away == c.view.away.end() || away->second.value.incarnation != c.claim->incarnation ||
+      away->second.value.kind != AwayKind::leaving)
+    return {};
+  c.placement.release(c.resource.name, c.claim->host);
+  Choice choice = c.placement.choose(c.resource.name, avoidance(c, c.claim->attempts));
+  c.placement.book(c.resource.name, c.claim->host);
+  if (!choice.host || *choice.host == c.claim->host) return stays_behind(c, std::move(choice));
+  const std::string why = c.claim->host.str() + " shuts down";
+  if (moves_live(c)) return begin_migration(c, *choice.host, why);
+  return ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, why));
+}
+
 // It runs, and nobody outside its host can reach it.
 Step leave_dead_network(const Case& c) {
   const auto since = c.state.uplink_lost_since.find(c.resource.name);
@@ -372,7 +388,9 @@ Step running_well(const Case& c, bool may_mend) {
   }
   // What ended while its disk was out of reach is no guest to move: only proof would release it (C7).
   if (c.run == nullptr || c.run->state != RunState::running || c.run->unsettled) return {};
-  Step leaves = leave_dead_network(c);
+  Step leaves = leave_with_host(c);
+  if (leaves.move || leaves.unplaced) return leaves;
+  leaves = leave_dead_network(c);
   if (leaves.move) return leaves;
   Step step = refill(c);
   if (!step.move && may_mend) step = mend(c);
