@@ -53,8 +53,9 @@ void release(const Case& c, EndReason end, std::string detail) {
 
 void settle(const Case& c, EndReason end, std::string detail) {
   if (!c.local.unsettled) return release(c, end, std::move(detail));
-  if (!in_touch(c) || c.run == nullptr || c.run->unsettled) return;
-  RunRecord run = *c.run;
+  if (!in_touch(c) || (c.run != nullptr && c.run->unsettled)) return;
+  // What was found here may end before anything was recorded of it.
+  RunRecord run = c.run != nullptr ? *c.run : run_record(c, RunState::running);
   run.unsettled = true;
   c.pass.act(run_commit(c, run));
 }

@@ -68,6 +68,19 @@ TEST(Storage, WhatIsStoppedWithItsDiskLostIsReleasedByProofOnly) {
   EXPECT_FALSE(b.releases());
 }
 
+TEST(Storage, WhatWasFoundAndEndedWithItsDiskLostBeforeItWasRecordedSaysSo) {
+  Servant b;
+  b.domains[r("vm1")] = DomainCondition::running;
+  b.disks_lost = {r("vm1")};
+  b.run_for(2 * kInspectInterval);
+  b.claim_for("h1", "vm1", 1, ClaimOrder::stop);
+  b.run_for(5min);
+  EXPECT_FALSE(b.domains.contains(r("vm1")));
+  ASSERT_NE(b.run("vm1"), nullptr);
+  EXPECT_TRUE(b.run("vm1")->unsettled);
+  EXPECT_FALSE(b.releases());
+}
+
 TEST(Storage, AGuestSeenRunningWithItsDiskBackIsReleasedAsUsual) {
   Servant b;
   b.started();
