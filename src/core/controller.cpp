@@ -12,6 +12,7 @@
 #include "core/liveness/storage_loss.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/claim_desk.hpp"
+#include "core/recovery/home.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/recovery/maintenance.hpp"
 #include "core/recovery/sets.hpp"
@@ -386,7 +387,9 @@ void observe_view(ControllerState& state, const View& view, const SelfView& self
     note_since(state.storage_charged_since, host.name, !storage_charge(view, host.name).empty(), now.mono);
   // What runs waits for nothing, but for a host that it could leave for.
   std::erase_if(state.said_waiting, [&](const auto& said) {
-    return !claim_closed(view, said.first) && !in_maintenance(view, view.claims.at(said.first).value.host);
+    if (claim_closed(view, said.first)) return false;
+    const ClaimRecord& claim = view.claims.at(said.first).value;
+    return !in_maintenance(view, claim.host) && !shuts_down(view, claim.host, claim.incarnation);
   });
   fold_links(state.lost_links, view, now.mono);
   fold_witness(state.silent_witness, view, now.mono);

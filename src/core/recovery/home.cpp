@@ -18,6 +18,12 @@ EndReason end_by_shutdown(ShutdownPolicy policy, ShutdownKind kind) {
   return EndReason::host_leaving;
 }
 
+bool shuts_down(const View& view, const HostName& host, const Incarnation& boot) {
+  const auto away = view.away.find(host);
+  return away != view.away.end() && away->second.value.incarnation == boot &&
+         away->second.value.kind == AwayKind::leaving;
+}
+
 std::optional<Home> home_of(const View& view, const ResourceName& resource) {
   const auto claim = view.claims.find(resource);
   const auto run = view.runs.find(resource);

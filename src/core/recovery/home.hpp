@@ -16,6 +16,9 @@ namespace haven {
 // What the executor writes into its releases when its host goes down in good order.
 [[nodiscard]] EndReason end_by_shutdown(ShutdownPolicy policy, ShutdownKind kind);
 
+// This boot shuts down, and what it runs is on its way out.
+[[nodiscard]] bool shuts_down(const View& view, const HostName& host, const Incarnation& boot);
+
 struct Home {
   HostName host;
   bool frozen = false;  // it starts there and nowhere else

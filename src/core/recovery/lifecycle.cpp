@@ -336,10 +336,7 @@ Step mend(const Case& c) {
 // Its host shuts down, and waits for this word.
 Step leave_with_host(const Case& c) {
   if (c.view.spec()->cluster.shutdown_policy != ShutdownPolicy::migrate) return {};
-  const auto away = c.view.away.find(c.claim->host);
-  if (away == c.view.away.end() || away->second.value.incarnation != c.claim->incarnation ||
-      away->second.value.kind != AwayKind::leaving)
-    return {};
+  if (!shuts_down(c.view, c.claim->host, c.claim->incarnation)) return {};
   c.placement.release(c.resource.name, c.claim->host);
   Choice choice = c.placement.choose(c.resource.name, avoidance(c, c.claim->attempts));
   c.placement.book(c.resource.name, c.claim->host);
@@ -388,7 +385,7 @@ Step running_well(const Case& c, bool may_mend) {
   }
   // What ended while its disk was out of reach is no guest to move: only proof would release it (C7).
   if (c.run == nullptr || c.run->state != RunState::running || c.run->unsettled) return {};
-  Step leaves = leave_with_host(c);
+  Step leaves = may_mend ? Step{} : leave_with_host(c);
   if (leaves.move || leaves.unplaced) return leaves;
   leaves = leave_dead_network(c);
   if (leaves.move) return leaves;
