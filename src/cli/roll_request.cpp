@@ -123,7 +123,7 @@ int dry_roll(const Client& client, const Output& output, const RollOptions& opti
   for (const Round& round : rounds) {
     list.push_back(round_json(round, wanted, options.unprotected));
     print_round(output, list.back(), list.size());
-    ok = ok && list.back().at("refused") == "";
+    ok = ok && list.back().at("refused").get<std::string>().empty();
   }
   output.line(ok ? "each round as things are now; nothing was done"
                  : "it would stop where it is refused; nothing was done");
