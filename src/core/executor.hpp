@@ -141,7 +141,7 @@ void observe_admitted(HostState& host, const HookAsked& asked, Instant now);
 [[nodiscard]] bool runs_nothing(const HostState& host, const View& view, const SelfView& self);
 
 // By a fresh look nothing protected is present here, whoever claims it, and no start is under way (P3).
-[[nodiscard]] bool idle(const HostState& host);
+[[nodiscard]] bool idle(const HostState& host, const View& view);
 
 // The orders for this host: for the resources on the agenda, and for its own affairs.
 void act(const HostState& host, const View& view, const SelfView& self, Agenda& agenda, Pass& pass);

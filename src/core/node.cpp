@@ -231,7 +231,7 @@ void Node::Inside::pass_session(Now now) {
 // Twice: what is noted in the first round sets what the second wants.
 void Node::Inside::pass_promise(Now now) {
   promise_wake = kNever;
-  promised_idle = idle(host);
+  promised_idle = idle(host, view);
   for (int round = 0; round < 2 && !session.exited && !host.rebooting; ++round) {
     Pass pass(now);
     keep_promise(host.keeping, view, self, promised_idle, session.leaving.has_value(), pass);
@@ -277,7 +277,7 @@ void Node::Inside::add_due(Turn& turn, Now now) const {
   turn.session |= now.mono >= session_wake;
   turn.probes |= now.mono >= probes_wake;
   const bool bound = host.keeping.bound > Duration::zero() || host.keeping.armed > Duration::zero();
-  turn.promise |= now.mono >= promise_wake || (bound && idle(host) != promised_idle);
+  turn.promise |= now.mono >= promise_wake || (bound && idle(host, view) != promised_idle);
   // What would be written for a question rests on the view.
   turn.questions |= now.mono >= questions_wake || (!questions.empty() && turn.any());
 }

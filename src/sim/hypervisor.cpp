@@ -179,6 +179,11 @@ void HypervisorState::carry_out(CallId id, Instant at) {
   }
 }
 
+// libvirt asks twice: `prepare`, then `start`.
+bool HypervisorState::may_start(const std::string& uuid) const {
+  return !world_.hook || (world_.hook(uuid, false) && world_.hook(uuid, false));
+}
+
 void HypervisorState::carry_out_start(CallId id, const Call& call, Instant at) {
   const auto domain = read_domain(call.xml);
   if (domain.uuid.empty()) return answer(id, CallResult::failed, "domain XML: its name, uuid or end is missing");
@@ -186,8 +191,7 @@ void HypervisorState::carry_out_start(CallId id, const Call& call, Instant at) {
       std::ranges::any_of(guests_, [&](const auto& other) { return other.second.domain.name == domain.name; });
   if (guests_.contains(domain.uuid) || name_taken)
     return answer(id, CallResult::failed, "domain " + domain.name + " is already active");
-  if (world_.hook && !world_.hook(domain.uuid, false))
-    return answer(id, CallResult::failed, "the hook refused this start");
+  if (!may_start(domain.uuid)) return answer(id, CallResult::failed, "the hook refused this start");
   if (fails(Verb::start, domain.uuid)) return answer(id, CallResult::failed, "the simulation refuses this start");
   const auto life = ++last_life_;
   guests_[domain.uuid] = {domain, 0, life, true, false, false, {}, {}};
@@ -405,7 +409,7 @@ bool HypervisorState::let_in(const port::Domain& domain, Instant now) {
   const bool name_taken =
       std::ranges::any_of(guests_, [&](const auto& other) { return other.second.domain.name == domain.name; });
   if (libvirt_ != Libvirt::alive || name_taken) return false;
-  if (world_.hook && (!world_.hook(domain.uuid, true) || !world_.hook(domain.uuid, false))) return false;
+  if ((world_.hook && !world_.hook(domain.uuid, true)) || !may_start(domain.uuid)) return false;
   Guest& guest = guests_[domain.uuid] = {domain, ++last_pid_, ++last_life_, true, true, false, {}, {}};
   guest.domain.state = DomainState::in_migration;
   guest.domain.migrating = false;

@@ -160,6 +160,7 @@ class HypervisorState {
   void put(Instant at, Item item);
   void happen(Instant at, const Item& item);
   void carry_out(CallId id, Instant at);
+  [[nodiscard]] bool may_start(const std::string& uuid) const;
   void carry_out_start(CallId id, const Call& call, Instant at);
   void carry_out_migrate(CallId id, const Call& call, Instant at);
   void switch_over(const std::string& uuid, Instant at);

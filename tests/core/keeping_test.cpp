@@ -151,6 +151,23 @@ TEST(Promises, OnceNothingRunsItIsPettedOnAndNothingStarts) {
   EXPECT_GT(b.permit(), b.now.mono);
 }
 
+// It is proved dead by the promise of its machine (F3): nobody stops it, so the watchdog has to.
+TEST(Promises, AVirtualHostThatRunsThereIsEndedByTheWatchdog) {
+  Promiser b;
+  Spec spec = b.spec();
+  spec.hosts[2].runs_on = "h1";
+  spec.hosts[2].fence.clear();
+  b.apply(spec);
+  b.put(path::machine(h("h3")), MachineRecord{machine_of(h("h3")), "domain-of-h3"});
+  b.others = {"domain-of-h3"};
+  b.started();
+  b.lose_engine();
+  const Instant good = b.promise_note->last_good;
+  b.run_for(2min);
+  EXPECT_TRUE(b.domains.empty());
+  EXPECT_LE(b.permit(), good + 20s);
+}
+
 TEST(Promises, WhatStoppedForAPromiseStartsAgainAndLosesNoBudget) {
   Resource once = with_restarts(0);
   once.on_poweroff = OnPoweroff::stop;

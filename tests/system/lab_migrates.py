@@ -130,6 +130,18 @@ class Migrates(lab_case.LabCase):
         self.assertEqual(self.outside.guests[NAME]["boot"], self.boot)
         self.assertIn("migrate", self.kinds())
 
+    def test_its_host_shuts_down_and_it_never_notices(self):
+        self.order("shutdown", self.source)
+        try:
+            self.assertTrue(self.follow(lambda: self.resource().get("host") not in (None, self.source)))
+            self.assertNotEqual(self.settled(), self.source)
+            self.assertEqual(self.outside.guests[NAME]["boot"], self.boot)
+            self.assertNotIn("fenced", [entry["kind"] for entry in haven_client.journal(self.lab, self.third)
+                                        if entry.get("host") == self.source])
+        finally:
+            lab_case.eventually(lambda: not chaos_faults.service_pids(self.lab, self.source, "havend"), 90.0)
+            self.back(self.source)
+
     def test_the_operator_calls_it_off(self):
         self.begin()
         self.assertEqual(self.migrate("--abort").returncode, 0)

@@ -327,8 +327,10 @@ bool runs_nothing(const HostState& host, const View& view, const SelfView& self)
   });
 }
 
-bool idle(const HostState& host) {
+bool idle(const HostState& host, const View& view) {
   if (!host.looked || !host.hypervisor || host.inspected < host.touched) return false;
+  // A virtual host counts as gone once its machine is proved dead, by whatever proof (F3).
+  if (!held_hosts(host.guard, view).empty()) return false;
   return std::all_of(host.locals.begin(), host.locals.end(), [&](const auto& entry) {
     const Local& local = entry.second;
     return !local.domain && !local.process && !local.start_in_flight && host.inspected >= local.touched;
