@@ -103,7 +103,8 @@ struct BalanceAdvice {
   std::vector<std::string> remarks;  // hosts that still stand out after the moves, and what keeps their guests there
 };
 
-// Deterministic. Work is bounded by kMostGivers, kMostTakers and the bounds of reserve_check.hpp.
+// Deterministic; and the same in whatever order the file has its hosts and resources, if it is complete. Work is
+// bounded by kMostGivers, kMostTakers and the bounds of reserve_check.hpp.
 [[nodiscard]] BalanceAdvice balance(const BalanceQuestion& question);
 
 }  // namespace haven

@@ -246,6 +246,8 @@ RC_GTEST_PROP(BalanceProperty, AnswersTheSameInWhateverOrderItIsTold, ()) {
   for (int i = 0; i < 40; ++i) {
     const auto w = any_world();
     const auto one = balance(question_of(w)), other = balance(question_of(w, true));
+    // The file's order is the order in which losses are looked at: where a bound ended that, it shows.
+    if (!one.complete || !other.complete) continue;
     RC_LOG(described(w));
     RC_ASSERT(told(one) == told(other));
     RC_ASSERT(one.score_before == other.score_before && one.score_after == other.score_after);
