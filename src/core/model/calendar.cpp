@@ -6,7 +6,7 @@ namespace haven {
 namespace {
 
 constexpr std::int64_t kMinute_ms = 60'000;
-constexpr std::int64_t kDay_ms = 24 * 60 * kMinute_ms;
+constexpr std::int64_t kDay_ms = std::int64_t{24} * 60 * kMinute_ms;
 constexpr std::int64_t kHorizon_ms = 9 * kDay_ms;
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
