@@ -197,4 +197,4 @@ class Migrates(lab_case.LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, failfast=True)  # a guest whose kernel hangs after an emulated move spoils all that follow
