@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 
+import account
 import cgroups
 import layout
 import mounts
@@ -69,10 +70,12 @@ def main():
     mount_kernel_views()
     mounts.set_host_name(f"h{number}")
     with open(f"{state}/lab.json") as file:
-        storage_path = json.load(file)["storage_paths"]
+        lab = json.load(file)
+    if lab["own_cpus"]:
+        account.cover(os.open(account.path(state, number), os.O_PATH | os.O_DIRECTORY))
     disks = os.open(f"{state}/shared/disks", os.O_PATH | os.O_DIRECTORY)
     mount_disks(state, number)
-    if storage_path:
+    if lab["storage_paths"]:
         lay_storage_path(disks)
     network.configure_host(number)
     os.chdir("/")

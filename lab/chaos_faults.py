@@ -241,8 +241,9 @@ def fill_run(lab, draw):
             if "No space left" not in str(error):
                 raise
 
-    return Fault(f"/run of {host} is full", frozenset({host}), begin, lambda: in_host(lab, host, ["rm", "-f", "/run/full"]))
+    return Fault(f"/run of {host} is full", frozenset({host}), begin,
+                 lambda: in_host(lab, host, ["rm", "-f", "/run/full"]))
 
 
-FAULTS = (power, power, hang, storage, cut, one_way, deaf, parted, reboot, kill_guest, kill_service, kill_service, stop_brain,
-          stop_libvirt, stop_member, stop_engine, stop_bmc, fill_run)
+FAULTS = (power, power, hang, storage, cut, one_way, deaf, parted, reboot, kill_guest, kill_service, kill_service,
+          stop_brain, stop_libvirt, stop_member, stop_engine, stop_bmc, fill_run)

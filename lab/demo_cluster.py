@@ -115,8 +115,8 @@ def _timeline(lab, outside, victim, back, cut_ms, wall_ms):
     asked = ask(lab["state"], {"do": "power?", "host": victim})["bmc_asked_at_ms"]
     slowest = lambda key: max((outside.guests[name][key] for name in back), default=None)
     return {"suspected": since(told({"intent"}), wall_ms), "fence_begun": since(asked, cut_ms),
-            "proved": since(told({"fenced", "proved"}), wall_ms), "ordered": since(ordered(), wall_ms), "started": since(slowest("run_ms"), cut_ms),
-            "answering": since(slowest("answer_ms"), cut_ms)}
+            "proved": since(told({"fenced", "proved"}), wall_ms), "ordered": since(ordered(), wall_ms),
+            "started": since(slowest("run_ms"), cut_ms), "answering": since(slowest("answer_ms"), cut_ms)}
 
 
 def bring_back(screen, lab, outside, victim):

@@ -11,6 +11,7 @@ from chassis import ask
 DISK_BYTES = 1 << 20
 MEMORY_MIB = 96
 PRIORITY_STEP = 100
+OWN_MEMORY_GIB = 4  # of a host that counts its own (account.py)
 
 
 def create(lab, count):
@@ -85,8 +86,9 @@ def cluster_file(lab, guest_count):
     keys = [f'{key} = "{value}"' for key, value in lab.get("cluster_keys", {}).items()]
     lines = ["[cluster]", f'name = "{lab["name"]}"', *keys, ""]
     for number in range(1, lab["hosts"] + 1):
-        lines += ["[[host]]", f'name = "h{number}"', f'address = "{layout.host_address(number)}"', "cpu = 4",
-                  'memory = "1GiB"']
+        lines += ["[[host]]", f'name = "h{number}"', f'address = "{layout.host_address(number)}"',
+                  f'cpu = {lab["own_cpus"] or 4}',
+                  f'memory = "{OWN_MEMORY_GIB if lab["own_cpus"] else 1}GiB"']
         if lab.get("fence_agent"):
             lines += ["[[host.fence]]", f'agent = "{os.path.basename(layout.COVERED_AGENT)}"',
                       f'options = {{ port = "node{number}" }}']

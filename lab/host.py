@@ -110,7 +110,8 @@ class Host:
         numbers = {"whole": signal.SIGHUP, "hangs": signal.SIGUSR1, "fails": signal.SIGUSR2}
         if word not in numbers:
             raise ValueError(f"a storage path is {', '.join(numbers)}: not {word}")
-        found = [pid for pid in processes.inside(processes.space(self.pid)) if processes.program(pid) == "haven-lab-path"]
+        found = [pid for pid in processes.inside(processes.space(self.pid))
+                 if processes.program(pid) == "haven-lab-path"]
         if not found:
             raise ValueError(f"{self.name} has no storage path of its own, or is off")
         for pid in found:

@@ -42,6 +42,15 @@ def _lz4_legacy(data):
     return b"".join(out)
 
 
+def _longer(block, at, length):
+    """A length that fills its half of the token goes on in bytes, of which the last is below 255. It, and what follows."""
+    while True:
+        more = block[at]
+        at, length = at + 1, length + more
+        if more != 255:
+            return length, at
+
+
 def _lz4_block(block):
     out, at, end = bytearray(), 0, len(block)
     while at < end:
@@ -49,12 +58,7 @@ def _lz4_block(block):
         at += 1
         literals = token >> 4
         if literals == 15:
-            while True:
-                more = block[at]
-                at += 1
-                literals += more
-                if more != 255:
-                    break
+            literals, at = _longer(block, at, literals)
         out += block[at:at + literals]
         at += literals
         if at >= end:
@@ -63,12 +67,7 @@ def _lz4_block(block):
         at += 2
         length = token & 15
         if length == 15:
-            while True:
-                more = block[at]
-                at += 1
-                length += more
-                if more != 255:
-                    break
+            length, at = _longer(block, at, length)
         length += 4
         start = len(out) - distance
         if start < 0 or distance == 0:

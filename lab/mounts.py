@@ -18,10 +18,6 @@ def bind(source, target):
     mount(source, target, flags=BIND | REC)
 
 
-def detach(target):
-    _libc.umount2(os.fsencode(target), 2)
-
-
 def points():
     with open("/proc/self/mountinfo") as lines:
         return [line.split()[4].encode().decode("unicode_escape") for line in lines]

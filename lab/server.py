@@ -12,7 +12,6 @@ import time
 import traceback
 
 import bmc
-import cgroups
 import layout
 import mounts
 import network

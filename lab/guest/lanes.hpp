@@ -4,8 +4,8 @@
 // predecessor had last written when it began, and from then on rewrites only that lane with an ever higher number. No
 // clock is compared: if lane n-1 holds a higher number than lane n says it saw, boot n-1 was still writing after
 // boot n began. A boot also looks at its neighbours' lanes at each write and notes what it sees in its own. And it
-// looks at its own: a number other than it wrote last was written by a copy of itself that a migration left behind, or its
-// memory is older than its disk.
+// looks at its own: a number other than it wrote last was written by a copy of itself that a migration left behind, or
+// its memory is older than its disk.
 #pragma once
 
 #include <cstdint>

@@ -13,11 +13,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lanes.hpp"
@@ -91,6 +94,28 @@ std::string page(const std::string& name, const std::string& boot_id, std::uint6
   return text.str();
 }
 
+// "/work/45": from now on it keeps its processor busy for 45 % of the time.
+void take_work(std::string_view path, long& percent) {
+  constexpr std::string_view kWork = "/work/";
+  if (path.substr(0, kWork.size()) != kWork) return;
+  path.remove_prefix(kWork.size());
+  long wanted = 0;
+  if (std::from_chars(path.data(), path.data() + path.size(), wanted).ec == std::errc{} && wanted >= 0 && wanted < 100)
+    percent = wanted;
+}
+
+long now_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
+
+void work(long percent) {
+  const long end = now_ms() + kPeriodMs * percent / 100;
+  while (percent > 0 && now_ms() < end) {
+  }
+}
+
 int ticker() {
   const int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
   const itimerspec every{{0, kPeriodMs * 1'000'000}, {0, 1}};
@@ -117,18 +142,21 @@ int main() {
   const std::size_t buttons = waits.size();
   waits.push_back({lab::listen_on(80), POLLIN, 0});
   waits.push_back({ticker(), POLLIN, 0});
+  long percent = 0;  // of its time that it works
   for (std::uint64_t ticks = 0;;) {
     if (poll(waits.data(), waits.size(), -1) < 0) continue;
     for (std::size_t i = 0; i < buttons; ++i) {
       if (waits[i].revents != 0 && pressed(waits[i].fd)) reboot(RB_POWER_OFF);
     }
     if (waits[buttons].revents != 0) {
-      lab::answer(waits[buttons].fd, page(name, boot_id, sequence.lane().sequence, disk));
+      lab::answer(waits[buttons].fd, page(name, boot_id, sequence.lane().sequence, disk),
+                  [&](std::string_view path) { take_work(path, percent); });
     }
     std::uint64_t due = 0;
     if (waits[buttons + 1].revents != 0 && read(waits[buttons + 1].fd, &due, sizeof due) == sizeof due) {
       if (ticks++ % kAnnouncePeriods == 0) announcer.announce();
       disk = sequence.advance();
+      work(percent);
     }
   }
 }

@@ -11,6 +11,14 @@ namespace {
 constexpr timeval kClientPatience{0, 200'000};
 constexpr int kBacklog = 16;
 
+// Of "GET /path HTTP/1.0".
+std::string_view path_of(std::string_view request) {
+  const auto begin = request.find(' ');
+  if (begin == std::string_view::npos) return {};
+  request.remove_prefix(begin + 1);
+  return request.substr(0, request.find(' '));
+}
+
 }  // namespace
 
 int listen_on(int port) {
@@ -24,7 +32,7 @@ int listen_on(int port) {
   return fd;
 }
 
-void answer(int listener, const std::string& text) {
+void answer(int listener, const std::string& text, const std::function<void(std::string_view)>& asked) {
   const std::string reply =
       "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(text.size()) +
       "\r\nConnection: close\r\n\r\n" + text;
@@ -32,7 +40,9 @@ void answer(int listener, const std::string& text) {
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &kClientPatience, sizeof kClientPatience);
     setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &kClientPatience, sizeof kClientPatience);
     char request[1024];
-    if (recv(client, request, sizeof request, 0) <= 0) continue;
+    const ssize_t size = recv(client, request, sizeof request, 0);
+    if (size <= 0) continue;
+    asked(path_of({request, static_cast<std::size_t>(size)}));
     send(client, reply.data(), reply.size(), MSG_NOSIGNAL);
     shutdown(client, SHUT_WR);
   }

@@ -85,8 +85,10 @@ std::string name_for(const std::string& domain) {
 }
 
 // The file as it is on disk, else as it was applied, else one for this host alone.
-std::string current_text(const std::string& file, const Json& stored) {
-  if (const auto text = daemon::read_file(file)) return *text;
+tl::expected<std::string, std::string> current_text(const std::string& file, const Json& stored) {
+  auto text = daemon::read_file(file);
+  std::error_code error;
+  if (text || fs::exists(file, error) || error) return text;
   if (stored.at("text").is_string()) return stored.at("text").get<std::string>();
   const std::string host = stored.at("host").get<std::string>();
   return "[cluster]\nname = \"haven\"\n\n[[host]]\nname = \"" + host + "\"\naddress = \"127.0.0.1\"\n";
@@ -103,7 +105,7 @@ tl::expected<void, std::string> write_files(const ProtectOptions& options, const
     if (auto done = daemon::replace_file(path, content.get<std::string>()); !done) return done;
   }
   if (auto done = daemon::replace_file(xml_path, xml); !done) return done;
-  return daemon::replace_file(options.file, text);
+  return daemon::replace_file_durably(options.file, text, daemon::mode_of(options.file));
 }
 
 }  // namespace
@@ -138,8 +140,9 @@ int protect(const Client& client, const Output& output, const ProtectOptions& op
   const std::string xml = domain->at("xml").get<std::string>();
   const std::string name = name_for(options.domain);
   const std::string xml_path = (fs::path(options.file).parent_path() / (name + ".xml")).string();
-  const std::string text =
-      current_text(options.file, *stored) + "\n[[vm]]\nname = \"" + name + "\"\ndomain = \"" + name + ".xml\"\n";
+  const auto current = current_text(options.file, *stored);
+  if (!current) return output.fail(trouble(kBadInput, current.error(), options.file, "a cluster file"));
+  const std::string text = *current + "\n[[vm]]\nname = \"" + name + "\"\ndomain = \"" + name + ".xml\"\n";
 
   // Judged as it will be: the other domains from disk, or as they were applied.
   std::map<std::string, std::string> domains;

@@ -10,7 +10,6 @@
 #include "daemon/boot.hpp"
 #include "daemon/domain_text.hpp"
 #include "file/cluster_file.hpp"
-#include "file/quantity.hpp"
 #include "sim/simulate.hpp"
 
 namespace haven::cli {
@@ -32,14 +31,6 @@ tl::expected<Spec, int> read_cluster(const Output& output, const std::string& pa
   auto spec = file::parse_cluster(*text, path, file::Purpose::simulate, daemon::domain_files(domains));
   if (!spec) return tl::unexpected(output.fail(spec.error()));
   return std::move(*spec);
-}
-
-// The exit code is that of the failure, already told.
-tl::expected<Duration, int> read_time(const Output& output, const std::string& option, const std::string& text) {
-  const auto time = file::parse_duration(text);
-  if (time && *time > Duration::zero()) return *time;
-  return tl::unexpected(output.fail(trouble(kBadInput, option + ": " + (time ? "0 is no mean time" : time.error()), "",
-                                            "\"4380h\", \"6h\" or \"30m\"")));
 }
 
 std::string in_words(const Shortage& shortage, const CheckOptions& options) {

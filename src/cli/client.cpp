@@ -3,9 +3,10 @@
 #include <httplib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <cstring>
+
+#include "adapter/descriptor.hpp"
 
 namespace haven::cli {
 namespace {
@@ -19,12 +20,10 @@ std::string why_unreachable(const std::string& path) {
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return "the path is too long for a socket";
   std::memcpy(address.sun_path, path.c_str(), path.size());
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return std::strerror(errno);
-  const int result = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  std::string why = result == 0 ? "it did not answer" : std::strerror(errno);
-  ::close(fd);
-  return why;
+  const adapter::Descriptor havend(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!havend) return std::strerror(errno);
+  const int result = ::connect(havend.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  return result == 0 ? "it did not answer" : std::strerror(errno);
 }
 
 tl::expected<Json, Trouble> read(const httplib::Result& result, const std::string& socket) {

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include <tl/expected.hpp>
 
-namespace haven::cli {
+#include "cli/answer.hpp"
 
-using Json = nlohmann::json;
+namespace haven::cli {
 
 // Exit codes of every command (the operator's files and commands: docs).
 inline constexpr int kDone = 0;

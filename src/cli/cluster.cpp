@@ -1,15 +1,14 @@
 // cluster init, invite, join, witness, leave, status, recover, backup and restore.
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <cstring>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <thread>
 
+#include "adapter/descriptor.hpp"
 #include "cli/commands.hpp"
 #include "daemon/boot.hpp"
 
@@ -21,6 +20,7 @@ namespace fs = std::filesystem;
 // A havend that begins again has to start an etcd and copy into it, or to stop what runs here.
 constexpr auto kBackWithin = std::chrono::seconds(150);
 constexpr auto kLook = std::chrono::milliseconds(200);
+constexpr std::size_t kMostBackupBytes = std::size_t{24} << 20U;
 
 std::string text_at(const Json& json, const char* key) {
   const auto it = json.find(key);
@@ -71,10 +71,9 @@ class SecretFile {
     }
     const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
     path_ = (fs::temp_directory_path() / "haven-secret-XXXXXX").string();
-    const int fd = ::mkstemp(path_.data());
-    good_ = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    if (fd >= 0) ::close(fd);
-    made_ = fd >= 0;
+    const adapter::Descriptor file(::mkstemp(path_.data()));
+    made_ = static_cast<bool>(file);
+    good_ = made_ && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
   }
   ~SecretFile() {
     if (made_) ::unlink(path_.c_str());
@@ -199,22 +198,8 @@ int cluster_backup(const Client& client, const Output& output, const ClusterOpti
   const auto made = client.get("/v1/cluster/backup");
   if (!made) return output.fail(made.error());
   const std::string text = text_at(*made, "backup");
-  const std::string next = options.file + ".new";
-  const int fd = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  bool good = fd >= 0;
-  for (std::size_t written = 0; good && written < text.size();) {
-    const auto n = ::write(fd, text.data() + written, text.size() - written);
-    good = n > 0;
-    if (good) written += static_cast<std::size_t>(n);
-  }
-  good = good && ::fsync(fd) == 0;
-  const std::string why = std::strerror(errno);
-  if (fd >= 0) ::close(fd);
-  good = good && ::rename(next.c_str(), options.file.c_str()) == 0;
-  if (!good) {
-    ::unlink(next.c_str());
-    return output.fail(trouble(kNotAsWished, "the backup cannot be kept: " + why, options.file, ""));
-  }
+  if (auto kept = daemon::replace_file_durably(options.file, text); !kept)
+    return output.fail(trouble(kNotAsWished, "the backup cannot be kept: " + kept.error(), options.file, ""));
   // Its address is the checksum of its content: the first line of the file.
   const auto space = text.find(' ');
   const std::string address = text.substr(space + 1, text.find('\n') - space - 1);
@@ -228,17 +213,10 @@ int cluster_backup(const Client& client, const Output& output, const ClusterOpti
 }
 
 int cluster_restore(const Client& client, const Output& output, const ClusterOptions& options) {
-  std::error_code error;
-  if (fs::file_size(options.file, error) > (std::uintmax_t{24} << 20U) || error)
-    return output.fail(trouble(kBadInput, error ? error.message() : "it is too large for a backup", options.file,
-                               "a file that `haven cluster backup` wrote"));
-  const int fd = ::open(options.file.c_str(), O_RDONLY | O_CLOEXEC);
-  std::string text(fs::file_size(options.file, error), '\0');
-  const auto got = fd < 0 ? -1 : ::read(fd, text.data(), text.size());
-  if (fd >= 0) ::close(fd);
-  if (got != static_cast<ssize_t>(text.size()))
-    return output.fail(trouble(kBadInput, "it cannot be read", options.file, ""));
-  const auto done = client.post("/v1/cluster/restore", {{"backup", text}, {"by", on_behalf_of()}});
+  const auto text = daemon::read_file(options.file, kMostBackupBytes);
+  if (!text)
+    return output.fail(trouble(kBadInput, text.error(), options.file, "a file that `haven cluster backup` wrote"));
+  const auto done = client.post("/v1/cluster/restore", {{"backup", *text}, {"by", on_behalf_of()}});
   if (!done) return output.fail(done.error());
   output.line("cluster " + text_at(*done, "cluster") + " stands in the engine again (" + done->at("entries").dump() +
               " entries, epoch " + done->at("epoch").dump() +

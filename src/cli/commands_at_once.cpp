@@ -18,6 +18,8 @@
 #include <sstream>
 #include <utility>
 
+#include "adapter/descriptor.hpp"
+
 namespace haven::cli {
 namespace {
 
@@ -32,15 +34,13 @@ class Running {
       ::kill(-pid_, SIGKILL);
       ::waitpid(pid_, nullptr, 0);
     }
-    for (const int fd : {out_, ended_})
-      if (fd >= 0) ::close(fd);
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
 
   [[nodiscard]] bool over() const { return pid_ <= 0; }
-  [[nodiscard]] int out() const { return out_; }
-  [[nodiscard]] int ended() const { return over() ? -1 : ended_; }
+  [[nodiscard]] int out() const { return out_.get(); }
+  [[nodiscard]] int ended() const { return over() ? -1 : ended_.get(); }
   [[nodiscard]] const std::string& why() const { return why_; }
 
   void signal(int number) const {
@@ -52,7 +52,7 @@ class Running {
   void read() {
     char bytes[4096];
     for (;;) {
-      const auto n = ::read(out_, bytes, sizeof bytes);
+      const auto n = ::read(out_.get(), bytes, sizeof bytes);
       if (n <= 0) {
         if (n == 0 || (errno != EAGAIN && errno != EINTR)) close_out();
         return;
@@ -76,13 +76,14 @@ class Running {
   void start(const Argv& argv) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return told_to_end(std::string("the command: ") + std::strerror(errno));
-    out_ = ends[0];
-    ::fcntl(out_, F_SETFL, O_NONBLOCK);
+    out_ = adapter::Descriptor(ends[0]);
+    adapter::Descriptor written(ends[1]);
+    ::fcntl(out_.get(), F_SETFL, O_NONBLOCK);
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&files, ends[1], 1);
-    posix_spawn_file_actions_adddup2(&files, ends[1], 2);
+    posix_spawn_file_actions_adddup2(&files, written.get(), 1);
+    posix_spawn_file_actions_adddup2(&files, written.get(), 2);
     posix_spawnattr_t how;
     posix_spawnattr_init(&how);
     sigset_t usual;
@@ -96,12 +97,17 @@ class Running {
     const int fault = ::posix_spawnp(&pid_, words[0], &files, &how, words.data(), environ);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&how);
-    ::close(ends[1]);
+    written = {};
     if (fault != 0) {
       pid_ = 0;
       return told_to_end(argv.front() + ": " + std::strerror(fault));
     }
-    ended_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+    ended_ = adapter::Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    if (ended_) return;
+    // Without it nobody would ever hear of its end.
+    told_to_end(std::string("the command cannot be watched: ") + std::strerror(errno));
+    ::kill(-pid_, SIGKILL);
+    ::waitpid(std::exchange(pid_, 0), nullptr, 0);
   }
   void tell(const char* bytes, std::size_t size) {
     for (std::size_t i = 0; i < size; ++i) {
@@ -111,13 +117,13 @@ class Running {
   }
   void close_out() {
     if (!line_.empty()) say_(host_, std::exchange(line_, {}));
-    if (out_ >= 0) ::close(std::exchange(out_, -1));
+    out_ = {};
   }
 
   std::string host_;
   const SayLine& say_;
   pid_t pid_ = 0;
-  int out_ = -1, ended_ = -1;
+  adapter::Descriptor out_, ended_;
   std::string line_;
   std::string why_;
 };
@@ -125,10 +131,7 @@ class Running {
 class AtOnce {
  public:
   AtOnce(std::chrono::nanoseconds timeout, const Interrupts& interrupts, const std::function<void()>& interrupted)
-      : deadline_(Clock::now() + timeout),
-        interrupts_(interrupts),
-
-        interrupted_(interrupted) {}
+      : deadline_(Clock::now() + timeout), interrupts_(interrupts), interrupted_(interrupted) {}
 
   void run(std::vector<std::unique_ptr<Running>>& all) {
     while (std::any_of(all.begin(), all.end(), [](const auto& one) { return !one->over(); })) {

@@ -3,6 +3,8 @@
 
 #include <chrono>
 
+#include "adapter/descriptor.hpp"
+
 namespace haven::cli {
 
 class Interrupts {
@@ -18,6 +20,9 @@ class Interrupts {
   void take() const;
   // Until the next one, or until the time is over.
   void wait(std::chrono::milliseconds time) const;
+
+ private:
+  adapter::Descriptor reading_, writing_;
 };
 
 }  // namespace haven::cli

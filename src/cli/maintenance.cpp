@@ -6,8 +6,11 @@
 #include <string>
 #include <thread>
 
+#include "cli/answer.hpp"
 #include "cli/commands.hpp"
-#include "core/placement/topology.hpp"
+#include "cli/moving.hpp"
+#include "cli/progress.hpp"
+#include "core/model/wording.hpp"
 
 namespace haven::cli {
 namespace {
@@ -30,6 +33,17 @@ std::optional<std::set<std::string>> left_of(const Json& status, const Maintenan
     return left;
   }
   return std::nullopt;
+}
+
+// Those of them that are under way, and how far.
+std::string under_way(const Json& status, const std::set<std::string>& left) {
+  std::string words;
+  for (const Json& resource : list(status, "resources")) {
+    const std::string name = text(resource, "name");
+    const std::string moving = left.contains(name) ? moving_words(resource) : "";
+    if (!moving.empty()) words += (words.empty() ? "" : "; ") + name + " " + moving;
+  }
+  return words;
 }
 
 int ends(const Output& output, const MaintenanceOptions& options, const std::set<std::string>& left,
@@ -56,10 +70,12 @@ int maintenance(const Client& client, const Output& output, const MaintenanceOpt
   if (!said) return output.fail(said.error());
   const Json warnings = said->value("warnings", Json::array());
   for (const Json& warning : warnings) output.line("warning: " + warning.get<std::string>());
+  Progress progress(output);
   std::optional<std::set<std::string>> before;
   auto until = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     const auto status = client.get("/v1/status");
+    progress.clear();
     if (!status) return output.fail(status.error());
     const auto left = left_of(*status, options);
     if (!left) {
@@ -77,6 +93,7 @@ int maintenance(const Client& client, const Output& output, const MaintenanceOpt
     const auto now = std::chrono::steady_clock::now();
     if (left != before) until = now + kPatience;
     if (left->empty() || !options.wait || now >= until) return ends(output, options, *left, warnings);
+    if (const std::string stage = under_way(*status, *left); !stage.empty()) progress.show(stage);
     before = left;
     std::this_thread::sleep_for(kAskAgain);
   }

@@ -1,9 +1,13 @@
 // A live migration, followed until it runs there or stays where it was.
 #include <chrono>
-#include <iostream>
+#include <map>
+#include <string>
 #include <thread>
 
+#include "cli/answer.hpp"
 #include "cli/commands.hpp"
+#include "cli/moving.hpp"
+#include "cli/progress.hpp"
 
 namespace haven::cli {
 namespace {
@@ -16,13 +20,9 @@ constexpr auto kSilence = std::chrono::seconds(30);
 // Longer than any migration may take (core: kMigrateTimeout).
 constexpr auto kPatience = std::chrono::minutes(35);
 
-std::string text(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 struct Sight {
   std::string state, host, why, moving_to;
+  std::string stage;  // of the move: how far it is, where that is known
 };
 
 tl::expected<Sight, Trouble> look(const Client& client, const std::string& resource) {
@@ -30,7 +30,7 @@ tl::expected<Sight, Trouble> look(const Client& client, const std::string& resou
   if (!status) return tl::unexpected(status.error());
   for (const Json& one : status->value("resources", Json::array()))
     if (text(one, "name") == resource)
-      return Sight{text(one, "state"), text(one, "host"), text(one, "why"), text(one, "moving_to")};
+      return Sight{text(one, "state"), text(one, "host"), text(one, "why"), text(one, "moving_to"), moving_words(one)};
   return tl::unexpected(trouble(kNotAsWished, "there is no resource " + resource, "", ""));
 }
 
@@ -54,32 +54,19 @@ Told told_since(const Client& client, const std::string& resource, const std::st
   return told;
 }
 
-// What is shown while it lasts: one line that changes, on a terminal only.
-class Progress {
- public:
-  explicit Progress(const Output& output) : shown_(!output.json() && terminal().is_terminal) {}
-  ~Progress() { clear(); }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-  void show(const std::string& stage) {
-    if (!shown_) return;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begun_).count();
-    std::cout << "\r\033[K" << cut_to(stage + " (" + std::to_string(seconds) + " s; Ctrl-C leaves it to itself)", 79)
-              << std::flush;
-  }
-  void clear() {
-    if (shown_) std::cout << "\r\033[K" << std::flush;
-  }
-
- private:
-  bool shown_;
-  Clock::time_point begun_ = Clock::now();
-};
-
 int end(const Output& output, bool moved, const Sight& sight, const std::string& words) {
   output.line(words);
   output.object({{"ok", moved}, {"state", sight.state}, {"host", sight.host}, {"text", words}});
   return moved ? kDone : kNotAsWished;
+}
+
+// The seconds are libvirt's where it tells how far it is, else those of the wait.
+std::string line_of(const std::string& resource, const Sight& sight, Clock::time_point begun) {
+  const std::string leave = "Ctrl-C leaves it to itself";
+  if (!sight.stage.empty()) return resource + " " + sight.stage + " (" + leave + ")";
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begun).count();
+  return resource + " " + (sight.why.empty() ? sight.state : sight.why) + " (" + std::to_string(seconds) + " s; " +
+         leave + ")";
 }
 
 int follow(const Client& client, const Output& output, const MigrateOptions& options, const std::string& told_before) {
@@ -98,7 +85,7 @@ int follow(const Client& client, const Output& output, const MigrateOptions& opt
         const std::string stays = options.resource + " stays on " + sight->host + ": " + why;
         return end(output, there, *sight, there ? options.resource + " runs on " + options.host : stays);
       }
-      progress.show(options.resource + " " + (sight->why.empty() ? sight->state : sight->why));
+      progress.show(line_of(options.resource, *sight, begun));
     }
     std::this_thread::sleep_for(kAskAgain);
   }

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "file/quantity.hpp"
+
 namespace haven::cli {
 namespace {
 
@@ -17,16 +19,11 @@ std::size_t width_of(const std::string& text) {
   return width;
 }
 
-std::string text_of(const Json& error, const char* key) {
-  const auto it = error.find(key);
-  return it != error.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 std::string sentence(const Json& error) {
-  std::string line = text_of(error, "where");
+  std::string line = text(error, "where");
   if (!line.empty()) line += ": ";
-  line += text_of(error, "what");
-  const std::string wanted = text_of(error, "wanted");
+  line += text(error, "what");
+  const std::string wanted = text(error, "wanted");
   return wanted.empty() ? line : line + "; would be right: " + wanted;
 }
 
@@ -115,6 +112,14 @@ std::string cut_to(const std::string& text, std::size_t columns) {
 std::string padded(const std::string& text, std::size_t columns) {
   const std::string cut = cut_to(text, columns);
   return cut + std::string(columns - width_of(cut), ' ');
+}
+
+tl::expected<Duration, int> read_time(const Output& output, const std::string& option, const std::string& text,
+                                      Zero zero) {
+  const auto time = file::parse_duration(text);
+  if (time && (zero == Zero::allowed || *time > Duration::zero())) return *time;
+  return tl::unexpected(output.fail(
+      trouble(kBadInput, option + ": " + (time ? "no time at all" : time.error()), "", file::kDurationExamples)));
 }
 
 bool confirmed(const std::string& question) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/client.hpp"
+#include "core/model/units.hpp"
 #include "file/error.hpp"
 
 namespace haven::cli {
@@ -25,6 +26,11 @@ class Output {
  private:
   bool json_;
 };
+
+enum class Zero { refused, allowed };
+// A time on the command line, written as in a file. The error is the exit code of the failure, already told.
+[[nodiscard]] tl::expected<Duration, int> read_time(const Output& output, const std::string& option,
+                                                    const std::string& text, Zero zero = Zero::refused);
 
 // Whether colour and a screen's height mean anything.
 struct Terminal {

@@ -16,7 +16,7 @@
 #include "cli/roll_plan.hpp"
 #include "cli/roll_request.hpp"
 #include "cli/words.hpp"
-#include "core/placement/topology.hpp"
+#include "core/model/wording.hpp"
 
 namespace haven::cli {
 namespace {

@@ -7,20 +7,6 @@
 namespace haven::cli {
 namespace {
 
-std::string text(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-bool is_true(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_boolean() && it->get<bool>();
-}
-const Json& list(const Json& object, const char* key) {
-  static const Json kNone = Json::array();
-  const auto it = object.find(key);
-  return it != object.end() && it->is_array() ? *it : kNone;
-}
-
 bool is_out(const Json& host) {
   const auto maintenance = host.find("maintenance");
   return maintenance != host.end() && maintenance->is_object() && is_true(*maintenance, "on");

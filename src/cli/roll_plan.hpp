@@ -4,16 +4,15 @@
 #include <cstddef>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <tl/expected.hpp>
 
-namespace haven::cli {
+#include "cli/answer.hpp"
 
-using Json = nlohmann::json;
+namespace haven::cli {
 
 // nullptr: there is no such host.
 [[nodiscard]] const Json* host_in(const Json& status, const std::string& host);

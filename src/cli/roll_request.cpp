@@ -6,23 +6,13 @@
 
 #include "cli/roll_plan.hpp"
 #include "cli/words.hpp"
-#include "core/placement/topology.hpp"
-#include "file/quantity.hpp"
+#include "core/model/wording.hpp"
 
 namespace haven::cli {
 namespace {
 
 int no_input(const Output& output, const std::string& what, const std::string& wanted) {
   return output.fail(trouble(kBadInput, what, "", wanted));
-}
-
-// The exit code is that of the failure, already told.
-tl::expected<Duration, int> read_time(const Output& output, const std::string& option, const std::string& text,
-                                      bool zero) {
-  const auto time = file::parse_duration(text);
-  if (time && (zero || *time > Duration::zero())) return *time;
-  return tl::unexpected(
-      no_input(output, option + ": " + (time ? "no time at all" : time.error()), file::kDurationExamples));
 }
 
 Json round_json(const Round& round, const RollWanted& wanted, bool unprotected) {
@@ -74,8 +64,8 @@ tl::expected<RollWanted, int> read_roll(const Client& client, const Output& outp
   const auto words = split_words(options.command);
   if (!words)
     return tl::unexpected(no_input(output, "--command: " + words.error(), "--command 'ssh root@{address} …'"));
-  const auto timeout = read_time(output, "--timeout", options.timeout, false);
-  const auto settle = timeout ? read_time(output, "--settle", options.settle, true) : timeout;
+  const auto timeout = read_time(output, "--timeout", options.timeout);
+  const auto settle = timeout ? read_time(output, "--settle", options.settle, Zero::allowed) : timeout;
   if (!settle) return tl::unexpected(settle.error());
   auto now = client.get("/v1/status");
   if (!now) return tl::unexpected(output.fail(now.error()));

@@ -8,28 +8,12 @@
 #include <iostream>
 #include <thread>
 
+#include "cli/answer.hpp"
 #include "cli/commands.hpp"
+#include "cli/moving.hpp"
 
 namespace haven::cli {
 namespace {
-
-std::string text(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-std::int64_t number(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_number() ? it->get<std::int64_t>() : 0;
-}
-const Json& list(const Json& object, const char* key) {
-  static const Json kNone = Json::array();
-  const auto it = object.find(key);
-  return it != object.end() && it->is_array() ? *it : kNone;
-}
-bool is_true(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_boolean() && it->get<bool>();
-}
 
 std::string plural(std::size_t n, const std::string& one) {
   return std::to_string(n) + " " + one + (n == 1 ? "" : "s");
@@ -91,6 +75,12 @@ std::string time_of(std::int64_t unix_ms) {
   return std::string(text) + "." + std::string(3 - std::min<std::size_t>(millis.size(), 3), '0') + millis + "Z";
 }
 
+// Of thousandths: "2.7 CPUs".
+std::string cpu_words(std::int64_t thousandths) {
+  const auto tenths = (thousandths + 50) / 100;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " CPUs";
+}
+
 // When the fence devices were last tried, or what is wrong with them; "-" where there are none.
 std::string fence_word(const Json& host) {
   const Json& levels = list(host, "fence");
@@ -103,6 +93,22 @@ std::string fence_word(const Json& host) {
     if (oldest.empty() || date < oldest) oldest = date;
   }
   return oldest;
+}
+
+// What the balancer recommends; how many lines it took.
+std::size_t print_advice(const Json& status, const Terminal& terminal, bool all) {
+  const auto balance = status.find("balance");
+  if (balance == status.end() || !balance->is_object()) return 0;
+  std::vector<std::string> lines;
+  for (const Json& move : list(*balance, "moves"))
+    lines.push_back("~ haven migrate " + text(move, "resource") + " " + text(move, "to") + ": " + text(move, "why"));
+  for (const Json& remark : list(*balance, "remarks"))
+    if (all && remark.is_string()) lines.push_back("~ " + remark.get<std::string>());
+  for (const std::string& line : lines) {
+    const auto columns = static_cast<std::size_t>(terminal.columns);
+    std::cout << painted(terminal, Paint::yellow, all ? line : cut_to(line, columns)) << "\n";
+  }
+  return lines.size();
 }
 
 void print_status(const Json& status, const Terminal& terminal, bool all) {
@@ -130,13 +136,14 @@ void print_status(const Json& status, const Terminal& terminal, bool all) {
     ++used;
   }
   headline(terminal, status);
+  used += print_advice(status, terminal, all);
 
   const Json& hosts = list(status, "hosts");
   const Json& resources = list(status, "resources");
   const std::size_t left = room - std::min(used, room);
   const std::size_t for_hosts = all ? kEverything : std::max<std::size_t>(left / 3, 3);
   if (!hosts.empty()) {
-    std::cout << painted(terminal, Paint::bold, "HOST             STATE      RUNNING         MEMORY MiB FENCE TESTED")
+    std::cout << painted(terminal, Paint::bold, "HOST             STATE      RUNNING MEMORY MiB      FENCE TESTED")
               << "\n";
   }
   table(
@@ -148,9 +155,9 @@ void print_status(const Json& status, const Terminal& terminal, bool all) {
         const std::string row =
             padded(text(host, "name"), 16) + " " +
             painted(terminal, paint_of(text(host, "state"), host_is_well(host)), padded(state, 10)) + " " +
-            padded(std::to_string(number(host, "running")), 7) + " " + padded(memory, 18) + " " +
+            padded(std::to_string(number(host, "running")), 7) + " " + padded(memory, 15) + " " +
             padded(fence_word(host), 12);
-        std::cout << row << " " << cut_to(text(host, "why"), columns - 68) << "\n";
+        std::cout << row << " " << (all ? text(host, "why") : cut_to(text(host, "why"), columns - 65)) << "\n";
       },
       host_is_well);
   if (!resources.empty()) {
@@ -166,10 +173,13 @@ void print_status(const Json& status, const Terminal& terminal, bool all) {
                                         padded(text(resource, "state"), 10)) +
                                 " " + padded(text(resource, "host").empty() ? "-" : text(resource, "host"), 8) + " " +
                                 padded(std::to_string(number(resource, "priority")), 8);
-        const std::string why = text(resource, "why");
+        const std::string moving = moving_words(resource);
+        const std::string why = moving.empty() ? text(resource, "why") : moving;
         std::string remark = is_true(resource, "unprotected") ? "unprotected" : "";
+        if (const auto held = number(resource, "held_to_thousandths"); held > 0)
+          remark += (remark.empty() ? "" : "; ") + ("held to " + cpu_words(held) + ", for it starves others");
         if (!why.empty()) remark += remark.empty() ? why : "; " + why;
-        std::cout << row << " " << cut_to(remark, columns - 46) << "\n";
+        std::cout << row << " " << (all ? remark : cut_to(remark, columns - 46)) << "\n";
       },
       resource_is_well);
 }

@@ -257,8 +257,7 @@ bool named_anywhere(const View& view, const HostBoot& boot) {
     if (is_boot(claim.value.host, claim.value.incarnation) ||
         (claim.value.migrating_to && is_boot(claim.value.migrating_to->host, claim.value.migrating_to->incarnation)))
       return true;
-  const MemberRecord* member = member_of(view, boot.first);
-  if (member != nullptr && member->incarnation == boot.second) return true;
+  if (holds_member_key(view, boot.first, boot.second)) return true;
   const auto promise = view.promises.find(boot.first);
   if (promise != view.promises.end() && promise->second.value.incarnation == boot.second) return true;
   const auto status = view.status.find(boot.first);
@@ -313,6 +312,8 @@ void keep_house(const View& view, Pass& pass) {
   }
   for (const auto& [name, order] : view.orders)
     if (view.roster().resource(name) == nullptr) write(path::order(name), std::nullopt);
+  for (const auto& [host, load] : view.loads)
+    if (view.roster().host(host) == nullptr) write(path::load(host), std::nullopt);
   if (view.journal.size() > kJournalKept + kJournalStep) {
     auto entry = view.journal.begin();
     for (std::size_t i = 0; i < kHouseWrites; ++i, ++entry) commit.writes.push_back({entry->first, std::nullopt, {}});
@@ -396,6 +397,14 @@ void observe_view(ControllerState& state, const View& view, const SelfView& self
   if (of_hosts || !touched.resources.empty()) fold_alarms(state, view, now.mono);
 }
 
+void observe_loads(ControllerState& state, const View& view, Instant now) {
+  std::erase_if(state.loads_since, [&](const auto& known) {
+    const auto load = view.loads.find(known.first);
+    return load == view.loads.end() || load->second.value.incarnation != known.second.first;
+  });
+  for (const auto& [host, load] : view.loads) state.loads_since.try_emplace(host, load.value.incarnation, now);
+}
+
 void observe_hearing(ControllerState& state, const View& view, std::vector<Alarm> alarms, Instant now) {
   const auto same_key = [](const Alarm& a, const Alarm& b) { return a.key == b.key; };
   const bool same =
@@ -425,6 +434,9 @@ void observe_commit(ControllerState& state, const View& view, const SelfView& se
 }
 
 void observe_agent(ControllerState& state, const View& view, const AgentEnded& ended, Now now) {
+  // It was killed as well, by the clock.
+  if (ended.run.verb == AgentVerb::off && ended.result == AgentResult::timed_out)
+    state.cut_short[{ended.run.host, ended.run.incarnation}] = now.mono;
   const auto run = state.fences.find({ended.run.host, ended.run.incarnation});
   const Host* host = view.spec() == nullptr ? nullptr : view.roster().host(ended.run.host);
   if (run == state.fences.end() || host == nullptr) return;
@@ -443,7 +455,7 @@ void decide(const ControllerState& state, const View& view, const SelfView& self
   // What cannot be read may forbid anything: nothing is decided until it can.
   if (view.spec() == nullptr || view.unreadable(path::kSpec) || view.unreadable(path::kLeader)) return;
   if (!holds_office(state, view, self)) {
-    desk.forget();
+    desk.resign();
     return take_office(state, view, self, new_reign, pass);
   }
   if (frozen(view)) return;

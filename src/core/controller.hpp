@@ -93,16 +93,18 @@ struct ControllerState {
   Calms calms;
   std::map<HostBoot, Instant> accused;  // when our intent was first seen committed
   std::set<HostBoot> unheard;  // the engine refused the end of the grace: it may have refused the answer as well
-  std::map<HostBoot, Instant> exhausted;    // when our last round was recorded as failed
-  std::map<HostBoot, FenceRun> fences;      // agents of this reign
-  std::map<HostName, int> agents;           // that this node called against a host and that have not ended; not 0
-  std::map<HostBoot, Instant> cut_short;    // our agent was to switch it off, and was killed then
-  PromiseCounts promise_counts;             // of this reign (P5)
+  std::map<HostBoot, Instant> exhausted;  // when our last round was recorded as failed
+  std::map<HostBoot, FenceRun> fences;    // agents of this reign
+  std::map<HostName, int> agents;         // that this node called against a host and that have not ended; not 0
+  std::map<HostBoot, Instant> cut_short;  // our agent was to switch it off, and its time was over or it was killed then
+  PromiseCounts promise_counts;           // of this reign (P5)
   std::map<HostName, Instant> member_read;  // when a read of a host's member key last ended
   std::map<ResourceName, Instant> failed_since;
   std::map<ResourceName, Instant> running_since;
   std::map<HostName, Instant> up_since;
   std::map<HostName, Instant> storage_charged_since;
+  // The boot whose loads stand in the engine, and since when without a break, as far as this node saw.
+  std::map<HostName, std::pair<Incarnation, Instant>> loads_since;
   std::map<ResourceName, Instant> uplink_lost_since;                    // where it runs, and not everywhere
   std::map<ResourceName, std::pair<Generation, Instant>> stayed_since;  // the last migration that came to nothing
   std::map<ResourceName, std::string> said_waiting;                     // the place-failed last journaled
@@ -114,6 +116,8 @@ struct ControllerState {
 
 // The view changed, as `touched` says: bring the memory up to date.
 void observe_view(ControllerState& state, const View& view, const SelfView& self, const Touched& touched, Now now);
+// The loads in it changed, and perhaps nothing else.
+void observe_loads(ControllerState& state, const View& view, Instant now);
 // What this host's ears find wrong now.
 void observe_hearing(ControllerState& state, const View& view, std::vector<Alarm> alarms, Instant now);
 // Whether decide() could come out differently for this.

@@ -205,6 +205,7 @@ void act_on(const Case& c) {
     if (another && present(c.local) && !c.local.start_in_flight && c.self.watching &&
         c.view.revision() >= c.self.own_last)
       destroy_at_once(c);
+    if (!another) keep_cap(c);  // what is nobody's bears no cap of Haven's
     return;
   }
   if (is_sending(c.local)) return keep_sending(c);
@@ -314,6 +315,7 @@ void act(const HostState& host, const View& view, const SelfView& self, Agenda& 
   if (in_touch)
     for (auto& action : guarded.actions) pass.act(std::move(action));
   report_status(host, view, self, pass);
+  tell_loads(host.gauges, view, self, pass);
   if (!view.spec()->resources.empty() && !frozen_host(view, self.host)) tend_hypervisor(host.care, pass);
 }
 

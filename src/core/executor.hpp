@@ -14,6 +14,7 @@
 #include "core/agenda.hpp"
 #include "core/controller.hpp"
 #include "core/decision.hpp"
+#include "core/gauges.hpp"
 #include "core/liveness/guard.hpp"
 #include "core/liveness/keeping.hpp"
 #include "core/model/ids.hpp"
@@ -42,6 +43,8 @@ inline constexpr Duration kEvacuationWord = 10s;
 inline constexpr Duration kEvacuationPatience = 60s;
 inline constexpr Duration kAbortTimeout = 10s;
 inline constexpr Duration kAbortInterval = 5s;
+inline constexpr Duration kCapTimeout = 10s;
+inline constexpr Duration kCapRetry = 30s;  // what libvirt refused, or somebody else has changed
 // What came in by migration and cannot be resumed after so many tries is started anew.
 inline constexpr int kResumesOfArrival = 6;
 // Restarts in place while the engine is out of reach cost no budget (B1): they come ever more slowly instead.
@@ -77,7 +80,13 @@ struct Local {
   std::optional<CallResult> migrate_result;  // of that call
   std::string migrate_message;
   std::optional<Instant> abort_sent;
-  bool left = false;  // libvirt's word that all of it went over; not seen running since
+  // By which it is held to its share of the CPUs.
+  std::optional<MilliCpu> cap;  // as last inspected
+  std::optional<Instant> cap_sent;
+  std::optional<MilliCpu> cap_asked;  // then
+  bool cap_in_flight = false;
+  std::string cap_trouble;  // why libvirt did not do it the last time
+  bool left = false;        // libvirt's word that all of it went over; not seen running since
   // The destination's part.
   std::optional<Instant> admitted_at;  // when libvirt was last allowed to let it in
   int admissions = 0;                  // of the questions that belong to that and may still come
@@ -111,6 +120,7 @@ struct HostState {
   std::vector<ResourceName> published;  // its list
   Guard guard;                          // of virtual hosts that run here
   Keeping keeping;                      // this host's promise
+  Gauges gauges;
 };
 
 // When what an inspection would find was last called into question.
@@ -141,7 +151,7 @@ void observe_admitted(HostState& host, const HookAsked& asked, Instant now);
 [[nodiscard]] bool runs_nothing(const HostState& host, const View& view, const SelfView& self);
 
 // By a fresh look nothing protected is present here, whoever claims it, and no start is under way (P3).
-[[nodiscard]] bool idle(const HostState& host, const View& view);
+[[nodiscard]] bool idle(const HostState& host, const View& view, Pass& pass);
 
 // The orders for this host: for the resources on the agenda, and for its own affairs.
 void act(const HostState& host, const View& view, const SelfView& self, Agenda& agenda, Pass& pass);

@@ -77,6 +77,7 @@ void keep_running(const Case& c) {
   if ((stopped_itself || l.domain == DomainCondition::in_migration) &&
       (!l.resume_sent || c.pass.due(*l.resume_sent + kResumeInterval)))
     c.pass.act(ResumeDomain{c.resource.name, kShutdownTimeout});
+  keep_cap(c);
   const bool paused = l.domain == DomainCondition::paused || l.domain == DomainCondition::paused_io_error;
   if (!in_touch(c) || c.run->paused == paused) return;
   RunRecord run = *c.run;

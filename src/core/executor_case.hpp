@@ -49,6 +49,11 @@ void destroy_at_once(const Case& c);
 // It is here, and surely so.
 void keep_running(const Case& c);
 
+// It is held to its share of the CPUs, or not any more.
+void keep_cap(const Case& c);
+// Before it is sent elsewhere, for a cap goes along: true until it is off, or libvirt would not.
+[[nodiscard]] bool takes_cap_off(const Case& c);
+
 // ---- the source of a migration ----
 [[nodiscard]] inline bool is_sending(const Local& local) { return local.migrate_in_flight || local.migrating; }
 // Libvirt said that all of it went over, and that was not called off in the record.

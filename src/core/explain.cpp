@@ -62,6 +62,8 @@ std::string placed_by(const JournalRecord& record) {
     case JournalKind::alarm:
     case JournalKind::cleared:
     case JournalKind::stayed:
+    case JournalKind::capped:
+    case JournalKind::uncapped:
     case JournalKind::maintenance:
       return "";
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/model/wording.hpp"
+
 namespace haven {
 namespace {
 
@@ -77,12 +79,6 @@ MembershipStep remove_living(const Membership& m, const EngineMember& gone, cons
   return WaitFor{"nobody is there to lead the engine instead of " + gone.name};
 }
 
-std::string sentence(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 // What keeps the engine from bearing the losses that the file hopes for; nothing: it is as it should be.
 MembershipStep complete_or_wait(const Membership& m, const std::vector<std::string>& target) {
   const std::size_t most = std::min(m.count, m.wanted.size());
@@ -92,9 +88,9 @@ MembershipStep complete_or_wait(const Membership& m, const std::vector<std::stri
     const bool joined = seat != nullptr && seat->joined && !seat->left;
     if (!joined && absent.size() + target.size() < most) absent.push_back(name);
   }
-  if (!absent.empty()) return WaitFor{"to vote, " + sentence(absent) + " must join first"};
+  if (!absent.empty()) return WaitFor{"to vote, " + with_commas(absent) + " must join first"};
   if (target.size() % 2 == 0 || target.size() < most)
-    return WaitFor{"voters: " + sentence(target) +
+    return WaitFor{"voters: " + with_commas(target) +
                    "; one more, a witness for instance, would let the engine bear a loss"};
   return Settled{};
 }

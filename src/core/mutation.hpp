@@ -27,7 +27,8 @@ inline bool named_hypervisor_only = false;  // only the machine named by runs_on
 inline bool resume_unreleased = false;      // M2: the destination resumes what came in, whoever owns it
 inline bool third_host = false;             // M3: what the source released goes anywhere, whatever its destination has
 inline bool stale_memory = false;           // M2: what came in goes on, however its source ended
-inline bool orders_vanish = false;          // an order that says nothing is deleted: its key is absent once more
+inline bool moves_forgotten = false;  // what was moved for balance is moved again as if it had not been; no barrier
+inline bool orders_vanish = false;    // an order that says nothing is deleted: its key is absent once more
 // Promises (P2 to P5).
 inline bool late_pet = false;             // the watchdog is petted up to the deadline itself
 inline bool keep_alive_is_good = false;   // a keep-alive's answer counts as last good
@@ -58,6 +59,7 @@ inline constexpr bool stall_unforgiven = false;
 inline constexpr bool create_revision = false;
 inline constexpr bool agents_live_on = false;
 inline constexpr bool shots_forgotten = false;
+inline constexpr bool moves_forgotten = false;
 inline constexpr bool orders_vanish = false;
 inline constexpr bool late_pet = false;
 inline constexpr bool keep_alive_is_good = false;

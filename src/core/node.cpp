@@ -40,6 +40,7 @@ std::string identity(const Action& action) {
           [](const KillDomain& a) { return "kill/" + a.resource.str(); },
           [](const ResumeDomain& a) { return "resume/" + a.resource.str(); },
           [](const MigrateDomain& a) { return "migrate/" + a.resource.str(); },
+          [](const CapDomain& a) { return "cap/" + a.resource.str(); },
           [](const AbortMigration& a) { return "abort/" + a.resource.str(); },
           [](const Inspect&) { return std::string("inspect"); },
           [](const RestartHypervisor&) { return std::string("restart-hypervisor"); },
@@ -230,13 +231,15 @@ void Node::Inside::pass_session(Now now) {
 
 // Twice: what is noted in the first round sets what the second wants.
 void Node::Inside::pass_promise(Now now) {
-  promise_wake = kNever;
-  promised_idle = idle(host, view);
+  Pass standing(now);
+  promised_idle = idle(host, view, standing);
+  const Instant idle_wake = std::move(standing).take().wake;
+  promise_wake = idle_wake;
   for (int round = 0; round < 2 && !session.exited && !host.rebooting; ++round) {
     Pass pass(now);
     keep_promise(host.keeping, view, self, promised_idle, session.leaving.has_value(), pass);
     Decision decision = std::move(pass).take();
-    promise_wake = decision.wake;
+    promise_wake = std::min(decision.wake, idle_wake);
     if (decision.actions.empty()) break;
     issue(std::move(decision), now, promise_wake);
   }
@@ -277,7 +280,8 @@ void Node::Inside::add_due(Turn& turn, Now now) const {
   turn.session |= now.mono >= session_wake;
   turn.probes |= now.mono >= probes_wake;
   const bool bound = host.keeping.bound > Duration::zero() || host.keeping.armed > Duration::zero();
-  turn.promise |= now.mono >= promise_wake || (bound && idle(host, view) != promised_idle);
+  Pass standing(now);  // when that comes out differently was told by the pass before
+  turn.promise |= now.mono >= promise_wake || (bound && idle(host, view, standing) != promised_idle);
   // What would be written for a question rests on the view.
   turn.questions |= now.mono >= questions_wake || (!questions.empty() && turn.any());
 }

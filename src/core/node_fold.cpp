@@ -21,12 +21,12 @@ constexpr Duration kOperatorPatience = 4s;
 
 // Whoever wrote this is to look again.
 void turn_for_lane(const std::string& lane, Turn& turn) {
-  if (lane.starts_with("run/") || lane == "answer" || lane == "status")
+  if (lane.starts_with("run/") || lane == "answer" || lane == "status" || lane == "load")
     turn.acts = true;
   else if (lane == "register" || lane == "away")
     turn.session = true;
   else if (lane == "leader" || lane == "claims" || lane == "journal" || lane == "house" || lane == "promises" ||
-           lane.starts_with("fence/"))
+           lane == "balance" || lane.starts_with("fence/"))
     turn.brain = true;
   else if (lane.starts_with("device/"))
     turn.probes = true;
@@ -56,8 +56,16 @@ void Node::Inside::lose_lease() {
   session.renewed.reset();
 }
 
+// Others' loads decide nothing by themselves. A word of this host's own that came through late is to be taken back.
+void Node::Inside::fold_loads(Turn& turn, Now now) {
+  observe_loads(controller, view, now.mono);
+  const Revision own = view.mod_of(path::load(config.host));
+  turn.acts |= std::exchange(seen_loads, own) != own;
+}
+
 void Node::Inside::after_view(Turn& turn, Now now, bool of_office) {
   Touched touched = view.take_touched();
+  if (touched.all || touched.loads) fold_loads(turn, now);
   touched.leader |= of_office;
   if (touched.nothing()) return;
   session.known_epoch = std::max(session.known_epoch, epoch_of(view));
@@ -332,6 +340,10 @@ Turn Node::Inside::fold(const Event& event, Now now) {
                    turn.everything = true;
                  },
                  [&](const PeersHeard& e) { fold_heard(e, turn, now); },
+                 [&](const LoadsMeasured& e) {
+                   observe_measured(host.gauges, e, now.mono);
+                   turn.acts = true;
+                 },
              },
              event);
   return turn;
@@ -346,8 +358,11 @@ void Node::Inside::give_up_overdue(Turn& turn, Now now) {
     take_flight(call, flight);
     const CallDone unknown{call, CallResult::unknown, "no answer"};
     observe_call(host, flight.action, unknown);
-    if (const auto* agent = std::get_if<RunAgent>(&flight.action))
+    if (const auto* agent = std::get_if<RunAgent>(&flight.action)) {
+      // This host stood still, and so did the agent: it would go on now (F7).
+      if (!flight.killed) out.push_back({{}, KillAgent{call}});
       observe_agent(controller, view, {*agent, AgentResult::timed_out, unknown.message}, now);
+    }
     if (const auto* probe = std::get_if<ProbeDevice>(&flight.action))
       observe_probe(probes, *probe, {call, AgentResult::timed_out, "", unknown.message}, now.mono);
     turn.everything = true;

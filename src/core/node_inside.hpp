@@ -84,6 +84,7 @@ struct Node::Inside {
   std::uint32_t journal_count = 0;
   std::uint64_t seen_edition = 0;
   Revision seen_basis;
+  Revision seen_loads;  // this host's
   // When each pass is wanted again for the sake of time.
   Instant acts_wake, look_wake, brain_wake, session_wake, promise_wake, probes_wake, questions_wake, full_wake;
   std::vector<Issued> out;
@@ -102,6 +103,7 @@ struct Node::Inside {
   void fold_hook(const HookAsked& asked, Turn& turn, Now now);
   void fold_heard(const PeersHeard& heard, Turn& turn, Now now);
   void after_view(Turn& turn, Now now, bool of_office = false);
+  void fold_loads(Turn& turn, Now now);
   void mark_present();
   bool take_flight(CallId call, Flight& flight);
   void lose_lease();

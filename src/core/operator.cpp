@@ -8,6 +8,7 @@
 
 #include "core/liveness/device_test.hpp"
 #include "core/liveness/fence_writes.hpp"
+#include "core/model/wording.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/recovery/maintenance.hpp"
@@ -166,17 +167,11 @@ Result freeze(const View& view, const OperatorAsked& asked, const SelfView& self
 std::vector<Incarnation> boots_to_confirm(const View& view, const HostName& host) {
   std::vector<Incarnation> boots;
   const auto add = [&](const Incarnation& boot) {
-    const MemberRecord* member = member_of(view, host);
-    const bool lives = member != nullptr && member->incarnation == boot;
-    if (!lives && !proved_dead(view, host, boot) && std::find(boots.begin(), boots.end(), boot) == boots.end())
+    if (!holds_member_key(view, host, boot) && !proved_dead(view, host, boot) &&
+        std::find(boots.begin(), boots.end(), boot) == boots.end())
       boots.push_back(boot);
   };
-  for (const auto& [boot, fence] : view.fences)
-    if (boot.first == host) add(boot.second);
-  for (const auto& [name, claim] : view.claims)
-    if (claim.value.host == host && may_still_run(view, name)) add(claim.value.incarnation);
-  for (const auto& [name, claim] : view.claims)
-    if (const Migration* m = open_migration(view, name); m != nullptr && m->host == host) add(m->incarnation);
+  for (const auto& open : open_boots(view, host)) add(open.second);
   const auto status = view.status.find(host);
   add(status == view.status.end() ? kNeverJoined : status->second.value.incarnation);
   return boots;
@@ -187,12 +182,6 @@ bool known_host(const View& view, const HostName& host) {
   const auto claims_it = [&](const auto& claim) { return claim.second.value.host == host; };
   return view.roster().host(host) != nullptr || view.status.contains(host) ||
          std::any_of(view.claims.begin(), view.claims.end(), claims_it);
-}
-
-std::string names_of(const std::vector<Incarnation>& boots) {
-  std::string text;
-  for (const auto& boot : boots) text += (text.empty() ? "" : ", ") + boot.str();
-  return text;
 }
 
 Result confirm(const View& view, const OperatorAsked& asked, const Heard& heard, const SelfView& self, Now now) {
@@ -223,9 +212,9 @@ Result confirm(const View& view, const OperatorAsked& asked, const Heard& heard,
     proof.by = asked.by;
     add_fence(commit, {asked.host, boot}, proof, now);
   }
-  JournalRecord journal =
-      fence_entry(self, now, JournalKind::fenced, asked.host,
-                  "confirmed by " + asked.by + (asked.force ? " by force" : "") + ": incarnation " + names_of(boots));
+  JournalRecord journal = fence_entry(
+      self, now, JournalKind::fenced, asked.host,
+      "confirmed by " + asked.by + (asked.force ? " by force" : "") + ": incarnation " + with_commas(texts_of(boots)));
   journal.level = "operator";
   add_journal(commit, std::move(journal));
   return commit;

@@ -7,6 +7,8 @@
 #include "core/liveness/quarantine.hpp"
 #include "core/liveness/suspicion.hpp"
 #include "core/placement/roster.hpp"
+#include "core/recovery/balancing.hpp"
+#include "core/recovery/hog_caps.hpp"
 #include "core/recovery/home.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/recovery/maintenance.hpp"
@@ -104,9 +106,7 @@ std::string stage_of(const View& view, const ResourceName& resource, const Migra
 
 ResourceReport report_open(const View& view, ResourceReport report, const ClaimRecord& claim) {
   report.host = claim.host;
-  const MemberRecord* member = member_of(view, claim.host);
-  const bool alive = member != nullptr && member->incarnation == claim.incarnation;
-  if (!alive) {
+  if (!holds_member_key(view, claim.host, claim.incarnation)) {
     report.condition = ResourceCondition::waiting;
     report.why = "its host " + claim.host.str() + " is not proved dead";
     const auto away = view.away.find(claim.host);
@@ -130,6 +130,7 @@ ResourceReport report_open(const View& view, ResourceReport report, const ClaimR
   report.condition = ResourceCondition::starting;
   if (current && run->second.value.state == RunState::running)
     report.condition = run->second.value.paused ? ResourceCondition::paused : ResourceCondition::running;
+  report.held_to = cap_of(view, report.name);
   if (claim.migrating_to) report.why = stage_of(view, report.name, *claim.migrating_to);
   return report;
 }
@@ -273,10 +274,9 @@ void add_resource_alarms(const View& view, std::vector<Alarm>& alarms) {
 }
 
 bool runs(const View& view, const ResourceName& name) {
-  const auto claim = view.claims.find(name);
   if (claim_closed(view, name)) return false;
-  const MemberRecord* member = member_of(view, claim->second.value.host);
-  return member != nullptr && member->incarnation == claim->second.value.incarnation;
+  const ClaimRecord& claim = view.claims.at(name).value;
+  return holds_member_key(view, claim.host, claim.incarnation);
 }
 
 // What stays down for no other reason than that somebody froze it.
@@ -323,6 +323,7 @@ std::vector<Alarm> alarms_of(const View& view) {
   add_frozen_alarms(view, alarms);
   add_resource_alarms(view, alarms);
   add_host_alarms(view, alarms);
+  add_hog_alarms(view, alarms);
   return alarms;
 }
 
@@ -345,6 +346,7 @@ Report report_of(const View& view) {
   if (view.spec() == nullptr) return report;
   report.cluster = view.spec()->cluster.name;
   for (const auto& host : view.spec()->hosts) report.hosts.push_back(report_host(view, host));
+  report.balance = report_balance(view);
   const Placement placement = book_view(view);
   for (const auto& resource : view.spec()->resources)
     report.resources.push_back(report_resource(view, placement, resource));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/model/ids.hpp"
+#include "core/model/load.hpp"
 #include "core/model/units.hpp"
 #include "core/model/view.hpp"
 
@@ -62,7 +63,16 @@ struct ResourceReport {
   int priority = 0;
   std::string why;                    // why it is not running, or empty
   std::optional<HostName> moving_to;  // live, and not over
+  std::optional<MilliCpu> held_to;    // it starves others, and has no more than this
   bool unprotected = false;           // by choice: it may stay down after the losses that `reserve` speaks of
+};
+
+// What the balancer recommends, and what it did; none with balance = "off".
+struct BalanceReport {
+  bool automatic = false;
+  std::vector<AdvisedMove> moves;  // each: haven migrate GUEST TO
+  std::vector<std::string> remarks;
+  std::vector<BalancingMove> past;
 };
 
 struct Alarm {
@@ -81,6 +91,7 @@ struct Report {
   std::vector<Alarm> alarms;      // worst first
   std::vector<HostReport> hosts;  // the file's order
   std::vector<ResourceReport> resources;
+  std::optional<BalanceReport> balance;
 };
 
 // What is wrong in the cluster, worst first; the same for everybody who has the same view.

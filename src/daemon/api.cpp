@@ -7,62 +7,16 @@
 
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
-#include <deque>
-#include <functional>
-#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "daemon/bounded_pool.hpp"
 #include "daemon/peer_server.hpp"
 
 namespace haven::daemon {
 namespace {
-
-// httplib's own pool takes any number; this one holds the accepting thread up instead.
-class BoundedPool final : public httplib::TaskQueue {
- public:
-  BoundedPool() {
-    for (std::size_t i = 0; i < Api::kThreads; ++i) {
-      threads_.emplace_back([this] { serve(); });
-    }
-  }
-  void enqueue(std::function<void()> task) override {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return waiting_.size() < Api::kMostWaiting || ending_; });
-    waiting_.push_back(std::move(task));
-    changed_.notify_all();
-  }
-  void shutdown() override {
-    {
-      const std::lock_guard lock(mutex_);
-      ending_ = true;
-      changed_.notify_all();
-    }
-    for (auto& thread : threads_) thread.join();
-  }
-
- private:
-  void serve() {
-    for (;;) {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return !waiting_.empty() || ending_; });
-      if (waiting_.empty()) return;
-      const auto task = std::move(waiting_.front());
-      waiting_.pop_front();
-      changed_.notify_all();
-      lock.unlock();
-      task();
-    }
-  }
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> waiting_;
-  bool ending_ = false;
-  std::vector<std::thread> threads_;
-};
 
 Service::Query query_of(const httplib::Request& request) {
   Service::Query query;
@@ -153,7 +107,7 @@ tl::expected<std::unique_ptr<Api>, std::string> Api::serve(std::unique_ptr<Insid
   inside->path = path;
   httplib::Server& server = inside->server;
   server.set_address_family(AF_UNIX);
-  server.new_task_queue = [] { return new BoundedPool; };
+  server.new_task_queue = [] { return new BoundedPool(kThreads, kMostWaiting); };
   server.set_payload_max_length(kMostBytes);
   answer_errors(server);
   ::unlink(path.c_str());

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/model/wording.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "daemon/codec.hpp"
 #include "daemon/domain_text.hpp"
@@ -32,8 +33,8 @@ std::string losses_in_words(const Spec& spec) {
   return reserve == 1 ? "after one loss" : "after " + std::to_string(reserve) + " losses";
 }
 
-// `spec` with what is no resource kept from the resources. What this very file takes into Haven's care may be among
-// that already, and is not counted twice: `known` has what Haven cares for now.
+// `spec` with what is no resource kept from the resources. What only this file makes a resource may be among that, and
+// is not counted twice: `known` is the file before it.
 Spec before_others(Spec spec, const std::map<HostName, Footprint>& others, const Spec& known) {
   Footprint fresh;
   for (const Resource& resource : spec.resources) {
@@ -91,8 +92,7 @@ tl::expected<Applier::Present, Refusal> Applier::present() {
     present.ambiguity = sight.store.ambiguity();
     present.stored = sight.store.stored();
     for (const auto& [name, fit] : view.fits) {
-      const MemberRecord* member = member_of(view, name);
-      if (member == nullptr || member->incarnation != fit.value.incarnation) continue;
+      if (!holds_member_key(view, name, fit.value.incarnation)) continue;
       present.fits.by_host[name] = fit.value;
       present.fits.mods[name] = fit.mod;
     }
@@ -144,7 +144,7 @@ void Applier::judge(Spec& spec, const Present& present, Refusal& refusal, std::v
   }
   take(judge_domains(spec, here_.name, false));
   take(judge_fencing(spec, fence_, limits_.validate));
-  fill_capacities(spec, present.capacities);
+  file::fill_capacities(spec, present.capacities);
   take(judge_capacity(spec));
   if (!refusal.errors.empty()) return;
   const auto rivals = judge_rivalries(spec);
@@ -154,7 +154,7 @@ void Applier::judge(Spec& spec, const Present& present, Refusal& refusal, std::v
 tl::expected<void, Refusal> Applier::admit(const ApplyRequest& request, const Present& present, const Spec& filled,
                                            Spec& spec, std::vector<std::string>& warnings) {
   Spec before = present.stored.document ? *present.stored.document->spec : Spec{};
-  fill_capacities(before, present.capacities);
+  file::fill_capacities(before, present.capacities);
   const AdmissionJudged judged =
       judge_admission(before_others(before, present.others, before), before_others(filled, present.others, before));
   const auto is_in = [](const std::vector<ResourceName>& list, const ResourceName& name) {
@@ -170,7 +170,7 @@ tl::expected<void, Refusal> Applier::admit(const ApplyRequest& request, const Pr
     return {};
   }
   Refusal refusal;
-  refusal.errors.push_back(error(listed_names(judged.fresh) + " would stay down " + losses_in_words(filled),
+  refusal.errors.push_back(error(listed(texts_of(judged.fresh)) + " would stay down " + losses_in_words(filled),
                                  "room for all of it, a lower reserve, tolerate = \"guest\" where that is meant, or "
                                  "`haven apply --unprotected`, which records that it is accepted"));
   for (const std::string& reason : judged.reasons) refusal.errors.push_back(error(reason, "that room, or less to run"));
@@ -306,7 +306,7 @@ tl::expected<Revision, Refusal> Applier::store(const ApplyRequest& request, cons
     JournalRecord record;
     record.by = here_.name;
     record.kind = JournalKind::applied;
-    record.why = listed_names(accepted) + " may stay down " + losses_in_words(spec) + ": accepted by " +
+    record.why = listed(texts_of(accepted)) + " may stay down " + losses_in_words(spec) + ": accepted by " +
                  (request.by.empty() ? "whoever applied the file" : request.by);
     if (!accepted.empty()) flip.operations.emplace_back(journal_entry(cluster, std::move(record)));
   }

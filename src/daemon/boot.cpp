@@ -21,23 +21,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxFileBytes = std::size_t{1024} * 1024;
-
 tl::unexpected<std::string> why(const std::string& path) { return tl::unexpected(path + ": " + std::strerror(errno)); }
 
-class File {
- public:
-  File(const std::string& path, int flags, unsigned mode = 0) : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
+adapter::Descriptor opened(const std::string& path, int flags) {
+  return adapter::Descriptor(::open(path.c_str(), flags | O_CLOEXEC, 0600));
+}
 
 std::string first_line(const std::string& path) {
   const auto text = read_file(path);
@@ -53,38 +41,52 @@ std::string dmi_uuid() {
   return std::any_of(uuid.begin(), uuid.end(), differs) ? uuid : std::string();
 }
 
-OrWhy<void> replace(const std::string& path, const std::string& content, bool durably) {
-  const std::string next = path + ".new";
-  {
-    const File file(next, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (file.get() < 0) return why(next);
-    std::size_t written = 0;
-    while (written < content.size()) {
-      const auto n = ::write(file.get(), content.data() + written, content.size() - written);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return why(next);
-      written += static_cast<std::size_t>(n);
-    }
-    if (durably && ::fsync(file.get()) < 0) return why(next);
+// False, with errno: it does not stand there whole.
+bool write_whole(const std::string& path, const std::string& content, unsigned mode, bool durably) {
+  const auto file = opened(path, O_WRONLY | O_CREAT | O_TRUNC);
+  if (!file || ::fchmod(file.get(), mode) < 0) return false;
+  for (std::size_t written = 0; written < content.size();) {
+    const auto n = ::write(file.get(), content.data() + written, content.size() - written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    written += static_cast<std::size_t>(n);
   }
-  if (::rename(next.c_str(), path.c_str()) < 0) return why(path);
+  return !durably || ::fsync(file.get()) == 0;
+}
+
+OrWhy<void> replace(const std::string& path, const std::string& content, unsigned mode, bool durably) {
+  const std::string next = path + ".new";
+  const bool written = write_whole(next, content, mode, durably);
+  if (!written || ::rename(next.c_str(), path.c_str()) < 0) {
+    auto reason = why(written ? path : next);
+    ::unlink(next.c_str());
+    return reason;
+  }
   if (!durably) return {};
-  const File folder(path.substr(0, path.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
-  if (folder.get() < 0 || ::fsync(folder.get()) < 0) return why(path);
+  const std::string above = fs::path(path).parent_path().string();
+  const auto folder = opened(above.empty() ? "." : above, O_RDONLY | O_DIRECTORY);
+  if (!folder || ::fsync(folder.get()) < 0) return why(path);
   return {};
 }
 
 }  // namespace
 
-OrWhy<void> replace_file(const std::string& path, const std::string& content) { return replace(path, content, false); }
-
-OrWhy<void> replace_file_durably(const std::string& path, const std::string& content) {
-  return replace(path, content, true);
+OrWhy<void> replace_file(const std::string& path, const std::string& content) {
+  return replace(path, content, 0600, false);
 }
 
-OrWhy<std::string> read_file(const std::string& path) {
-  const File file(path, O_RDONLY);
-  if (file.get() < 0) return why(path);
+OrWhy<void> replace_file_durably(const std::string& path, const std::string& content, unsigned mode) {
+  return replace(path, content, mode, true);
+}
+
+unsigned mode_of(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? status.st_mode & 07777U : 0644U;
+}
+
+OrWhy<std::string> read_file(const std::string& path, std::size_t most_bytes) {
+  const auto file = opened(path, O_RDONLY);
+  if (!file) return why(path);
   std::string content;
   char buffer[16384];
   for (;;) {
@@ -93,7 +95,8 @@ OrWhy<std::string> read_file(const std::string& path) {
     if (n < 0) return why(path);
     if (n == 0) return content;
     content.append(buffer, static_cast<std::size_t>(n));
-    if (content.size() > kMaxFileBytes) return tl::unexpected(path + ": larger than 1 MiB");
+    if (content.size() > most_bytes)
+      return tl::unexpected(path + ": larger than " + std::to_string(most_bytes >> 20U) + " MiB");
   }
 }
 
@@ -107,35 +110,23 @@ OrWhy<void> make_folder(const std::string& path, unsigned mode) {
 
 OrWhy<SingleInstance> SingleInstance::lock(const std::string& run_dir) {
   const std::string path = run_dir + "/havend.lock";
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return why(path);
-  if (::flock(fd, LOCK_EX | LOCK_NB) < 0) {
-    const bool taken = errno == EWOULDBLOCK;
-    auto reason = why(path);
-    ::close(fd);
-    if (taken) return tl::unexpected(path + ": another havend runs on this host");
-    return reason;
+  auto file = opened(path, O_RDWR | O_CREAT);
+  if (!file) return why(path);
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) < 0) {
+    if (errno == EWOULDBLOCK) return tl::unexpected(path + ": another havend runs on this host");
+    return why(path);
   }
-  return SingleInstance(fd);
+  return SingleInstance(std::move(file));
 }
 
-SingleInstance::SingleInstance(SingleInstance&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-
-SingleInstance::~SingleInstance() {
-  if (fd_ >= 0) ::close(fd_);
+std::string random_bytes(std::size_t count) {
+  std::string bytes(count, '\0');
+  // Up to 256 bytes come whole or not at all; a kernel without randomness cannot run havend.
+  if (::getrandom(bytes.data(), count, 0) != static_cast<ssize_t>(count)) std::abort();
+  return bytes;
 }
 
-std::string random_id() {
-  unsigned char bytes[16];
-  // 16 bytes come whole or not at all; a kernel without randomness cannot run havend.
-  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) std::abort();
-  std::string id;
-  for (const unsigned char byte : bytes) {
-    id += "0123456789abcdef"[byte >> 4U];
-    id += "0123456789abcdef"[byte & 15U];
-  }
-  return id;
-}
+std::string random_id() { return codec::hex_of(random_bytes(16)); }
 
 OrWhy<Incarnation> incarnation(const std::string& run_dir) {
   const std::string path = run_dir + "/incarnation";

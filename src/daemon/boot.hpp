@@ -4,12 +4,15 @@
 // name and renamed: a havend killed at any moment finds them whole.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
 
+#include "adapter/descriptor.hpp"
 #include "core/model/action.hpp"
 #include "core/model/ids.hpp"
 #include "core/model/record.hpp"
@@ -22,9 +25,12 @@ using OrWhy = tl::expected<T, std::string>;
 
 // Replaces the file as a whole; 0600. Not durable: for run_dir.
 [[nodiscard]] OrWhy<void> replace_file(const std::string& path, const std::string& content);
-// And survives a loss of power: the old content or the new one.
-[[nodiscard]] OrWhy<void> replace_file_durably(const std::string& path, const std::string& content);
-[[nodiscard]] OrWhy<std::string> read_file(const std::string& path);
+// And survives a loss of power, with its folder: the old content or the new one.
+[[nodiscard]] OrWhy<void> replace_file_durably(const std::string& path, const std::string& content,
+                                               unsigned mode = 0600);
+// The permissions of a file that is to be replaced; of one that is not there yet, 0644.
+[[nodiscard]] unsigned mode_of(const std::string& path);
+[[nodiscard]] OrWhy<std::string> read_file(const std::string& path, std::size_t most_bytes = std::size_t{1} << 20U);
 // The folder and those above it; they are 0755, the last one has `mode`.
 [[nodiscard]] OrWhy<void> make_folder(const std::string& path, unsigned mode);
 
@@ -32,16 +38,15 @@ using OrWhy = tl::expected<T, std::string>;
 class SingleInstance {
  public:
   [[nodiscard]] static OrWhy<SingleInstance> lock(const std::string& run_dir);
-  SingleInstance(SingleInstance&& other) noexcept;
-  SingleInstance& operator=(SingleInstance&&) = delete;
-  ~SingleInstance();
 
  private:
-  explicit SingleInstance(int fd) : fd_(fd) {}
-  int fd_;
+  explicit SingleInstance(adapter::Descriptor file) : file_(std::move(file)) {}
+  adapter::Descriptor file_;
 };
 
-// 32 hex digits of the kernel's randomness.
+// Of the kernel's randomness; at most 256.
+[[nodiscard]] std::string random_bytes(std::size_t count);
+// 32 hex digits of it.
 [[nodiscard]] std::string random_id();
 
 // The same for every havend of this boot; drawn by the first. To be called before the other things that are kept.

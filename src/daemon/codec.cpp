@@ -32,12 +32,13 @@ HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "hos
 HAVEN_WORDS(ArrivalState, {ready, "ready"}, {gone, "gone"})
 HAVEN_WORDS(JournalKind, {intent, "intent"}, {fenced, "fenced"}, {proved, "proved"}, {withdrawn, "withdrawn"},
             {tested, "tested"}, {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"},
-            {migrate, "migrate"}, {stayed, "stayed"}, {stop, "stop"}, {place_failed, "place-failed"},
-            {failed, "failed"}, {freeze, "freeze"}, {maintenance, "maintenance"}, {engine, "engine"},
-            {applied, "applied"}, {alarm, "alarm"}, {cleared, "cleared"})
+            {migrate, "migrate"}, {stayed, "stayed"}, {capped, "capped"}, {uncapped, "uncapped"}, {stop, "stop"},
+            {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"}, {maintenance, "maintenance"},
+            {engine, "engine"}, {applied, "applied"}, {alarm, "alarm"}, {cleared, "cleared"})
 #undef HAVEN_WORDS
 
 inline constexpr Range kSmall{0, 1'000'000};
+inline constexpr Range kPercent{0, 100};
 
 // Found by the readers and writers of json_fields.hpp, so not hidden in an unnamed namespace.
 
@@ -143,6 +144,61 @@ void describe(Io& io, typename Io::template Ref<FitRecord> r) {
   io.field("unfit", r.unfit);
   io.field("answered", r.answered);
   io.field("answer", r.answer);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<GuestFigures> r) {
+  io.field("guest", r.guest);
+  io.number("cpu_thousandths", r.cpu.count, kNatural);
+  io.number("waiting_thousandths", r.waiting.count, kNatural);
+  io.field("memory_mib", r.memory);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<LoadRecord> r) {
+  io.field("incarnation", r.incarnation);
+  io.number("cpu_thousandths", r.host.cpu.count, kNatural);
+  io.field("memory_mib", r.host.memory);
+  io.number("cpu_some_percent", r.host.cpu_some, kPercent);
+  io.number("cpu_full_percent", r.host.cpu_full, kPercent);
+  io.number("memory_some_percent", r.host.memory_some, kPercent);
+  io.field("guests", r.guests);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<AdvisedMove> r) {
+  io.field("guest", r.guest);
+  io.field("from", r.from);
+  io.field("to", r.to);
+  io.field("why", r.why);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<NamedHog> r) {
+  io.field("guest", r.guest);
+  io.field("host", r.host);
+  io.field("text", r.text);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<BalancingMove> r) {
+  io.field("guest", r.guest);
+  io.field("from", r.from);
+  io.field("to", r.to);
+  io.field("over", r.over);
+  io.field("at_ms", r.at);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<HeldHog> r) {
+  io.field("guest", r.guest);
+  io.field("host", r.host);
+  io.field("generation", r.generation);
+  io.number("share_thousandths", r.share.count, kNatural);
+  io.field("since_ms", r.since);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<BalanceRecord> r) {
+  io.field("moves", r.moves);
+  io.field("remarks", r.remarks);
+  io.field("hogs", r.hogs);
+  io.field("past", r.past);
+  io.field("at_ms", r.at);
+  io.field("held", r.held);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<AnswerRecord> r) {
@@ -319,6 +375,8 @@ ReadRecord reader_for(const std::string& kind) {
       {"voters", read_as<VotersRecord>},
       {"question", read_as<QuestionRecord>},
       {"fit", read_as<FitRecord>},
+      {"load", read_as<LoadRecord>},
+      {"balance", read_as<BalanceRecord>},
       {"calendar", read_as<CalendarRecord>},
   };
   const auto it = kReaders.find(kind);
@@ -329,7 +387,7 @@ ReadRecord reader_for(const std::string& kind) {
 bool names_are_well_formed(const path::Parts& parts) {
   if (parts.kind == "question") return parts.first == "portability" && parts.second.empty();
   if (parts.kind == "leader" || parts.kind == "journal" || parts.kind == "voters") return true;
-  if (parts.kind == "epoch" || parts.kind == "dawn") return parts.first.empty();
+  if (parts.kind == "epoch" || parts.kind == "dawn" || parts.kind == "balance") return parts.first.empty();
   if (parts.kind == "claim" || parts.kind == "run" || parts.kind == "calendar" || parts.kind == "arrival" ||
       parts.kind == "spec/order") {
     return well_formed(ResourceName(parts.first));

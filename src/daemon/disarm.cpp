@@ -38,6 +38,15 @@ void remove_hooks(const DisarmEdges& edges, Disarmed& result) {
   }
 }
 
+void take_caps_off(const DisarmEdges& edges, Disarmed& result) {
+  const auto failures = edges.caps_off();
+  if (!failures) {
+    result.problems.push_back("a guest may still be held to its share of the CPUs: " + failures.error());
+    return;
+  }
+  for (const auto& failure : *failures) result.problems.push_back("still held to its share of the CPUs: " + failure);
+}
+
 void give_back(const DisarmEdges& edges, Disarmed& result) {
   TurnedOff note(edges.state_dir + "/turned-off");
   const auto content = note.read();
@@ -72,6 +81,8 @@ OrWhy<Disarmed> disarm(const DisarmEdges& edges, bool restore) {
   if (!alone) return tl::unexpected(alone.error() + "; stop it first, its guests run on");
   result.done.emplace_back("havend is stopped and stays so; its guests run on, watched by nobody");
   remove_lists(edges, result);
+  // While libvirt answers: its hooks may cost it a restart.
+  take_caps_off(edges, result);
   remove_hooks(edges, result);
   if (restore) give_back(edges, result);
   return result;

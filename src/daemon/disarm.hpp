@@ -18,6 +18,8 @@ struct DisarmEdges {
   systemd::Config systemd;
   // The failures; an error where nothing could be asked.
   std::function<OrWhy<std::vector<std::string>>(const std::vector<std::string>& uuids)> autostart_on;
+  // Gives back to guests what Haven held them to. Likewise.
+  std::function<OrWhy<std::vector<std::string>>()> caps_off;
 };
 
 struct Disarmed {

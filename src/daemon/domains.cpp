@@ -4,47 +4,10 @@
 #include <utility>
 
 #include "adapter/libvirt/domain_xml.hpp"
+#include "port/to_event.hpp"
 
 namespace haven::daemon {
 namespace {
-
-DomainCondition condition_of(port::DomainState state) {
-  switch (state) {
-    case port::DomainState::running:
-      return DomainCondition::running;
-    case port::DomainState::starting:
-      return DomainCondition::starting;
-    case port::DomainState::in_migration:
-      return DomainCondition::in_migration;
-    case port::DomainState::paused:
-      return DomainCondition::paused;
-    case port::DomainState::paused_io_error:
-      return DomainCondition::paused_io_error;
-    case port::DomainState::crashed:
-    case port::DomainState::absent:
-      return DomainCondition::crashed;
-  }
-  return DomainCondition::crashed;
-}
-
-HintKind kind_of(port::LifecycleKind kind) {
-  switch (kind) {
-    case port::LifecycleKind::powered_off:
-      return HintKind::powered_off;
-    case port::LifecycleKind::migrated:
-      return HintKind::migrated;
-    case port::LifecycleKind::crashed:
-    case port::LifecycleKind::failed:
-      return HintKind::crashed;
-    case port::LifecycleKind::started:
-    case port::LifecycleKind::resumed:
-    case port::LifecycleKind::paused:
-    case port::LifecycleKind::paused_io_error:
-    case port::LifecycleKind::destroyed:
-      return HintKind::changed;
-  }
-  return HintKind::changed;
-}
 
 // What sits in a drive that may be empty is not what it lives on.
 std::set<std::string> paths_of(const libvirt::DomainFacts& facts) {
@@ -133,9 +96,10 @@ Inspected Domains::translate(const port::Inspected& seen) const {
                    .uplink_lost = {},
                    .others_taken = {}};
   for (const auto& domain : seen.domains) {
-    if (domain.state == port::DomainState::absent) continue;
+    const auto condition = to_event(domain.state);
+    if (!condition) continue;
     if (const Resource* r = of_uuid(domain.uuid)) {
-      result.domains.push_back({r->name, condition_of(domain.state), domain.migrating});
+      result.domains.push_back({r->name, *condition, domain.migrating, domain.cap});
     } else {
       others.insert(domain.uuid);
       result.others_taken.cpu += domain.footprint.cpu;
@@ -156,10 +120,18 @@ Inspected Domains::translate(const port::Inspected& seen) const {
   return result;
 }
 
+LoadsMeasured Domains::translate(const port::Measured& measured) const {
+  LoadsMeasured loads{measured.host, {}};
+  for (const port::MeasuredGuest& guest : measured.guests)
+    if (const Resource* resource = of_uuid(guest.uuid))
+      loads.guests.push_back({resource->name, guest.cpu, guest.waiting, guest.memory});
+  return loads;
+}
+
 std::optional<DomainHint> Domains::translate(const port::Lifecycle& seen) const {
   const Resource* resource = of_uuid(seen.uuid);
   if (resource == nullptr) return std::nullopt;
-  return DomainHint{resource->name, kind_of(seen.kind)};
+  return DomainHint{resource->name, to_event(seen.kind)};
 }
 
 }  // namespace haven::daemon

@@ -10,6 +10,7 @@
 #include "core/model/event.hpp"
 #include "core/model/spec.hpp"
 #include "port/hypervisor.hpp"
+#include "port/load_meter.hpp"
 
 namespace haven::daemon {
 
@@ -38,6 +39,7 @@ class Domains {
 
   // What libvirt and /proc say, about the resources of the spec alone.
   [[nodiscard]] Inspected translate(const port::Inspected& seen) const;
+  [[nodiscard]] LoadsMeasured translate(const port::Measured& measured) const;
   // nullopt: not about a resource of the spec.
   [[nodiscard]] std::optional<DomainHint> translate(const port::Lifecycle& seen) const;
 

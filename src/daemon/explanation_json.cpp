@@ -1,5 +1,7 @@
 #include "daemon/explanation_json.hpp"
 
+#include "core/model/wording.hpp"
+
 namespace haven::daemon {
 namespace {
 
@@ -8,21 +10,20 @@ using Json = nlohmann::json;
 Json name_or_null(const std::optional<HostName>& name) { return name ? Json(name->str()) : Json(nullptr); }
 std::int64_t ms(Duration time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
 
+Json reasons_json(const std::vector<Refusal>& refusals) {
+  Json reasons = Json::array();
+  for (const Refusal& refusal : refusals) reasons.push_back({{"host", refusal.host.str()}, {"reason", refusal.reason}});
+  return reasons;
+}
+
 Json death_json(const DeathExplained& death) {
   Json fallen = Json::array();
   for (const Fallen& one : death.fallen) {
-    Json reasons = Json::array();
-    for (const Refusal& refusal : one.refusals)
-      reasons.push_back({{"host", refusal.host.str()}, {"reason", refusal.reason}});
-    Json after = Json::array();
-    for (const ResourceName& name : one.after) after.push_back(name.str());
-    Json stops = Json::array();
-    for (const ResourceName& name : one.stops) stops.push_back(name.str());
     fallen.push_back({{"resource", one.resource.str()},
                       {"to", name_or_null(one.to)},
-                      {"after", after},
-                      {"stops", stops},
-                      {"reasons", reasons},
+                      {"after", texts_of(one.after)},
+                      {"stops", texts_of(one.stops)},
+                      {"reasons", reasons_json(one.refusals)},
                       {"remedy", one.remedy}});
   }
   const bool known = death.proved_by_itself;
@@ -58,18 +59,16 @@ Json explanation_json(const Explanation& e) {
 Json foreseen_json(const MaintenanceForeseen& foreseen) {
   Json moves = Json::array();
   for (const MoveForeseen& move : foreseen.moves) {
-    Json reasons = Json::array();
-    for (const Refusal& refusal : move.refusals)
-      reasons.push_back({{"host", refusal.host.str()}, {"reason", refusal.reason}});
     moves.push_back({{"resource", move.resource.str()},
                      {"from", move.from.str()},
                      {"to", name_or_null(move.to)},
                      {"live", move.live},
-                     {"reasons", reasons}});
+                     {"reasons", reasons_json(move.refusals)}});
   }
-  Json exposed = Json::array();
-  for (const ResourceName& name : foreseen.exposed) exposed.push_back(name.str());
-  return {{"refused", foreseen.refused}, {"exposed", exposed}, {"reserve", foreseen.reserve}, {"moves", moves}};
+  return {{"refused", foreseen.refused},
+          {"exposed", texts_of(foreseen.exposed)},
+          {"reserve", foreseen.reserve},
+          {"moves", moves}};
 }
 
 }  // namespace haven::daemon

@@ -7,6 +7,7 @@
 
 #include "adapter/libvirt/domain_needs.hpp"
 #include "daemon/codec.hpp"
+#include "daemon/judge.hpp"
 
 namespace haven::daemon {
 namespace {
@@ -35,13 +36,9 @@ std::vector<Need> needs_of(const std::vector<Resource>& resources, bool many_hos
 }
 
 std::vector<Resource> allowed_on(const Spec& spec, const HostName& host) {
-  const auto in = [&](const std::vector<HostName>& list) {
-    return std::find(list.begin(), list.end(), host) != list.end();
-  };
   std::vector<Resource> allowed;
   for (const Resource& resource : spec.resources)
-    if ((resource.hosts.only.empty() || in(resource.hosts.only)) && !in(resource.hosts.never))
-      allowed.push_back(resource);
+    if (may_run_on(resource, host)) allowed.push_back(resource);
   return allowed;
 }
 
@@ -78,8 +75,7 @@ bool Fitness::see(Known& known) const {
     const View& view = sight.node.view();
     known.spec = view.shared_spec();
     known.cluster = sight.store.cluster();
-    const MemberRecord* member = member_of(view, here_);
-    known.registered = view.listed() && member != nullptr && member->incarnation == incarnation_;
+    known.registered = view.listed() && holds_member_key(view, here_, incarnation_);
     known.member_mod = view.mod_of(path::member(here_));
     if (view.question) known.question = view.question->value;
     known.said_mod = view.mod_of(path::fit(here_));

@@ -5,38 +5,13 @@
 
 #include "daemon/boot.hpp"
 #include "daemon/codec.hpp"
+#include "port/to_event.hpp"
 
 namespace haven::daemon {
 namespace {
 
 // Longer than any kill that still succeeds; the reboot then ends what is left (F6).
 constexpr Duration kKillBeforeReboot = 5s;
-
-CommitOutcome outcome_of(port::Outcome outcome) {
-  switch (outcome) {
-    case port::Outcome::committed:
-      return CommitOutcome::committed;
-    case port::Outcome::conflict:
-      return CommitOutcome::conflict;
-    case port::Outcome::refused:
-      return CommitOutcome::refused;
-    case port::Outcome::unknown:
-      return CommitOutcome::unknown;
-  }
-  return CommitOutcome::unknown;
-}
-
-CallResult result_of(port::CallResult result) {
-  switch (result) {
-    case port::CallResult::done:
-      return CallResult::done;
-    case port::CallResult::failed:
-      return CallResult::failed;
-    case port::CallResult::unknown:
-      return CallResult::unknown;
-  }
-  return CallResult::unknown;
-}
 
 AgentResult result_of(port::AgentAnswer answer) {
   switch (answer) {
@@ -209,6 +184,9 @@ struct Hands::Performing {
     hands.edges_.say(false, "moving " + a.resource.str() + " live to " + a.to.str());
     hands.edges_.hypervisor.migrate(call, r->uuid, to->address, a.timeout);
   }
+  void operator()(const CapDomain& a) {
+    if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.cap(call, r->uuid, a.cap, a.timeout);
+  }
   void operator()(const AbortMigration& a) {
     if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.abort_migration(call, r->uuid, a.timeout);
   }
@@ -308,7 +286,7 @@ Event Hands::done(const port::TransactionDone& answer) {
   if (auto said = decisions_.extract(answer.call); said && answer.outcome == port::Outcome::committed) {
     for (const auto& line : said.mapped()) edges_.say(false, line);
   }
-  return CommitDone{answer.call, outcome_of(answer.outcome), answer.revision, answer.message};
+  return CommitDone{answer.call, to_event(answer.outcome), answer.revision, answer.message};
 }
 
 std::optional<Event> Hands::translate(const port::EngineEvent& event) {
@@ -348,9 +326,7 @@ std::optional<Event> Hands::translate(const port::HypervisorEvent& event) {
   struct Translate {
     Hands& hands;
     const Domains& domains;
-    std::optional<Event> operator()(const port::CallDone& e) {
-      return CallDone{e.call, result_of(e.result), e.message};
-    }
+    std::optional<Event> operator()(const port::CallDone& e) { return CallDone{e.call, to_event(e.result), e.message}; }
     std::optional<Event> operator()(const port::Inspected& e) {
       const auto it = hands.inspections_.find(e.call);
       if (it == hands.inspections_.end()) return std::nullopt;
@@ -363,6 +339,7 @@ std::optional<Event> Hands::translate(const port::HypervisorEvent& event) {
     }
     std::optional<Event> operator()(const port::ConnectionLost& e) { return HypervisorLost{e.message}; }
     std::optional<Event> operator()(const port::ConnectionBack&) { return HypervisorBack{}; }
+    std::optional<Event> operator()(const port::Sending&) { return std::nullopt; }  // nobody decides by it
   };
   return std::visit(Translate{*this, domains_}, event);
 }

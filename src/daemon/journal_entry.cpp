@@ -1,10 +1,10 @@
 #include "daemon/journal_entry.hpp"
 
 #include <atomic>
-#include <chrono>
 #include <utility>
 
 #include "daemon/codec.hpp"
+#include "daemon/mailbox.hpp"
 #include "daemon/spec_store.hpp"
 
 namespace haven::daemon {
@@ -18,8 +18,7 @@ constexpr std::uint32_t kCounts = 100'000;
 
 port::Operation journal_entry(const std::string& cluster, JournalRecord record) {
   static std::atomic<std::uint32_t> written{0};
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  record.at = {std::chrono::duration_cast<std::chrono::milliseconds>(now).count()};
+  record.at = read_clocks().wall;
   const std::string path = path::journal(record.at, record.by, kFirstCount + written++ % kCounts);
   return port::Put{codec::Assembler::kRoot + cluster + "/" + path, codec::encode(record), {}};
 }

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "adapter/libvirt/domain_xml.hpp"
+#include "core/model/wording.hpp"
 #include "core/placement/admission.hpp"
-#include "core/placement/topology.hpp"
 
 namespace haven::daemon {
 namespace {
@@ -17,9 +17,6 @@ file::FileError finding(std::string what, std::string wanted) {
 
 bool names(const std::vector<HostName>& list, const HostName& host) {
   return std::find(list.begin(), list.end(), host) != list.end();
-}
-bool may_run_on(const Resource& resource, const HostName& host) {
-  return (resource.hosts.only.empty() || names(resource.hosts.only, host)) && !names(resource.hosts.never, host);
 }
 
 // A host where it never runs need not have its files; what its cache keeps matters everywhere.
@@ -36,6 +33,10 @@ void forget_paths(libvirt::DomainFacts& facts) {
 bool known(const Host& host) { return host.cpu.count > 0 && host.memory.count > 0; }
 
 }  // namespace
+
+bool may_run_on(const Resource& resource, const HostName& host) {
+  return (resource.hosts.only.empty() || names(resource.hosts.only, host)) && !names(resource.hosts.never, host);
+}
 
 Findings judge_domains(const Spec& spec, const HostName& here, bool elsewhere_too) {
   Findings findings;
@@ -80,16 +81,6 @@ Findings judge_fencing(const Spec& spec, port::FenceDevice& fence, Duration time
     }
   }
   return findings;
-}
-
-void fill_capacities(Spec& spec, const std::vector<Host>& known) {
-  for (Host& host : spec.hosts) {
-    for (const Host& reported : known) {
-      if (reported.name != host.name) continue;
-      if (host.cpu.count == 0) host.cpu = reported.cpu;
-      if (host.memory.count == 0) host.memory = reported.memory;
-    }
-  }
 }
 
 Findings judge_capacity(const Spec& spec) {
@@ -137,12 +128,6 @@ AdmissionJudged judge_admission(const Spec& before, const Spec& spec) {
     if (!so_before && (accepted == nullptr || !accepted->unprotected)) judged.fresh.push_back(name);
   }
   return judged;
-}
-
-std::string listed_names(const std::vector<ResourceName>& names) {
-  std::vector<std::string> words;
-  for (const ResourceName& name : names) words.push_back(name.str());
-  return listed(words);
 }
 
 }  // namespace haven::daemon

@@ -13,15 +13,15 @@ namespace haven::daemon {
 // Every finding names what it is about and what would be right; `file` is left empty.
 using Findings = std::vector<file::FileError>;
 
+// By its rules only and never.
+[[nodiscard]] bool may_run_on(const Resource& resource, const HostName& host);
 // Missing disks and boot files of what may run on `here`, and caches that a failover would lose (PROTOCOL C7).
 // `elsewhere_too`: also of what may run on other hosts, which need not be this one's loss.
 [[nodiscard]] Findings judge_domains(const Spec& spec, const HostName& here, bool elsewhere_too);
 // What libvirt would do of its own accord with a guest that ends (on_crash and the like): warnings.
 [[nodiscard]] std::vector<std::string> judge_rivalries(const Spec& spec);
-// By each agent's own metadata; equal devices once.
+// By each agent's own metadata.
 [[nodiscard]] Findings judge_fencing(const Spec& spec, port::FenceDevice& fence, Duration timeout);
-// Capacities that the file leaves out, from what the hosts reported (`known`).
-void fill_capacities(Spec& spec, const std::vector<Host>& known);
 // Resources that fit no host that they may run on. A host of unknown capacity may have room.
 [[nodiscard]] Findings judge_capacity(const Spec& spec);
 // The promise to survive `reserve` losses, which `spec` is to keep as far as `before` kept it.
@@ -32,8 +32,5 @@ struct AdmissionJudged {
   std::vector<std::string> reasons;       // for a person
 };
 [[nodiscard]] AdmissionJudged judge_admission(const Spec& before, const Spec& spec);
-
-// "web1", "web1 and web2", "web1, web2 and web3".
-[[nodiscard]] std::string listed_names(const std::vector<ResourceName>& names);
 
 }  // namespace haven::daemon

@@ -2,34 +2,17 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <system_error>
+#include "adapter/boot_clock.hpp"
 
 namespace haven::daemon {
 namespace {
 
-// Only descriptors and memory can be short here, at the start: the process ends with the reason.
-int need(int fd, const char* what) {
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
-  return fd;
-}
-
 const port::Lifecycle* hint_of(const Message& message) {
   const auto* event = std::get_if<port::HypervisorEvent>(&message);
   return event == nullptr ? nullptr : std::get_if<port::Lifecycle>(event);
-}
-
-// Wakes up once BOOTTIME has reached `until`, also when the machine slept meanwhile.
-void arm(int timer, Instant until) {
-  itimerspec spec{};
-  if (until != kNever) {
-    const auto ns = std::max<std::int64_t>(until.since_boot.count(), 1);  // 0 would disarm it
-    spec.it_value = {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
-  }
-  ::timerfd_settime(timer, TFD_TIMER_ABSTIME, &spec, nullptr);
 }
 
 void drain(int fd) {
@@ -40,23 +23,15 @@ void drain(int fd) {
 }  // namespace
 
 Now read_clocks() {
-  timespec boot{};
   timespec wall{};
-  ::clock_gettime(CLOCK_BOOTTIME, &boot);
   ::clock_gettime(CLOCK_REALTIME, &wall);
-  return {Instant{std::chrono::seconds(boot.tv_sec) + std::chrono::nanoseconds(boot.tv_nsec)},
-          WallTime{wall.tv_sec * 1000 + wall.tv_nsec / 1'000'000}};
+  return {adapter::boot_now(), WallTime{wall.tv_sec * 1000 + wall.tv_nsec / 1'000'000}};
 }
 
 Mailbox::Mailbox(std::function<void()> overflow)
     : overflow_(std::move(overflow)),
-      wake_(need(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
-      timer_(need(::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd")) {}
-
-Mailbox::~Mailbox() {
-  ::close(wake_);
-  ::close(timer_);
-}
+      wake_(adapter::needed(adapter::Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), "eventfd")),
+      timer_(adapter::needed(adapter::boot_timer(), "timerfd")) {}
 
 Duration Mailbox::age(Instant now) const {
   const std::int64_t busy = busy_since_ns_.load(), due = due_ns_.load(), at = now.since_boot.count();
@@ -100,7 +75,7 @@ void Mailbox::close() {
 
 void Mailbox::nudge() {
   const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
+  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
 }
 
 std::optional<Message> Mailbox::take(Instant until) {
@@ -125,11 +100,11 @@ std::optional<Message> Mailbox::take(Instant until) {
   busy_since_ns_.store(0);
   // What came between the look and the word "idle" is counted from here on.
   if (size() > 0) turns();
-  arm(timer_, until);
-  pollfd wait[] = {{wake_, POLLIN, 0}, {timer_, POLLIN, 0}};
+  adapter::arm(timer_, until);
+  pollfd wait[] = {{wake_.get(), POLLIN, 0}, {timer_.get(), POLLIN, 0}};
   ::poll(wait, 2, -1);
-  drain(wake_);
-  drain(timer_);
+  drain(wake_.get());
+  drain(timer_.get());
   turns();
   return next();
 }

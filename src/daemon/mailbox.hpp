@@ -18,11 +18,13 @@
 #include <utility>
 #include <variant>
 
+#include "adapter/descriptor.hpp"
 #include "core/model/event.hpp"
 #include "core/model/units.hpp"
 #include "port/engine.hpp"
 #include "port/fence_device.hpp"
 #include "port/hypervisor.hpp"
+#include "port/load_meter.hpp"
 #include "port/storage.hpp"
 #include "port/watchdog.hpp"
 
@@ -37,7 +39,7 @@ struct HookQuestion {
 using Task = std::function<void()>;
 
 using Message = std::variant<port::EngineEvent, port::HypervisorEvent, port::AgentDone, port::StorageLooked,
-                             port::WatchdogEvent, HookQuestion, HostProblems, Task, PeersHeard>;
+                             port::WatchdogEvent, HookQuestion, HostProblems, port::Measured, Task, PeersHeard>;
 
 // CLOCK_BOOTTIME and the wall clock.
 [[nodiscard]] Now read_clocks();
@@ -49,7 +51,6 @@ class Mailbox {
 
   // `overflow` is called, with the mailbox locked, when it is full, and must not return.
   explicit Mailbox(std::function<void()> overflow);
-  ~Mailbox();
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
@@ -82,8 +83,8 @@ class Mailbox {
   std::atomic<std::int64_t> due_ns_{INT64_MAX};
   bool closed_ = false;
   std::function<void()> overflow_;
-  int wake_;
-  int timer_;
+  adapter::Descriptor wake_;
+  adapter::Descriptor timer_;
 };
 
 }  // namespace haven::daemon

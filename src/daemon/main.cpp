@@ -16,24 +16,29 @@
 #include "adapter/etcd/etcd_engine.hpp"
 #include "adapter/fence_agent/fence_agents.hpp"
 #include "adapter/heartbeat/heart.hpp"
+#include "adapter/libvirt/caps.hpp"
 #include "adapter/libvirt/host.hpp"
 #include "adapter/libvirt/hypervisor.hpp"
 #include "adapter/libvirt/portability.hpp"
 #include "adapter/libvirt/service.hpp"
+#include "adapter/load/meter.hpp"
 #include "adapter/network/uplinks.hpp"
 #include "adapter/sqlite/sqlite_engine.hpp"
 #include "adapter/storage/local_paths.hpp"
 #include "adapter/systemd/shutdown.hpp"
 #include "adapter/watchdog/device_watchdog.hpp"
+#include "core/gauges.hpp"
 #include "daemon/alarm_watch.hpp"
 #include "daemon/api.hpp"
 #include "daemon/boot.hpp"
 #include "daemon/chores.hpp"
 #include "daemon/disarm.hpp"
 #include "daemon/etcd_member/engine_member.hpp"
+#include "daemon/etcd_member/move.hpp"
 #include "daemon/etcd_member/witness.hpp"
 #include "daemon/log.hpp"
 #include "daemon/runtime.hpp"
+#include "daemon/sendings.hpp"
 #include "daemon/service.hpp"
 #include "daemon/service_manager.hpp"
 #include "daemon/upkeep.hpp"
@@ -53,7 +58,9 @@ constexpr Duration kCapacityTimeout = 5s;
 constexpr Duration kFirstLibvirtWait = 10s;
 constexpr auto kLibvirtPoll = std::chrono::milliseconds(200);
 constexpr Duration kAutostartTimeout = 20s;
+constexpr Duration kCapsTimeout = 20s;
 constexpr Duration kDescribeTimeout = 5s;
+constexpr Duration kCountersTimeout = 4s;  // before the next are asked for
 constexpr Duration kFitnessTimeout = 6s;
 constexpr Duration kLoadInterval = 1s;
 constexpr Duration kShutdownKindTimeout = 2s;
@@ -177,9 +184,7 @@ OrWhy<std::unique_ptr<port::Engine>> open_engine(const file::LocalConfig& config
   if (config.engine == file::EngineKind::embedded) {
     return adapter::open_sqlite_engine(config.state_dir + "/haven.db", std::move(sink));
   }
-  adapter::EtcdConfig etcd{.endpoints = config.endpoints, .tls = {}};
-  if (config.tls) etcd.tls = adapter::EtcdTls{config.tls->ca, config.tls->cert, config.tls->key};
-  return adapter::open_etcd_engine(etcd, std::move(sink));
+  return adapter::open_etcd_engine({.endpoints = config.endpoints, .tls = tls_of(config)}, std::move(sink));
 }
 
 Upkeep::Edges upkeep_edges(const file::LocalConfig& config) {
@@ -206,6 +211,26 @@ Load load_now() {
   if (average < cpus / 2) return Load::idle;
   return average < 2 * cpus ? Load::busy : Load::full;
 }
+
+// What this host has done since it started, and each of its guests.
+class LoadReader {
+ public:
+  std::optional<adapter::Reading> operator()() {
+    auto guests = libvirt::domain_counters({}, kCountersTimeout);
+    const auto host = adapter::read_kernel({});
+    tell(!guests ? guests.error() : host ? "" : "the kernel tells nothing of its processors or its memory");
+    if (!guests || !host) return std::nullopt;
+    return adapter::Reading{read_clocks().mono, *host, std::move(*guests)};
+  }
+
+ private:
+  // Once for each cause.
+  void tell(const std::string& trouble) {
+    if (trouble != trouble_ && !trouble.empty()) log(LogLevel::warning, "no load is measured: " + trouble);
+    trouble_ = trouble;
+  }
+  std::string trouble_;
+};
 
 adapter::Heart::Callbacks heart_callbacks(const Runtime& runtime, Mailbox& mailbox, LocalAlarms& alarms) {
   return {[&mailbox](PeersHeard heard) { mailbox.post(std::move(heard)); },
@@ -321,7 +346,10 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
   libvirt::LibvirtConfig libvirt;
   libvirt.migration = {config.migration.tls, config.migration.bandwidth_per_second, config.migration.max_downtime,
                        config.migration.trust_storage};
-  libvirt::LibvirtHypervisor hypervisor(std::move(libvirt), hypervisor_sink(mailbox, own));
+  Sendings sendings;
+  libvirt::LibvirtHypervisor hypervisor(std::move(libvirt), hypervisor_sink(mailbox, own, [&](const auto& sending) {
+                                          sendings.note(sending, read_clocks().mono);
+                                        }));
   adapter::LocalPaths storage(storage_sink(mailbox));
   adapter::FenceAgents fence(kAgentsFolder, fence_sink(mailbox));
   const auto watchdog = open_watchdog(*node, watchdog_sink(mailbox));
@@ -334,6 +362,9 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
   });
   if (!hook) return tl::unexpected(hook.error());
 
+  // What is measured may be dropped: more of it comes.
+  adapter::LoadMeter meter(LoadReader(), kLoadSampled,
+                           [mailbox](port::Measured measured) { (void)mailbox->offer(std::move(measured)); });
   std::optional<adapter::Heart> heart;
   Edges edges{**engine,
               hypervisor,
@@ -354,6 +385,7 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
               die,
               [&](const std::shared_ptr<const Spec>& spec) {
                 if (heart) heart->know(adapter::heart_roster_of(*spec));
+                meter.want(spec->cluster.balance != Balance::off);
               },
               watchdog.get()};
   Runtime runtime(*node, mailbox, own, std::move(edges), config.cluster, lists_of_before(config));
@@ -364,8 +396,9 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
   here.memory = node->memory;
   const Lacking lacking = [](const std::vector<Need>& needs) { return libvirt::lacking({}, needs, kFitnessTimeout); };
   Applier applier(runtime, fence, here, embedded, lacking);
-  Service service(runtime, applier, alarms, config.host, embedded,
-                  [](const std::string& name) { return libvirt::describe_domain({}, name, kDescribeTimeout); });
+  Service service(
+      runtime, applier, alarms, config.host, embedded,
+      [](const std::string& name) { return libvirt::describe_domain({}, name, kDescribeTimeout); }, &sendings);
   std::atomic<Afterwards> afterwards{Afterwards::end};
   member.serve({&runtime, dynamic_cast<adapter::EtcdHandle*>(engine->get()),
                 [&config](port::EngineSink sink) { return open_engine(config, std::move(sink)); }, HAVEN_VERSION,
@@ -378,6 +411,7 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
   // A host alone has nobody to hear.
   if (!embedded) heart.emplace(heart_config(config, node->incarnation), heart_callbacks(runtime, *mailbox, alarms));
   const Fitness fitness(runtime, config.host, node->incarnation, lacking);
+  const SendingsTold sendings_told(runtime, sendings, alarms, config.host, node->incarnation);
   const AlarmWatch watch(runtime, alarms, config.host, couriers(config, alarms));
   handle_signals(runtime);
   log(LogLevel::info, "havend serves " + config.host.str() + ", incarnation " + node->incarnation.str());
@@ -406,6 +440,7 @@ int disarm_here(const file::LocalConfig& config, bool restore) {
   DisarmEdges edges;
   edges.run_dir = config.run_dir;
   edges.state_dir = config.state_dir;
+  edges.caps_off = [] { return libvirt::take_caps_off({}, kCapsTimeout); };
   edges.autostart_on = [](const auto& uuids) { return libvirt::turn_autostart_on({}, uuids, kAutostartTimeout); };
   const auto disarmed = disarm(edges, restore);
   if (!disarmed) {

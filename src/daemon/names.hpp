@@ -1,7 +1,9 @@
-// Which names are well formed: what stands in a key, a file's name or a record is checked before it is used as one.
+// Which names are well formed: what stands in a key, a file's name or a record is checked before it is used as one; and
+// bytes as they stand in names.
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 #include "core/model/ids.hpp"
@@ -16,6 +18,17 @@ namespace haven::codec {
 [[nodiscard]] inline bool is_hex32(std::string_view text) {
   return text.size() == 32 &&
          std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+// Two small digits for each byte.
+[[nodiscard]] inline std::string hex_of(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += "0123456789abcdef"[byte >> 4U];
+    text += "0123456789abcdef"[byte & 15U];
+  }
+  return text;
 }
 
 [[nodiscard]] inline bool well_formed(const HostName& name) { return is_name(name.str()); }

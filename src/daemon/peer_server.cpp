@@ -3,11 +3,12 @@
 #include <poll.h>
 #include <pwd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "adapter/descriptor.hpp"
 
 namespace haven::daemon {
 namespace {
@@ -74,6 +75,7 @@ std::string peer_of(int socket) {
 }
 
 bool PeerServer::process_and_close_socket(socket_t socket) {
+  const adapter::Descriptor owner(socket);
   bool done = false;
   {
     PeerStream stream(socket);
@@ -81,7 +83,6 @@ bool PeerServer::process_and_close_socket(socket_t socket) {
     done = process_request(stream, true, closed, nullptr);
   }
   ::shutdown(socket, SHUT_RDWR);
-  ::close(socket);
   return done;
 }
 

@@ -28,14 +28,18 @@ port::EngineSink engine_sink(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<O
   };
 }
 
-port::HypervisorSink hypervisor_sink(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<OwnCalls> own) {
-  return [mailbox = std::move(mailbox), own = std::move(own)](port::HypervisorEvent event) {
-    if (const CallId call = call_of(event); OwnCalls::is_own(call)) {
-      own->answer(call, std::get<port::CallDone>(std::move(event)));
-    } else {
-      mailbox->post(std::move(event));
-    }
-  };
+port::HypervisorSink hypervisor_sink(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<OwnCalls> own,
+                                     std::function<void(const port::Sending&)> sending) {
+  return
+      [mailbox = std::move(mailbox), own = std::move(own), sending = std::move(sending)](port::HypervisorEvent event) {
+        if (const auto* figures = std::get_if<port::Sending>(&event)) {
+          if (sending) sending(*figures);
+        } else if (const CallId call = call_of(event); OwnCalls::is_own(call)) {
+          own->answer(call, std::get<port::CallDone>(std::move(event)));
+        } else {
+          mailbox->post(std::move(event));
+        }
+      };
 }
 
 port::FenceSink fence_sink(std::shared_ptr<Mailbox> mailbox) {
@@ -136,6 +140,8 @@ void Runtime::take(const Message& message) {
     ask_node(*question);
   } else if (const auto* problems = std::get_if<HostProblems>(&message)) {
     turn(*problems);
+  } else if (const auto* measured = std::get_if<port::Measured>(&message)) {
+    turn(hands_.domains().translate(*measured));
   } else if (const auto* heard = std::get_if<PeersHeard>(&message)) {
     turn(*heard);
   } else if (const auto* task = std::get_if<Task>(&message)) {
@@ -172,7 +178,8 @@ void Runtime::tell_news() {
 
 void Runtime::ask_shutdown(ShutdownKind kind) {
   const int asked = 1 + static_cast<int>(kind);
-  if (shutdown_asked_.load() < asked) shutdown_asked_.store(asked);
+  int before = shutdown_asked_.load();
+  while (before < asked && !shutdown_asked_.compare_exchange_weak(before, asked)) continue;
   mailbox_->nudge();
 }
 

@@ -22,7 +22,9 @@ namespace haven::daemon {
 
 // Put what adapters tell into the mailbox; answers to havend's own calls go to whoever made them.
 [[nodiscard]] port::EngineSink engine_sink(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<OwnCalls> own);
-[[nodiscard]] port::HypervisorSink hypervisor_sink(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<OwnCalls> own);
+// What is only for people goes by the mailbox: a figure may be lost, and must not fill it.
+[[nodiscard]] port::HypervisorSink hypervisor_sink(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<OwnCalls> own,
+                                                   std::function<void(const port::Sending&)> sending = {});
 [[nodiscard]] port::FenceSink fence_sink(std::shared_ptr<Mailbox> mailbox);
 [[nodiscard]] port::StorageSink storage_sink(std::shared_ptr<Mailbox> mailbox);
 [[nodiscard]] port::WatchdogSink watchdog_sink(std::shared_ptr<Mailbox> mailbox);

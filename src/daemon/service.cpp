@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/model/spelling.hpp"
+#include "core/model/wording.hpp"
 #include "core/recovery/maintenance.hpp"
 #include "daemon/codec.hpp"
 #include "daemon/explanation_json.hpp"
@@ -46,14 +47,43 @@ Json fence_json(const std::vector<FenceLevel>& levels) {
   return json;
 }
 
-Json maintenance_json(const std::optional<MaintenanceReport>& maintenance) {
-  if (!maintenance) return nullptr;
-  Json left = Json::array();
-  for (const ResourceName& name : maintenance->left) left.push_back(name.str());
-  return {{"on", maintenance->on}, {"by", maintenance->by}, {"left", left}};
+Json balance_json(const std::optional<BalanceReport>& balance) {
+  if (!balance) return nullptr;
+  Json moves = Json::array(), past = Json::array();
+  for (const AdvisedMove& move : balance->moves)
+    moves.push_back(
+        {{"resource", move.guest.str()}, {"from", move.from.str()}, {"to", move.to.str()}, {"why", move.why}});
+  for (const BalancingMove& move : balance->past)
+    past.push_back({{"resource", move.guest.str()},
+                    {"from", move.from.str()},
+                    {"to", move.to.str()},
+                    {"over", move.over},
+                    {"at_ms", move.at.unix_ms}});
+  return {{"mode", balance->automatic ? "auto" : "advise"},
+          {"moves", moves},
+          {"remarks", balance->remarks},
+          {"past", past}};
 }
 
-Json status_json(const Report& report, const HostName& host, std::vector<Alarm> local) {
+Json maintenance_json(const std::optional<MaintenanceReport>& maintenance) {
+  if (!maintenance) return nullptr;
+  return {{"on", maintenance->on}, {"by", maintenance->by}, {"left", texts_of(maintenance->left)}};
+}
+
+using SendingsSeen = std::map<std::string, SendingFigures>;
+
+// null: it is not being moved, or nothing is known of how far it is.
+Json moving_json(const ResourceReport& resource, const SendingsSeen& sendings) {
+  const auto found = sendings.find(resource.name.str());
+  if (!resource.moving_to || found == sendings.end()) return nullptr;
+  const SendingFigures& figures = found->second;
+  return {{"percent", figures.percent},
+          {"left_bytes", figures.left_bytes},
+          {"elapsed_ms", figures.elapsed_ms},
+          {"stuck", figures.stuck}};
+}
+
+Json status_json(const Report& report, const HostName& host, std::vector<Alarm> local, const SendingsSeen& sendings) {
   Json alarms = Json::array();
   const auto& known = report.alarms;
   // What this host has told everybody need not be told twice.
@@ -87,8 +117,10 @@ Json status_json(const Report& report, const HostName& host, std::vector<Alarm> 
                          {"host", name_or_null(resource.host)},
                          {"priority", resource.priority},
                          {"unprotected", resource.unprotected},
+                         {"held_to_thousandths", resource.held_to ? Json(resource.held_to->count) : Json()},
                          {"why", resource.why},
-                         {"moving_to", resource.moving_to ? Json(resource.moving_to->str()) : Json()}});
+                         {"moving_to", resource.moving_to ? Json(resource.moving_to->str()) : Json()},
+                         {"moving", moving_json(resource, sendings)}});
   }
   Json some_frozen = Json::object();
   for (const auto& [name, by] : report.some_frozen) some_frozen[name] = by;
@@ -99,7 +131,8 @@ Json status_json(const Report& report, const HostName& host, std::vector<Alarm> 
           {"controller", name_or_null(report.controller)},
           {"alarms", alarms},
           {"hosts", hosts},
-          {"resources", resources}};
+          {"resources", resources},
+          {"balance", balance_json(report.balance)}};
 }
 
 Json entry_json(const JournalRecord& record) {
@@ -160,7 +193,7 @@ std::optional<ApplyRequest> read_apply(const std::string& body) {
   return request;
 }
 
-std::optional<OperatorVerb> verb_of(const std::string& word) {
+const std::map<std::string, OperatorVerb>& verbs() {
   static const std::map<std::string, OperatorVerb> kVerbs = {{"start", OperatorVerb::start},
                                                              {"stop", OperatorVerb::stop},
                                                              {"disable", OperatorVerb::disable},
@@ -175,8 +208,12 @@ std::optional<OperatorVerb> verb_of(const std::string& word) {
                                                              {"resume", OperatorVerb::resume},
                                                              {"fence_confirm", OperatorVerb::fence_confirm},
                                                              {"fence_test", OperatorVerb::fence_test}};
-  const auto it = kVerbs.find(word);
-  return it == kVerbs.end() ? std::nullopt : std::optional(it->second);
+  return kVerbs;
+}
+
+std::optional<OperatorVerb> verb_of(const std::string& word) {
+  const auto it = verbs().find(word);
+  return it == verbs().end() ? std::nullopt : std::optional(it->second);
 }
 
 }  // namespace
@@ -192,29 +229,32 @@ Answer error_answer(Code code, const std::string& what, const std::string& where
 }
 
 Service::Service(Runtime& runtime, Applier& applier, LocalAlarms& alarms, HostName host, bool embedded,
-                 Describe describe)
+                 Describe describe, const Sendings* sendings)
     : runtime_(runtime),
       applier_(applier),
       alarms_(alarms),
       host_(std::move(host)),
       embedded_(embedded),
-      describe_(std::move(describe)) {}
+      describe_(std::move(describe)),
+      sendings_(sendings) {}
 
 Answer Service::status() {
   Report report;
   std::string cluster;
   std::string ambiguity;
+  SendingsSeen sendings;
   const bool seen = runtime_.see([&](const Runtime::Sight& sight) {
     report = sight.node.report();
     cluster = sight.store.cluster();
     ambiguity = sight.store.ambiguity();
+    sendings = sendings_seen(sight, host_, sendings_);
   });
   if (!seen) return busy();
   if (report.cluster.empty()) report.cluster = cluster;
   auto local = alarms_.all();
   if (!ambiguity.empty())
     local.push_back({"cluster", ambiguity + "; cluster = \"NAME\" in havend.toml says which", {}, {}});
-  return data(status_json(report, host_, std::move(local)));
+  return data(status_json(report, host_, std::move(local), sendings));
 }
 
 Answer Service::journal(const Query& query) {
@@ -352,9 +392,9 @@ Answer Service::operate(const std::string& body, const std::string& peer) {
   const Json json = Json::parse(body, nullptr, false);
   const auto verb = json.is_object() ? verb_of(text_of(json, "verb").value_or("")) : std::nullopt;
   if (!verb) {
-    return error_answer(
-        Code::bad_request, "no such verb", "verb",
-        "start, stop, disable, ignore, clear, relocate, freeze, thaw, maintain, resume, fence_confirm or fence_test");
+    std::vector<std::string> known;
+    for (const auto& [word, meaning] : verbs()) known.push_back(word);
+    return error_answer(Code::bad_request, "no such verb", "verb", listed(known, "or"));
   }
   OperatorAsked asked;
   asked.verb = *verb;

@@ -12,6 +12,7 @@
 #include "daemon/apply.hpp"
 #include "daemon/local_alarms.hpp"
 #include "daemon/runtime.hpp"
+#include "daemon/sendings.hpp"
 
 namespace haven::daemon {
 
@@ -37,7 +38,9 @@ class Service {
   static constexpr Duration kMostWait = 20s;         // for news of the journal
   static constexpr int kMostWaiting = 4;             // followers beyond these are answered at once
 
-  Service(Runtime& runtime, Applier& applier, LocalAlarms& alarms, HostName host, bool embedded, Describe describe);
+  // `sendings` may be nullptr: nothing is told of how far moves have come from here.
+  Service(Runtime& runtime, Applier& applier, LocalAlarms& alarms, HostName host, bool embedded, Describe describe,
+          const Sendings* sendings = nullptr);
 
   [[nodiscard]] Answer status();
   // after: the last key already known; resource: only about that one; wait_s: if there is nothing yet, so long.
@@ -62,6 +65,7 @@ class Service {
   HostName host_;
   bool embedded_;
   Describe describe_;
+  const Sendings* sendings_;
   std::atomic<bool> stopping_{false};
   std::atomic<int> waiting_{0};
 };

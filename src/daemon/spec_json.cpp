@@ -22,6 +22,8 @@ std::span<const Word<DesiredState>> words_of<DesiredState>();
 HAVEN_WORDS(OnStopFail, {hold, "hold"}, {fence, "fence"})
 HAVEN_WORDS(OnPoweroff, {restart, "restart"}, {stop, "stop"})
 HAVEN_WORDS(Failback, {off, "off"}, {migrate, "migrate"}, {restart, "restart"})
+HAVEN_WORDS(Balance, {off, "off"}, {advise, "advise"}, {automatic, "auto"})
+HAVEN_WORDS(Hogs, {tell, "tell"}, {cap, "cap"})
 HAVEN_WORDS(RuleKind, {apart, "apart"}, {together, "together"})
 #undef HAVEN_WORDS
 
@@ -56,6 +58,8 @@ void describe(Io& io, typename Io::template Ref<Cluster> c) {
   io.field("suspect_ns", c.suspect);
   io.field("after_fence", c.after_fence);
   io.field("shutdown_policy", c.shutdown_policy);
+  io.field("balance", c.balance);
+  io.field("hogs", c.hogs);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<FenceDevice> d) {
@@ -124,6 +128,7 @@ void describe(Io& io, typename Io::template Ref<StoredResource> s) {
   io.field("hosts", r.hosts);
   io.field("failback", r.failback);
   io.field("live_migration", r.live_migration);
+  io.field("cap", r.cap);
   io.field("restarts", r.restarts);
   io.number("relocations", r.relocations, {0, INT_MAX});
   io.field("retry", r.retry);

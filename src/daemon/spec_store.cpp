@@ -30,13 +30,8 @@ std::string id_of(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int length = 0;
   if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1) return {};
-  constexpr const char* kHex = "0123456789abcdef";
-  std::string id;
-  for (std::size_t i = 0; i < 16; ++i) {
-    id += kHex[digest[i] >> 4U];
-    id += kHex[digest[i] & 15U];
-  }
-  return id;
+  constexpr std::size_t kUsed = 16;
+  return hex_of({reinterpret_cast<const char*>(digest.data()), kUsed});
 }
 
 std::string chunk_path(const std::string& id, std::size_t n) { return kSpecFolder + id + "/" + std::to_string(n); }
@@ -101,6 +96,7 @@ EngineListed Assembler::take(const port::Listed& listed) {
   if (!told_) cluster_.clear();
   pieces_.clear();
   stored_ = {};
+  sendings_.clear();
   std::vector<std::string> keys;
   for (const auto& entry : listed.entries) {
     keys.push_back(entry.key);
@@ -132,7 +128,9 @@ EngineChanged Assembler::take(const port::Changed& changed) {
   for (const auto& change : changed.changes) {
     const auto path = path_of(change.key);
     if (!path) continue;
-    if (change.deleted) {
+    if (change.deleted && path->starts_with(kSendings)) {
+      sendings_.erase(path->substr(kSendings.size()));
+    } else if (change.deleted) {
       stored_.chunks.erase(*path);
       if (*path == path::kSpec)
         stored_ = {.mod = {}, .id = {}, .document = nullptr, .chunks = std::move(stored_.chunks)};
@@ -152,6 +150,10 @@ std::optional<Record> Assembler::record_of(const std::string& path, const std::s
   if (path == path::kSpec) return assemble(value, mod);
   if (is_chunk(path)) {
     stored_.chunks[path] = mod;
+    return std::nullopt;
+  }
+  if (path.starts_with(kSendings)) {
+    sendings_[path.substr(kSendings.size())] = value;
     return std::nullopt;
   }
   return decode(path, value);

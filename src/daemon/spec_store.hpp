@@ -58,6 +58,7 @@ struct StoredSpec {
 class Assembler {
  public:
   static inline const std::string kRoot = "/haven/";
+  static inline const std::string kSendings = "sending/";
 
   // `cluster` empty: the one whose spec is found. Keys of other clusters are ignored.
   explicit Assembler(std::string cluster);
@@ -67,6 +68,8 @@ class Assembler {
   // A commit of this host's own that wrote pieces or spec/current needs no word here: the watch brings it.
 
   [[nodiscard]] const StoredSpec& stored() const { return stored_; }
+  // What stands in sending/<host>, by host, as it was written: the core is not told of it (daemon/sendings.hpp).
+  [[nodiscard]] const std::map<std::string, std::string>& sendings() const { return sendings_; }
   // Empty: not known yet; nothing can be written before it is.
   [[nodiscard]] const std::string& cluster() const { return cluster_; }
   // Why no cluster is known although specs are there (more than one); empty: nothing is wrong.
@@ -85,6 +88,7 @@ class Assembler {
   std::string ambiguity_;
   std::map<std::string, std::string> pieces_;  // key -> value, of every cluster until the name is known
   StoredSpec stored_;
+  std::map<std::string, std::string> sendings_;
   // The last document that was read: a listing that selects it again costs nothing.
   std::string read_id_;
   std::shared_ptr<const SpecDocument> read_;

@@ -1,6 +1,7 @@
 // Rules that cannot all hold, in the operator's words and at their places.
 #include <algorithm>
 
+#include "core/model/wording.hpp"
 #include "core/placement/contradiction.hpp"
 #include "core/placement/topology.hpp"
 #include "file/draft.hpp"
@@ -14,17 +15,13 @@ constexpr std::size_t kShownNames = 8;
 
 std::string some_of(const std::vector<std::string>& names) {
   if (names.size() <= kShownNames) return listed(names);
-  const std::vector<std::string> shown(names.begin(), names.begin() + kShownNames);
-  std::string text;
-  for (const auto& name : shown) text += name + ", ";
-  return text + "… (" + std::to_string(names.size()) + " in all)";
+  return with_commas({names.begin(), names.begin() + kShownNames}) + ", … (" + std::to_string(names.size()) +
+         " in all)";
 }
 
 template <class Name>
 std::string some_of(const std::vector<Name>& names) {
-  std::vector<std::string> words;
-  for (const auto& name : names) words.push_back(name.str());
-  return some_of(words);
+  return some_of(texts_of(names));
 }
 
 class Words {
@@ -112,12 +109,7 @@ std::string remedy(const Contradiction& quarrel) {
 void check_contradictions(const Draft& draft, const Expanded& expanded, const std::vector<Host>& measured,
                           Problems& problems) {
   Spec spec = expanded.spec;
-  for (Host& host : spec.hosts)
-    for (const Host& known : measured) {
-      if (known.name != host.name) continue;
-      if (host.cpu.count == 0) host.cpu = known.cpu;
-      if (host.memory.count == 0) host.memory = known.memory;
-    }
+  fill_capacities(spec, measured);
   const Words words(draft, expanded);
   for (const Contradiction& quarrel : find_contradictions(spec)) {
     std::vector<std::string> named;

@@ -83,4 +83,14 @@ tl::expected<Spec, std::vector<FileError>> parse_cluster(std::string_view text, 
   return std::move(expanded.spec);
 }
 
+void fill_capacities(Spec& spec, const std::vector<Host>& measured) {
+  for (Host& host : spec.hosts) {
+    for (const Host& reported : measured) {
+      if (reported.name != host.name) continue;
+      if (host.cpu.count == 0) host.cpu = reported.cpu;
+      if (host.memory.count == 0) host.memory = reported.memory;
+    }
+  }
+}
+
 }  // namespace haven::file

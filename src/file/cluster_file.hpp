@@ -40,4 +40,7 @@ using ReadDomain = std::function<tl::expected<DomainText, std::string>(const std
                                                                        const ReadDomain& read_domain,
                                                                        const std::vector<Host>& measured = {});
 
+// Where the file leaves a host's cpu or memory out, what the host of that name reported.
+void fill_capacities(Spec& spec, const std::vector<Host>& measured);
+
 }  // namespace haven::file

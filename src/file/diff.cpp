@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/model/wording.hpp"
 #include "file/notation.hpp"
 
 namespace haven::file {
@@ -39,12 +40,6 @@ std::vector<std::string> common_names(const std::vector<T>& list, const std::vec
   return out;
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string out;
-  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
-  return out;
-}
-
 template <class T>
 void compare_named(const std::string& table, const std::vector<T>& before, const std::vector<T>& after,
                    std::vector<DiffLine>& out) {
@@ -64,7 +59,7 @@ void compare_named(const std::string& table, const std::vector<T>& before, const
     out.push_back({Kind::removed, table, e.name.str(), "", summary(keys_of(e), keys_of(T{})), ""});
   }
   const auto was = common_names(before, after), is = common_names(after, before);
-  if (was != is) out.push_back({Kind::changed, table, "", "order", joined(was), joined(is)});
+  if (was != is) out.push_back({Kind::changed, table, "", "order", with_commas(was), with_commas(is)});
 }
 
 std::string name_of(const Rule& rule) { return std::string(word_of(rule.kind)) + " " + keys_of(rule)[1].second; }

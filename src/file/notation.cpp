@@ -3,22 +3,21 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "core/model/wording.hpp"
 #include "file/quantity.hpp"
 
 namespace haven::file {
 namespace {
 
-template <class Names>
-std::string list_of(const Names& names) {
-  std::string out;
-  for (const auto& name : names) out += (out.empty() ? "" : ", ") + toml_text(name.str());
-  return out.empty() ? "" : "[" + out + "]";
+// Empty: there is none of them.
+std::string list_of(std::vector<std::string> texts) {
+  for (std::string& text : texts) text = toml_text(text);
+  return texts.empty() ? "" : "[" + with_commas(texts) + "]";
 }
 
-std::string list_of(const std::vector<std::string>& texts) {
-  std::string out;
-  for (const std::string& text : texts) out += (out.empty() ? "" : ", ") + toml_text(text);
-  return out.empty() ? "" : "[" + out + "]";
+template <class Names>
+std::string list_of(const Names& names) {
+  return list_of(texts_of(names));
 }
 
 std::string ratio(double value) {
@@ -111,6 +110,18 @@ const char* word_of(FailureDomain level) {
   return "";
 }
 
+const char* word_of(Balance balance) {
+  switch (balance) {
+    case Balance::off:
+      return "off";
+    case Balance::advise:
+      return "advise";
+    case Balance::automatic:
+      return "auto";
+  }
+  return "";
+}
+
 const char* word_of(RuleKind kind) {
   switch (kind) {
     case RuleKind::apart:
@@ -162,7 +173,9 @@ Keys keys_of(const Cluster& c) {
           {"heartbeat", format_duration(c.heartbeat)},
           {"suspect", format_duration(c.suspect)},
           {"after_fence", c.after_fence == AfterFence::on ? "on" : "off"},
-          {"shutdown_policy", word_of(c.shutdown_policy)}};
+          {"shutdown_policy", word_of(c.shutdown_policy)},
+          {"balance", word_of(c.balance)},
+          {"hogs", c.hogs == Hogs::cap ? "cap" : "tell"}};
 }
 
 Keys keys_of(const Host& h) {
@@ -198,6 +211,7 @@ Keys keys_of(const Resource& r) {
           {"hosts", host_rules(r.hosts)},
           {"failback", word_of(r.failback)},
           {"live_migration", r.live_migration ? "true" : "false"},
+          {"cap", flag(r.cap)},
           {"restarts.limit", std::to_string(r.restarts.limit)},
           {"restarts.within", format_duration(r.restarts.within)},
           {"relocations", std::to_string(r.relocations)},

@@ -19,6 +19,7 @@ using Keys = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] Keys keys_of(const Rule& rule);
 
 [[nodiscard]] const char* word_of(FailureDomain level);
+[[nodiscard]] const char* word_of(Balance balance);
 [[nodiscard]] const char* word_of(RuleKind kind);
 [[nodiscard]] const char* word_of(DesiredState state);
 

@@ -78,7 +78,14 @@ ClusterDraft read_cluster(Table table, std::size_t hosts) {
                           .value_or(ShutdownPolicy::migrate);
   c.after_fence = table.choice<AfterFence>("after_fence", {{"off", AfterFence::off}, {"on", AfterFence::on}})
                       .value_or(AfterFence::off);
-  table.not_yet("balance");
+  c.balance = table
+                  .choice<Balance>("balance",
+                                   {{"off", Balance::off}, {"advise", Balance::advise}, {"auto", Balance::automatic}})
+                  .value_or(Balance::advise);
+  c.hogs = table.choice<Hogs>("hogs", {{"tell", Hogs::tell}, {"cap", Hogs::cap}}).value_or(Hogs::tell);
+  if (c.hogs == Hogs::cap && c.balance == Balance::off)
+    table.wrong(table.at("hogs"), "hogs = \"cap\" with balance = \"off\": nobody looks for hogs",
+                "balance = \"advise\" or \"auto\", or hogs = \"tell\"");
   table.finish();
   return draft;
 }
@@ -330,6 +337,7 @@ VmDraft read_vm(Table table, Purpose purpose) {
   read_instances(table, draft, purpose);
   if (auto v = table.texts("after", kResourceList)) draft.after = std::move(*v);
   if (const auto v = table.flag("live_migration")) r.live_migration = *v;
+  if (const auto v = table.flag("cap")) r.cap = *v;
   r.preempt = table.flag("preempt").value_or(false);
   read_when(table, r);
   for (const char* key : {"rto", "rpo", "check"}) table.not_yet(key);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/model/spelling.hpp"
+#include "core/model/wording.hpp"
 
 namespace haven::file {
 namespace {
@@ -111,12 +112,9 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::string alternatives(const std::vector<std::string>& words) {
-  std::string out;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) out += i + 1 == words.size() ? " or " : ", ";
-    out += in_quotes(words[i]);
-  }
-  return out;
+  std::vector<std::string> quoted;
+  for (const std::string& word : words) quoted.push_back(in_quotes(word));
+  return listed(quoted, "or");
 }
 
 std::string fault_of_name(std::string_view name) {
@@ -328,12 +326,10 @@ void Table::finish() {
     const auto meant = closest(name, known_);
     std::vector<std::string> known = known_;
     std::sort(known.begin(), known.end());
-    std::string list;
-    for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
     wrong(
         position_of(key.source()),
         "unknown key " + in_quotes(name) + " in " + title_ + (meant ? ", did you mean " + in_quotes(*meant) + "?" : ""),
-        meant ? *meant : "one of " + list);
+        meant ? *meant : "one of " + with_commas(known));
   }
 }
 

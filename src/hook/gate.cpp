@@ -3,10 +3,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+
+#include "adapter/descriptor.hpp"
 
 namespace haven::hook {
 namespace {
@@ -66,13 +67,10 @@ std::optional<Reply> ask(const std::string& socket_path, const Question& questio
   address.sun_family = AF_UNIX;
   if (socket_path.size() >= sizeof address.sun_path) return std::nullopt;
   std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size());
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return std::nullopt;
-  std::optional<Reply> reply;
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
-    reply = exchange(fd, format(question), deadline);
-  ::close(fd);
-  return reply;
+  const adapter::Descriptor havend(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!havend) return std::nullopt;
+  if (::connect(havend.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return std::nullopt;
+  return exchange(havend.get(), format(question), deadline);
 }
 
 }  // namespace haven::hook

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "adapter/descriptor.hpp"
+
 namespace haven::hook {
 namespace {
 
@@ -18,23 +20,13 @@ bool looks_like_uuid(std::string_view line) {
   return line.size() == kUuidLength && line.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
 }
 
-class File {
- public:
-  File(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
+adapter::Descriptor opened(const std::string& path, int flags) {
+  return adapter::Descriptor(::open(path.c_str(), flags | O_CLOEXEC, 0600));
+}
 
 void read_one(const std::string& path, ProtectedList& list) {
-  const File file(path, O_RDONLY);
-  if (file.get() < 0) {
+  const auto file = opened(path, O_RDONLY);
+  if (!file) {
     if (errno == ENOENT || errno == ENOTDIR) return;
     list.exists = list.garbled = true;
     return;
@@ -83,12 +75,12 @@ tl::expected<void, std::string> write_protected(const std::string& path, const s
   const std::string draft = path + ".new";
   const auto failure = [&](const std::string& at) { return tl::unexpected(at + ": " + std::strerror(errno)); };
   {
-    const File file(draft, O_WRONLY | O_CREAT | O_TRUNC);
-    if (file.get() < 0 || !write_all(file.get(), text) || ::fsync(file.get()) < 0) return failure(draft);
+    const auto file = opened(draft, O_WRONLY | O_CREAT | O_TRUNC);
+    if (!file || !write_all(file.get(), text) || ::fsync(file.get()) < 0) return failure(draft);
   }
   if (std::rename(draft.c_str(), path.c_str()) < 0) return failure(path);
-  const File folder(path.substr(0, path.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
-  if (folder.get() < 0 || ::fsync(folder.get()) < 0) return failure(path);
+  const auto folder = opened(path.substr(0, path.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
+  if (!folder || ::fsync(folder.get()) < 0) return failure(path);
   return {};
 }
 

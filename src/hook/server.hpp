@@ -14,6 +14,7 @@
 #include <thread>
 #include <tl/expected.hpp>
 
+#include "adapter/descriptor.hpp"
 #include "hook/protocol.hpp"
 
 namespace haven::hook {
@@ -31,8 +32,8 @@ class HookServer {
   // Before the hook's own deadline of 2 s, so that the reason given is ours.
   static constexpr std::chrono::milliseconds kAnswerWithin{1500};
 
-  // Listens there (root only), in place of a dead server's socket. Error: the path cannot be used, or a living server
-  // answers on it. `ask` is called on the server's thread and must not block.
+  // Listens there (root only), in place of a dead server's socket. Error: the path cannot be used, a living server
+  // answers on it, or there are no descriptors left. `ask` is called on the server's thread and must not block.
   [[nodiscard]] static tl::expected<std::unique_ptr<HookServer>, std::string> listen(const std::string& path, Ask ask);
   // Open questions are answered `no`.
   ~HookServer();
@@ -46,13 +47,13 @@ class HookServer {
  private:
   using Clock = std::chrono::steady_clock;
   struct Peer {
-    int fd = -1;
+    adapter::Descriptor socket;
     Clock::time_point deadline;
     std::string line;
     bool asked = false;
   };
 
-  HookServer(std::string path, int listener, int wake, Ask ask);
+  HookServer(std::string path, adapter::Descriptor listener, adapter::Descriptor wake, Ask ask);
   void serve();
   void accept_all();
   void read_from(std::uint64_t id);
@@ -60,8 +61,8 @@ class HookServer {
   [[nodiscard]] bool finish(std::uint64_t id, const Reply& reply);  // mutex_ is held
 
   std::string path_;
-  int listener_;
-  int wake_;
+  adapter::Descriptor listener_;
+  adapter::Descriptor wake_;
   Ask ask_;
   std::mutex mutex_;
   std::map<std::uint64_t, Peer> peers_;

@@ -7,12 +7,15 @@
 // not block.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "core/model/ids.hpp"
+#include "core/model/load.hpp"
 #include "core/model/units.hpp"
 
 namespace haven::port {
@@ -39,6 +42,8 @@ struct Domain {
   DomainState state = DomainState::running;
   Footprint footprint{};   // the most that it may use, as libvirt tells; none where it does not
   bool migrating = false;  // it is being sent to another host
+  // What cap() holds it by, here or where it came from; 0: it was meant to, and it is not what libvirt says.
+  std::optional<MilliCpu> cap{};
 };
 // A process that is a VM, found without libvirt's help: qemu-system-* by its -uuid, libvirt_lxc by its --name.
 struct VmProcess {
@@ -86,8 +91,19 @@ struct ConnectionLost {
   std::string message;
 };
 struct ConnectionBack {};
+// How far the sending of a domain has come, told about each kSendingTold while it lasts and libvirt tells it. For
+// people: nothing may be decided by it, it is silent when libvirt is, and what was told last is never taken back.
+struct Sending {
+  std::string uuid;
+  // Bytes. `left` grows again where the guest writes to what was sent, `sent` counts those twice.
+  std::uint64_t total = 0, left = 0, sent = 0;
+  std::uint64_t sent_each_second = 0, changed_each_second = 0;  // 0: not told
+  int round = 0;                                                // how often it has gone through what was left; from 1
+  Duration elapsed{};
+};
+inline constexpr Duration kSendingTold = 1s;
 
-using HypervisorEvent = std::variant<CallDone, Inspected, Lifecycle, ConnectionLost, ConnectionBack>;
+using HypervisorEvent = std::variant<CallDone, Inspected, Lifecycle, ConnectionLost, ConnectionBack, Sending>;
 using HypervisorSink = std::function<void(HypervisorEvent)>;
 
 class Hypervisor {
@@ -104,8 +120,13 @@ class Hypervisor {
   virtual void resume(CallId call, const std::string& uuid, Duration timeout) = 0;
   // Sends it live to the libvirt at `to` (an address), which leaves it paused there (PROTOCOL M1): nobody but the
   // caller resumes it. `done`: all of it is there, and it did not run here since the switch. Anything else says nothing
-  // about the other side; it may run on here, or be over there, paused: look. A client that dies does not end it.
+  // about the other side; it may run on here, or be over there, paused: look. A client that dies does not end it. How
+  // far it is comes as Sending, until libvirt is done with it.
   virtual void migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout) = 0;
+  // Its vCPUs, all together, have no more than this from now on, thousandths of a CPU; nullopt: they have what they
+  // like again. Only of the domain as it runs now: it goes with its process, and goes along in a migration. done: read
+  // back. A limit that somebody else has set is left alone: with a cap that is `failed`, without one done.
+  virtual void cap(CallId call, const std::string& uuid, std::optional<MilliCpu> cap, Duration timeout) = 0;
   // Ends the sending that is under way: done means told to, not over. None is under way: failed.
   virtual void abort_migration(CallId call, const std::string& uuid, Duration timeout) = 0;
   // Ends its processes by SIGKILL, without libvirt. Done once they are gone or there were none; LXC is told by its

@@ -13,7 +13,22 @@ bool says(const World& world, const ResourceName& resource, ResourceCondition wa
                              [&](const ResourceReport& r) { return r.name == resource && r.condition == wanted; });
 }
 
-bool needs_report(const Expectation& e) { return e.what == Claimed::stopped || e.what == Claimed::failed; }
+bool needs_report(const Expectation& e) {
+  return e.what == Claimed::stopped || e.what == Claimed::failed || e.what == Claimed::advised ||
+         e.what == Claimed::held || e.what == Claimed::free;
+}
+
+bool is_advised(const World& world, const ResourceName& resource, const HostName& to) {
+  const auto report = world.report();
+  return report && report->balance && std::ranges::any_of(report->balance->moves, [&](const AdvisedMove& move) {
+           return move.guest == resource && move.to == to;
+         });
+}
+
+EventKind counted_by(Claimed what) {
+  if (what == Claimed::fences) return EventKind::intent;
+  return what == Claimed::alarms ? EventKind::alarm : EventKind::migrate;
+}
 
 }  // namespace
 
@@ -43,6 +58,12 @@ bool Expectations::holds(const Expectation& e) const {
       return says(world_, e.resource, ResourceCondition::stopped);
     case Claimed::failed:
       return says(world_, e.resource, ResourceCondition::failed);
+    case Claimed::advised:
+      return is_advised(world_, e.resource, e.host);
+    case Claimed::held:
+      return world_.held(e.resource);
+    case Claimed::free:
+      return world_.running(e.resource) && !world_.held(e.resource);
     case Claimed::fenced:
     case Claimed::not_fenced: {
       const auto fenced = fenced_hosts(events);
@@ -50,8 +71,9 @@ bool Expectations::holds(const Expectation& e) const {
       return is == (e.what == Claimed::fenced);
     }
     case Claimed::fences:
-    case Claimed::alarms: {
-      const EventKind counted = e.what == Claimed::fences ? EventKind::intent : EventKind::alarm;
+    case Claimed::alarms:
+    case Claimed::migrations: {
+      const EventKind counted = counted_by(e.what);
       return std::ranges::count_if(events, [&](const TimelineEvent& event) {
                return event.kind == counted && event.at_ms >= 0;
              }) == e.count;

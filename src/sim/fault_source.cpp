@@ -16,7 +16,11 @@ constexpr Duration kRounds = 300s;
 }  // namespace
 
 FaultSource::FaultSource(World& world, const Spec& spec, std::uint64_t seed, std::function<void(std::string)> note)
-    : world_(world), random_(seed ^ 0x5bd1e995ULL), note_(std::move(note)) {
+    : world_(world),
+      random_(seed ^ 0x5bd1e995ULL),
+      swaying_(seed ^ 0x2545f491ULL),
+      sways_(spec.cluster.balance == Balance::automatic),
+      note_(std::move(note)) {
   for (const Host& host : spec.hosts) {
     hosts_.push_back(host.name);
     links_.push_back(std::max<std::size_t>(1, host.links.size()));
@@ -44,6 +48,7 @@ void FaultSource::begin() {
   next();
   later(kRounds, [this] { person_passes(); });
   if (blackout_after_) later(*blackout_after_, [this] { blackout(); });
+  if (sways_) sway();
 }
 
 // Faults come in bursts: half of them follow the last one closely, for it is the second one that hurts.
@@ -128,6 +133,24 @@ void FaultSource::power() {
     deed(Order{OperatorVerb::fence_confirm, {}, host}, "fence-confirm " + host.str());
   }
   later(span(1s, 300s), [this, host] { deed(SetPower{host, true}, "power " + host.str() + " on"); });
+}
+
+// No fault, but what makes the balancer move guests between all that goes wrong.
+void FaultSource::sway() {
+  ++struck_["load"];
+  const bool of_host = resources_.empty() || swaying_.once_in(3);
+  SetLoad load;
+  std::string name;
+  if (of_host) {
+    load.host = hosts_[swaying_.below(hosts_.size())];
+    name = load.host.str();
+  } else {
+    load.resource = resources_[swaying_.below(resources_.size())];
+    name = load.resource.str();
+  }
+  load.cpu = {swaying_.once_in(3) ? 0 : swaying_.between(0, 8000)};
+  deed(load, "load " + name + " " + std::to_string(load.cpu.count));
+  later(std::chrono::seconds(swaying_.between(5, 60)), [this] { sway(); });
 }
 
 // The whole cluster at once; its machines do not boot equally fast (B3).

@@ -66,6 +66,7 @@ class FaultSource {
   void storage();
   void failures();
   void operators();
+  void sway();
   void take_out_of_service(const HostName& host);
   void files();
   void shutdown();
@@ -83,6 +84,8 @@ class FaultSource {
 
   World& world_;
   Random random_;
+  Random swaying_;  // apart, so that what else happens is the same with it and without
+  bool sways_ = false;
   std::function<void(std::string)> note_;
   std::vector<HostName> hosts_;
   std::vector<ResourceName> resources_;

@@ -14,6 +14,7 @@
 
 #include "core/controller.hpp"
 #include "core/node.hpp"
+#include "port/load_meter.hpp"
 #include "sim/engine_room.hpp"
 #include "sim/machine.hpp"
 
@@ -73,6 +74,7 @@ class Havend {
 
   void tell(const Event& event);
   void libvirt_tells(const port::HypervisorEvent& event);
+  void measured(const port::Measured& measured);
   // The libvirt hook's question. False without a havend that says yes at once (C5).
   [[nodiscard]] bool hook(const ResourceName& resource, bool migration = false);
   // The same about the domain of a virtual host.
@@ -126,6 +128,7 @@ class Havend {
   void perform_one(CallId call, KillDomain& action);
   void perform_one(CallId call, ResumeDomain& action);
   void perform_one(CallId call, MigrateDomain& action);
+  void perform_one(CallId call, CapDomain& action);
   void perform_one(CallId call, AbortMigration& action);
   void perform_one(CallId call, Inspect& action);
   void perform_one(CallId call, EndVirtualHost& action);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "port/to_event.hpp"
 #include "sim/havend.hpp"
 
 namespace haven::sim {
@@ -9,20 +10,6 @@ namespace {
 
 // etcd gives up a connection between two members after 5 s without a sound, and sends what it holds until then.
 constexpr Duration kLatestCommit = 10s;
-
-CommitOutcome outcome_of(port::Outcome outcome) {
-  switch (outcome) {
-    case port::Outcome::committed:
-      return CommitOutcome::committed;
-    case port::Outcome::conflict:
-      return CommitOutcome::conflict;
-    case port::Outcome::refused:
-      return CommitOutcome::refused;
-    case port::Outcome::unknown:
-      return CommitOutcome::unknown;
-  }
-  return CommitOutcome::unknown;
-}
 
 RecordStore::Transaction transaction_of(Commit& commit) {
   RecordStore::Transaction transaction;
@@ -79,7 +66,7 @@ void Havend::perform_one(CallId call, Commit& action) {
     if (arrives) result = engine_.commit(transaction);
     if (life != life_ || !alive()) return;
     if (!arrives) return at_deadline(deadline, unknown);
-    reply(deadline, CommitDone{call, outcome_of(result.outcome), result.revision, std::move(result.message)}, unknown);
+    reply(deadline, CommitDone{call, to_event(result.outcome), result.revision, std::move(result.message)}, unknown);
   });
 }
 

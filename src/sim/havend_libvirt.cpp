@@ -2,6 +2,7 @@
 #include <set>
 #include <utility>
 
+#include "port/to_event.hpp"
 #include "sim/havend.hpp"
 
 namespace haven::sim {
@@ -9,57 +10,6 @@ namespace {
 
 // The node counts its calls anew at each start, libvirt goes on: this keeps two lives of one havend apart.
 constexpr unsigned kLifeShift = 40;
-
-CallResult result_of(port::CallResult result) {
-  switch (result) {
-    case port::CallResult::done:
-      return CallResult::done;
-    case port::CallResult::failed:
-      return CallResult::failed;
-    case port::CallResult::unknown:
-      return CallResult::unknown;
-  }
-  return CallResult::unknown;
-}
-
-std::optional<DomainCondition> condition_of(port::DomainState state) {
-  switch (state) {
-    case port::DomainState::running:
-      return DomainCondition::running;
-    case port::DomainState::starting:
-      return DomainCondition::starting;
-    case port::DomainState::in_migration:
-      return DomainCondition::in_migration;
-    case port::DomainState::paused:
-      return DomainCondition::paused;
-    case port::DomainState::paused_io_error:
-      return DomainCondition::paused_io_error;
-    case port::DomainState::crashed:
-      return DomainCondition::crashed;
-    case port::DomainState::absent:
-      return std::nullopt;
-  }
-  return std::nullopt;
-}
-
-HintKind hint_of(port::LifecycleKind kind) {
-  switch (kind) {
-    case port::LifecycleKind::powered_off:
-      return HintKind::powered_off;
-    case port::LifecycleKind::migrated:
-      return HintKind::migrated;
-    case port::LifecycleKind::crashed:
-    case port::LifecycleKind::failed:
-      return HintKind::crashed;
-    case port::LifecycleKind::started:
-    case port::LifecycleKind::resumed:
-    case port::LifecycleKind::paused:
-    case port::LifecycleKind::paused_io_error:
-    case port::LifecycleKind::destroyed:
-      return HintKind::changed;
-  }
-  return HintKind::changed;
-}
 
 }  // namespace
 
@@ -106,6 +56,12 @@ void Havend::perform_one(CallId call, MigrateDomain& action) {
   });
 }
 
+void Havend::perform_one(CallId call, CapDomain& action) {
+  machine_.with_libvirt([&](HypervisorState& libvirt, Instant now) {
+    libvirt.cap(outside(call), action.resource.str(), action.cap, action.timeout, now);
+  });
+}
+
 void Havend::perform_one(CallId call, AbortMigration& action) {
   machine_.with_libvirt([&](HypervisorState& libvirt, Instant now) {
     libvirt.abort_migration(outside(call), action.resource.str(), action.timeout, now);
@@ -136,12 +92,22 @@ void Havend::perform_one(CallId call, RestartHypervisor&) {
   later(kLibvirtBack, [this, call] { tell(CallDone{call, CallResult::done, ""}); });
 }
 
+void Havend::measured(const port::Measured& measured) {
+  if (!alive()) return;
+  const auto spec = node_->view().shared_spec();
+  LoadsMeasured told{measured.host, {}};
+  for (const port::MeasuredGuest& guest : measured.guests)
+    if (spec && spec->resource(ResourceName{guest.uuid}) != nullptr)
+      told.guests.push_back({ResourceName{guest.uuid}, guest.cpu, guest.waiting, guest.memory});
+  tell(told);
+}
+
 void Havend::libvirt_tells(const port::HypervisorEvent& event) {
   if (!alive()) return;
   const auto ours = [this](CallId call) { return call.count >> kLifeShift == life_; };
   const auto inside = [this](CallId call) { return CallId{call.count - (life_ << kLifeShift)}; };
   if (const auto* done = std::get_if<port::CallDone>(&event)) {
-    if (ours(done->call)) tell(CallDone{inside(done->call), result_of(done->result), done->message});
+    if (ours(done->call)) tell(CallDone{inside(done->call), to_event(done->result), done->message});
   } else if (const auto* seen = std::get_if<port::Inspected>(&event)) {
     if (!ours(seen->call)) return;
     Inspected inspected{inside(seen->call), seen->reached, {}, {}, {}, {}};
@@ -154,8 +120,8 @@ void Havend::libvirt_tells(const port::HypervisorEvent& event) {
     for (const auto& domain : seen->domains) {
       if (Machine::is_domain(domain.uuid)) {
         others.insert(domain.uuid);
-      } else if (const auto condition = condition_of(domain.state)) {
-        inspected.domains.push_back({ResourceName{domain.uuid}, *condition, domain.migrating});
+      } else if (const auto condition = to_event(domain.state)) {
+        inspected.domains.push_back({ResourceName{domain.uuid}, *condition, domain.migrating, domain.cap});
       }
     }
     for (const auto& process : seen->processes) {
@@ -168,10 +134,11 @@ void Havend::libvirt_tells(const port::HypervisorEvent& event) {
     inspected.others.assign(others.begin(), others.end());
     tell(std::move(inspected));
   } else if (const auto* lifecycle = std::get_if<port::Lifecycle>(&event)) {
-    if (!Machine::is_domain(lifecycle->uuid)) tell(DomainHint{ResourceName{lifecycle->uuid}, hint_of(lifecycle->kind)});
+    if (!Machine::is_domain(lifecycle->uuid))
+      tell(DomainHint{ResourceName{lifecycle->uuid}, to_event(lifecycle->kind)});
   } else if (const auto* lost = std::get_if<port::ConnectionLost>(&event)) {
     tell(HypervisorLost{lost->message});
-  } else {
+  } else if (std::holds_alternative<port::ConnectionBack>(event)) {
     tell(HypervisorBack{});
   }
 }

@@ -11,9 +11,6 @@ using port::CallResult;
 using port::DomainState;
 using port::LifecycleKind;
 
-// How often a destination makes sure that its source is still there.
-constexpr Duration kStillSent = 5s;
-
 std::string text_of(std::string_view xml, const std::string& element) {
   const std::string open = "<" + element + ">";
   const auto begin = xml.find(open);
@@ -50,6 +47,11 @@ void HypervisorState::migrate(CallId call, const std::string& uuid, const std::s
 }
 void HypervisorState::abort_migration(CallId call, const std::string& uuid, Duration timeout, Instant now) {
   order(Verb::abort, call, uuid, {}, timeout, now);
+}
+void HypervisorState::cap(CallId call, const std::string& uuid, std::optional<MilliCpu> cap, Duration timeout,
+                          Instant now) {
+  order(Verb::cap, call, uuid, {}, timeout, now);
+  calls_[call].cap = cap;
 }
 void HypervisorState::inspect(CallId call, Duration timeout, Instant now) {
   order(Verb::inspect, call, {}, {}, timeout, now);
@@ -88,7 +90,7 @@ HypervisorState::Outcome HypervisorState::advance(Instant now) {
 
 void HypervisorState::happen(Instant at, const Item& item) {
   const bool of_libvirt = item.due == Due::appearance || item.due == Due::started || item.due == Due::destroyed ||
-                          item.due == Due::switched || item.due == Due::still_sent;
+                          item.due == Due::switched || item.due == Due::still_sent || item.due == Due::sending;
   if (libvirt_ == Libvirt::hung && of_libvirt) {
     stalled_.push_back(item);
     return;
@@ -109,10 +111,10 @@ void HypervisorState::happen(Instant at, const Item& item) {
       if (same_run && !guest->to.empty()) switch_over(item.uuid, at);
       return;
     case Due::still_sent:
-      if (same_run && guest->domain.state == DomainState::in_migration) {
-        if (!world_.is_sent_here || world_.is_sent_here(item.uuid)) return put(at + kStillSent, item);
-        drop(item.uuid, at);
-      }
+      if (same_run) look_for_source(item, at);
+      return;
+    case Due::sending:
+      if (same_run && !guest->to.empty() && guest->sent_by == item.call) tell_sending(item, at);
       return;
     case Due::started:
       answer(item.call, same_run ? CallResult::done : CallResult::failed, same_run ? "" : "it ended while it started");
@@ -165,6 +167,10 @@ void HypervisorState::carry_out(CallId id, Instant at) {
     case Verb::resume:
       if (guest == nullptr) return answer(id, CallResult::failed, "libvirt has no active domain " + call.uuid);
       resume_guest(call.uuid, at);
+      return answer(id, CallResult::done);
+    case Verb::cap:
+      if (guest == nullptr) return answer(id, CallResult::failed, "libvirt has no active domain " + call.uuid);
+      guest->domain.cap = call.cap;
       return answer(id, CallResult::done);
     case Verb::migrate:
       return carry_out_migrate(id, call, at);
@@ -293,6 +299,7 @@ bool HypervisorState::world_fails(Verb verb, const std::string& uuid) const {
       return world_.fails(Deed::migrate, uuid);
     case Verb::resume:
       return world_.fails(Deed::migrate_reply, uuid);
+    case Verb::cap:
     case Verb::abort:
     case Verb::inspect:
       return false;
@@ -344,102 +351,10 @@ void HypervisorState::crash(Instant now) {
   for (auto& [id, call] : calls_)
     if (call.arrived && call.verb != Verb::kill && std::exchange(call.open, false))
       outcome_.events.push_back(port::CallDone{id, CallResult::unknown, "libvirtd closed the connection"});
-  // What libvirtd had begun to end, it no longer ends; what it sent stays.
+  // What libvirtd had begun to end, it no longer ends.
   std::erase_if(agenda_,
                 [](const auto& item) { return item.second.due == Due::destroyed || item.second.due == Due::switched; });
-  for (auto& [uuid, guest] : guests_)
-    if (!guest.to.empty()) stay(guest, "libvirtd closed the connection", now);
-  // What was coming in does not survive the libvirtd that let it in.
-  std::vector<std::string> incoming;
-  for (const auto& [uuid, guest] : guests_)
-    if (guest.incoming && guest.domain.state == DomainState::in_migration) incoming.push_back(uuid);
-  for (const auto& uuid : incoming) end(uuid, LifecycleKind::failed, ProcessChange::Why::crashed, now);
-}
-
-void HypervisorState::carry_out_migrate(CallId id, const Call& call, Instant at) {
-  Guest* guest = find(call.uuid);
-  if (guest == nullptr || guest->pid == 0)
-    return answer(id, CallResult::failed, "libvirt has no active domain " + call.uuid);
-  if (!guest->to.empty() || guest->incoming) return answer(id, CallResult::failed, "it is being migrated already");
-  guest->to = call.xml;
-  guest->sent_by = id;
-  bool in = false;
-  const port::Domain domain = guest->domain;
-  const bool reached =
-      world_.reach && world_.reach(call.xml, [&](HypervisorState& other) { in = other.let_in(domain, at); });
-  guest = find(call.uuid);
-  if (guest == nullptr) return;
-  if (!reached || !in)
-    return stay(*guest, reached ? "the destination refuses it" : "the destination does not answer", at);
-  guest->domain.migrating = true;
-  put(at + times_.migrate, {Due::switched, id, call.uuid, guest->life, {}});
-}
-
-// The guest stops here, the rest goes over, the other side says that it has all, and it ends here.
-void HypervisorState::switch_over(const std::string& uuid, Instant at) {
-  Guest* guest = find(uuid);
-  const std::string to = guest->to;
-  const CallId call = guest->sent_by;
-  bool arrived = false;
-  const bool broken = fails(Verb::migrate, uuid);
-  const bool reached = !broken && world_.reach &&
-                       world_.reach(to, [&](HypervisorState& other) { arrived = other.has_arrived(uuid, at); });
-  guest = find(uuid);
-  if (!reached || !arrived)
-    return stay(*guest, broken ? "the simulation breaks this migration" : "the connection broke", at);
-  if (fails(Verb::resume, uuid)) {
-    guest->to.clear();
-    guest->domain.migrating = false;
-    (void)world_.reach(to, [&](HypervisorState& other) { other.outrun(uuid); });
-    return answer(call, CallResult::failed, "the destination's last word was lost");
-  }
-  end(uuid, LifecycleKind::migrated, ProcessChange::Why::migrated, at);
-  answer(call, CallResult::done);
-}
-
-void HypervisorState::stay(Guest& guest, const std::string& why, Instant at) {
-  const std::string uuid = guest.domain.uuid;
-  const std::string to = std::exchange(guest.to, {});
-  guest.domain.migrating = false;
-  if (world_.reach) (void)world_.reach(to, [&](HypervisorState& other) { other.drop(uuid, at); });
-  answer(guest.sent_by, CallResult::failed, why);
-}
-
-bool HypervisorState::let_in(const port::Domain& domain, Instant now) {
-  const bool name_taken =
-      std::ranges::any_of(guests_, [&](const auto& other) { return other.second.domain.name == domain.name; });
-  if (libvirt_ != Libvirt::alive || name_taken) return false;
-  if ((world_.hook && !world_.hook(domain.uuid, true)) || !may_start(domain.uuid)) return false;
-  Guest& guest = guests_[domain.uuid] = {domain, ++last_pid_, ++last_life_, true, true, false, {}, {}};
-  guest.domain.state = DomainState::in_migration;
-  guest.domain.migrating = false;
-  change(now, guest, ProcessChange::Kind::comes_in, ProcessChange::Why::started);
-  tell({domain.uuid, domain.name, LifecycleKind::paused});
-  put(now + kStillSent, {Due::still_sent, {}, domain.uuid, guest.life, {}});
-  return true;
-}
-
-bool HypervisorState::has_arrived(const std::string& uuid, Instant) {
-  Guest* guest = find(uuid);
-  if (libvirt_ != Libvirt::alive || guest == nullptr || !guest->incoming) return false;
-  guest->domain.state = DomainState::paused;
-  tell({uuid, guest->domain.name, LifecycleKind::paused});
-  return true;
-}
-
-void HypervisorState::drop(const std::string& uuid, Instant now) {
-  const Guest* guest = find(uuid);
-  if (guest == nullptr || !guest->incoming || guest->domain.state != DomainState::in_migration) return;
-  if (libvirt_ == Libvirt::alive) end(uuid, LifecycleKind::failed, ProcessChange::Why::crashed, now);
-}
-
-void HypervisorState::outrun(const std::string& uuid) {
-  if (Guest* guest = find(uuid); guest != nullptr && guest->incoming) guest->stale = true;
-}
-
-bool HypervisorState::is_sending(const std::string& uuid, const std::string& to) const {
-  const auto found = guests_.find(uuid);
-  return libvirt_ == Libvirt::alive && found != guests_.end() && found->second.to == to;
+  break_migrations(now);
 }
 
 void HypervisorState::come_back(Instant) {
@@ -508,6 +423,11 @@ std::vector<port::VmProcess> HypervisorState::processes() const {
   for (const auto& [uuid, guest] : guests_)
     if (guest.pid != 0) result.push_back({uuid, guest.domain.name, guest.pid});
   return result;
+}
+
+std::optional<MilliCpu> HypervisorState::cap_of(const std::string& uuid) const {
+  const auto found = guests_.find(uuid);
+  return found == guests_.end() ? std::nullopt : found->second.domain.cap;
 }
 
 DomainState HypervisorState::state_of(const std::string& uuid) const {

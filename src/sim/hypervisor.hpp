@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,6 +57,7 @@ class HypervisorState {
   void kill(CallId call, const std::string& uuid, const std::string& name, Duration timeout, Instant now);
   void migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout, Instant now);
   void abort_migration(CallId call, const std::string& uuid, Duration timeout, Instant now);
+  void cap(CallId call, const std::string& uuid, std::optional<MilliCpu> cap, Duration timeout, Instant now);
   void inspect(CallId call, Duration timeout, Instant now);
 
   struct Outcome {
@@ -123,10 +125,11 @@ class HypervisorState {
 
   // The truth, by uuid.
   [[nodiscard]] std::vector<port::VmProcess> processes() const;
+  [[nodiscard]] std::optional<MilliCpu> cap_of(const std::string& uuid) const;
   [[nodiscard]] port::DomainState state_of(const std::string& uuid) const;  // absent: no process and none on its way
 
  private:
-  enum class Verb { start, shutdown, destroy, resume, kill, inspect, migrate, abort };
+  enum class Verb { start, shutdown, destroy, resume, kill, inspect, migrate, abort, cap };
   enum class Libvirt { alive, hung, down };
   struct Call {
     Verb verb = Verb::inspect;
@@ -135,6 +138,7 @@ class HypervisorState {
     bool arrived = false;
     bool open = true;                            // not answered
     std::pair<Instant, std::uint64_t> deadline;  // its place on the agenda
+    std::optional<MilliCpu> cap{};
   };
   struct Guest {
     port::Domain domain;
@@ -145,9 +149,22 @@ class HypervisorState {
     bool stale = false;     // its source ran on after it had arrived
     std::string to;         // being sent there; empty: it is not
     CallId sent_by;
+    Instant sent_since{};
   };
   // What happens at an instant; those of one instant in the order they were put down.
-  enum class Due { arrival, deadline, appearance, started, off, destroyed, gone, keepalive, switched, still_sent };
+  enum class Due {
+    arrival,
+    deadline,
+    appearance,
+    started,
+    off,
+    destroyed,
+    gone,
+    keepalive,
+    switched,
+    still_sent,
+    sending
+  };
   struct Item {
     Due due = Due::arrival;
     CallId call;
@@ -164,6 +181,9 @@ class HypervisorState {
   void carry_out_start(CallId id, const Call& call, Instant at);
   void carry_out_migrate(CallId id, const Call& call, Instant at);
   void switch_over(const std::string& uuid, Instant at);
+  void tell_sending(const Item& item, Instant at);
+  void look_for_source(const Item& item, Instant at);
+  void break_migrations(Instant now);
   void stay(Guest& guest, const std::string& why, Instant at);
   void give_up(CallId id);
   void forget(CallId id);

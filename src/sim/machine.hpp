@@ -147,6 +147,7 @@ class Machine {
   // Whatever libvirt begins from now on takes so much longer; `queued`: a start waits for that before it is begun.
   void slow_libvirt(Duration more, bool queued = false);
   // The processes that exist here; true: paused.
+  [[nodiscard]] std::optional<MilliCpu> cap_of(const ResourceName& guest) const { return libvirt_.cap_of(guest.str()); }
   [[nodiscard]] const std::map<ResourceName, bool>& processes() const { return processes_; }
   // What came in by migration and has not run here.
   [[nodiscard]] const std::set<ResourceName>& copies() const { return copies_; }

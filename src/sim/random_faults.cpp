@@ -40,6 +40,21 @@ std::vector<Violation> dead_ones(World& world) {
   return dead;
 }
 
+// A cap that nothing stands for any more: it travelled, or was forgotten.
+std::vector<Violation> held_for_nothing(World& world) {
+  std::vector<Violation> held;
+  const auto report = world.report();
+  for (const Resource& resource : world.spec()->resources) {
+    const auto is_told = [&](const ResourceReport& one) {
+      return one.name == resource.name && one.held_to.has_value();
+    };
+    if (!world.held(resource.name) || (report && std::ranges::any_of(report->resources, is_told))) continue;
+    held.push_back({world.timeline().now_ms(), "caps", resource.name, world.hosts_of(resource.name),
+                    resource.name.str() + " is held to a share of the CPUs that nobody speaks of"});
+  }
+  return held;
+}
+
 Tally tally_of(const std::vector<TimelineEvent>& events) {
   const auto count = [&](EventKind kind) {
     return std::ranges::count_if(events, [&](const TimelineEvent& event) { return event.kind == kind; });
@@ -50,10 +65,18 @@ Tally tally_of(const std::vector<TimelineEvent>& events) {
           count(EventKind::proved),
           count(EventKind::recover),
           count(EventKind::restart),
+          std::ranges::count_if(events,
+                                [](const TimelineEvent& event) {
+                                  return event.kind == EventKind::migrate && event.why.starts_with("balance: ");
+                                }),
           {}};
 }
 
-bool all_run(World& world) { return dead_ones(world).empty(); }
+std::vector<Violation> not_well(World& world) {
+  std::vector<Violation> all = dead_ones(world);
+  for (Violation& held : held_for_nothing(world)) all.push_back(std::move(held));
+  return all;
+}
 
 class Run {
  public:
@@ -85,11 +108,11 @@ class Run {
       }
       world_.run_until(std::min(limit, world_.now() + kLook));
       if (ordered) faults_.confirm_the_dead();
-      alive = ordered && all_run(world_);
+      alive = ordered && not_well(world_).empty();
     }
     RandomRun result;
     result.violations = world_.checker().violations();
-    if (safe() && !alive) result.violations = dead_ones(world_);
+    if (safe() && !alive) result.violations = not_well(world_);
     result.timeline = std::move(lines_);
     result.tally = tally_of(world_.timeline().events());
     result.tally.faults = faults_.struck();
@@ -132,6 +155,7 @@ Tally& Tally::operator+=(const Tally& other) {
   returns += other.returns;
   failovers += other.failovers;
   restarts += other.restarts;
+  balanced += other.balanced;
   for (const auto& [kind, count] : other.faults) faults[kind] += count;
   return *this;
 }

@@ -3,8 +3,8 @@
 // One statement a line; `#` begins a comment at the start of a line or after a blank (web1#2 is an instance's name).
 // Where FORMATS leaves a choice, this reader takes what an operator would expect:
 // - `run` statements stand before the first `at`, one for each resource at most.
-// - `by` may stand behind `expect RESOURCE ...` and `expect fenced HOST`; `expect not fenced`, `expect fences` and
-//   `expect alarms` hold over the whole run and take none.
+// - `by` may stand behind `expect RESOURCE ...` and `expect fenced HOST`; `expect not fenced`, `expect fences`,
+//   `expect alarms` and `expect migrations` hold over the whole run and take none.
 // - The host of start-fails, stop-fails, kill-fails, migrate-fails and migrate-reply-lost is needed: a name, or `any`.
 // - `hang`, `network` and the like are about hosts; the witness stands in `power`, `cut` and `heal` only.
 // - A resource that a later `add` brings may be named from that statement on; `add` may bring back what a `remove`
@@ -21,6 +21,7 @@
 
 #include "core/model/event.hpp"
 #include "core/model/ids.hpp"
+#include "core/model/load.hpp"
 #include "core/model/spec.hpp"
 #include "core/model/units.hpp"
 #include "file/error.hpp"
@@ -111,6 +112,12 @@ struct Order {
   std::string name = {};        // freeze, thaw: a host or a resource; empty: the whole cluster
   bool protected_only = false;  // maintain: not if that breaks the reserve; else that is accepted
 };
+// How many CPUs' time a guest wants from now on, or a host besides its guests. Hosts measure from the first of them on.
+struct SetLoad {
+  HostName host;  // empty: the resource's
+  ResourceName resource;
+  MilliCpu cpu;
+};
 struct Remove {
   ResourceName resource;
 };
@@ -119,7 +126,7 @@ struct Add {
 };
 using Deed = std::variant<SetPower, SetNetwork, SetHang, ShutDown, SetCut, SetLink, SetStore, SetStorage, SetUplink,
                           SetFenceDevice, SetWatchdog, Reinstall, HurtGuest, HurtLibvirt, CrashHavend, LetFail, Order,
-                          Remove, Add>;
+                          Remove, Add, SetLoad>;
 struct Statement {
   Duration at{};
   Deed deed;
@@ -128,12 +135,25 @@ struct Statement {
 };
 
 // ---- what is expected ----
-enum class Claimed { on_host, running, stopped, failed, fenced, not_fenced, fences, alarms };
+enum class Claimed {
+  on_host,
+  running,
+  stopped,
+  failed,
+  advised,
+  held,
+  free,
+  fenced,
+  not_fenced,
+  fences,
+  alarms,
+  migrations
+};
 struct Expectation {
   Claimed what = Claimed::running;
   ResourceName resource;
   HostName host;
-  int count = 0;               // of fences or alarms
+  int count = 0;               // of fences, alarms or migrations
   std::optional<Duration> by;  // none: at the end, or over the whole run
   std::string text;
 };

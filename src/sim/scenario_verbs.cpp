@@ -1,4 +1,7 @@
+#include <charconv>
+#include <cmath>
 #include <map>
+#include <system_error>
 
 #include "core/model/spelling.hpp"
 #include "file/quantity.hpp"
@@ -213,6 +216,32 @@ Answer fence_confirm(Context& c) {
   return Order{OperatorVerb::fence_confirm, {}, *host};
 }
 
+// "3.5", "0.25", "2".
+std::optional<MilliCpu> cpus(Context& c) {
+  constexpr double kMost = 4096;
+  const file::Position where = c.line.here();
+  const Word* word = c.line.take();
+  double value = 0;
+  if (word != nullptr) {
+    const char* end = word->text.data() + word->text.size();
+    const auto [rest, error] = std::from_chars(word->text.data(), end, value, std::chars_format::fixed);
+    if (error == std::errc{} && rest == end && value >= 0 && value <= kMost)
+      return MilliCpu{std::llround(value * 1000)};
+  }
+  c.words.wrong(where, word == nullptr ? "the line ends too early" : "\"" + word->text + "\" is no number of CPUs",
+                "from 0 to 4096, as 3.5");
+  return std::nullopt;
+}
+
+Answer load(Context& c) {
+  const auto name = c.words.host_or_resource(c.line, c.at);
+  const bool cpu = name && c.words.literal(c.line, "cpu");
+  const auto value = cpu ? cpus(c) : std::nullopt;
+  if (!value) return std::nullopt;
+  if (c.words.spec().host(HostName{*name}) != nullptr) return SetLoad{HostName{*name}, {}, *value};
+  return SetLoad{{}, ResourceName{*name}, *value};
+}
+
 Answer remove(Context& c) {
   const auto resource = c.words.resource(c.line, c.at);
   if (!resource) return std::nullopt;
@@ -288,6 +317,7 @@ const std::map<std::string, Verb>& verbs() {
       {"fence-test", fence_test},
       {"reinstall", reinstall},
       {"remove", remove},
+      {"load", load},
       {"add", add},
       {"app", nullptr},
       {"migrate", migrate},
@@ -298,9 +328,11 @@ const std::map<std::string, Verb>& verbs() {
 }
 
 std::optional<Expectation> expect_of_cluster(Line& line, Vocabulary& words, Expectation e) {
-  if (e.what == Claimed::fences || e.what == Claimed::alarms) {
-    const auto count =
-        words.number(line, 0, 1'000'000, e.what == Claimed::fences ? "number of fences" : "number of alarms");
+  if (e.what == Claimed::fences || e.what == Claimed::alarms || e.what == Claimed::migrations) {
+    const auto count = words.number(line, 0, 1'000'000,
+                                    e.what == Claimed::fences   ? "number of fences"
+                                    : e.what == Claimed::alarms ? "number of alarms"
+                                                                : "number of migrations");
     if (!count) return std::nullopt;
     e.count = *count;
     return e;
@@ -313,10 +345,10 @@ std::optional<Expectation> expect_of_cluster(Line& line, Vocabulary& words, Expe
 
 std::optional<Expectation> expect_resource(Line& line, Vocabulary& words, Expectation e) {
   const auto resource = words.resource(line, std::nullopt);
-  const auto state = words.one_of(line, {"on", "running", "stopped", "failed"});
+  const auto state = words.one_of(line, {"on", "running", "stopped", "failed", "advised", "held", "free"});
   if (!state) return std::nullopt;
   e.what = static_cast<Claimed>(*state);
-  if (e.what == Claimed::on_host) {
+  if (e.what == Claimed::on_host || e.what == Claimed::advised) {
     const auto host = words.host(line);
     if (!host) return std::nullopt;
     e.host = *host;
@@ -377,6 +409,9 @@ std::optional<Expectation> read_expectation(Line& line, Vocabulary& words) {
     read = expect_of_cluster(line, words, e);
   } else if (line.take_if("alarms")) {
     e.what = Claimed::alarms;
+    read = expect_of_cluster(line, words, e);
+  } else if (line.take_if("migrations")) {
+    e.what = Claimed::migrations;
     read = expect_of_cluster(line, words, e);
   } else if (line.peek() == nullptr) {
     words.wrong(where, "the line ends too early", "what is expected, as web1 on h2");

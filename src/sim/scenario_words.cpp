@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/model/spelling.hpp"
+#include "core/model/wording.hpp"
 #include "file/quantity.hpp"
 #include "sim/scenario_reader.hpp"
 
@@ -14,14 +15,7 @@ bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U
 
 std::string quoted(const std::string& word) { return "\"" + word + "\""; }
 
-std::string listing(const std::vector<std::string>& words) {
-  std::string text;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
-    text += words[i];
-  }
-  return text;
-}
+std::string listing(const std::vector<std::string>& words) { return listed(words, "or"); }
 
 std::optional<Line> line_of(std::string_view text, int number) {
   std::vector<Word> words;

@@ -93,6 +93,9 @@ Spec varied(const Spec& spec, std::uint64_t seed) {
   change_hosts(result, random);
   for (Resource& resource : result.resources) change_resource(result, resource, random);
   if (result.rules.empty()) add_rules(result, random);
+  // Drawn apart, so that the rest is as it was.
+  if (Random(seed ^ 0xbf58476dULL).once_in(2)) result.cluster.balance = Balance::automatic;
+  if (Random(seed ^ 0x94d049bbULL).once_in(2)) result.cluster.hogs = Hogs::cap;
   return result;
 }
 

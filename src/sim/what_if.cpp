@@ -1,12 +1,12 @@
 #include "sim/what_if.hpp"
 
 #include <algorithm>
-#include <iomanip>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
+#include "core/model/wording.hpp"
 #include "core/recovery/importance.hpp"
 #include "sim/simulate.hpp"
 
@@ -15,17 +15,7 @@ namespace {
 
 constexpr std::int64_t kKilled_ms = kKilledAt / std::chrono::milliseconds(1);
 
-std::string seconds(std::int64_t after_ms) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(1) << static_cast<double>(after_ms) / 1000.0 << " s";
-  return text.str();
-}
-
-std::string listed(const std::vector<ResourceName>& names) {
-  std::string text;
-  for (const ResourceName& name : names) text += (text.empty() ? "" : ", ") + name.str();
-  return text.empty() ? "nothing" : text;
-}
+std::string seconds(std::int64_t after_ms) { return tenths(after_ms) + " s"; }
 
 std::string confirm(const HostName& host) {
   return host.str() + " cannot be proved dead: once it is off, say: haven fence confirm " + host.str();
@@ -87,7 +77,7 @@ WhatIf::Down down_with_reason(const Resource& resource, const HostName& host, co
     down.reasons = refused->second.reasons;
     down.why = refused->second.why.empty() ? "no host can take it" : refused->second.why;
   } else if (!resource.after.empty()) {
-    down.why = "it starts after " + listed(resource.after);
+    down.why = "it starts after " + with_commas(texts_of(resource.after));
   }
   return down;
 }
@@ -119,7 +109,8 @@ WhatIf what_if(const Spec& spec, const HostName& host, const Outcome& outcome) {
 std::string answer_in_words(const Spec& spec, const HostName& host, const Outcome& outcome) {
   const WhatIf answer = what_if(spec, host, outcome);
   std::ostringstream text;
-  text << "If the power of " << host.str() << " goes: it takes " << listed(answer.lost) << " with it.\n";
+  text << "If the power of " << host.str() << " goes: it takes "
+       << (answer.lost.empty() ? "nothing" : with_commas(texts_of(answer.lost))) << " with it.\n";
   if (answer.accused_ms) text << "  after " << seconds(*answer.accused_ms) << "  its silence is noticed\n";
   if (answer.proved_ms) {
     const bool number = !answer.proof.empty() && answer.proof.find_first_not_of("0123456789") == std::string::npos;

@@ -242,6 +242,8 @@ void World::journal(const JournalRecord& record) {
     case JournalKind::tested:
     case JournalKind::withdrawn:
     case JournalKind::stayed:
+    case JournalKind::capped:
+    case JournalKind::uncapped:
     case JournalKind::place:
     case JournalKind::failed:
     case JournalKind::maintenance:
@@ -299,6 +301,12 @@ std::vector<HostName> World::copies_of(const ResourceName& resource) const {
   for (const auto& machine : machines_)
     if (machine->copies().contains(resource)) hosts.push_back(machine->name());
   return hosts;
+}
+
+bool World::held(const ResourceName& resource) const {
+  return std::ranges::any_of(machines_, [&](const auto& machine) {
+    return machine->processes().contains(resource) && machine->cap_of(resource).has_value();
+  });
 }
 
 bool World::running(const ResourceName& resource) const {

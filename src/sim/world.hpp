@@ -13,6 +13,7 @@
 
 #include "sim/checker.hpp"
 #include "sim/havend.hpp"
+#include "sim/loads.hpp"
 #include "sim/operator_desk.hpp"
 #include "sim/pulse.hpp"
 
@@ -48,6 +49,7 @@ class World {
   [[nodiscard]] std::vector<HostName> copies_of(const ResourceName& resource) const;
   // True: some process of it is not paused.
   [[nodiscard]] bool running(const ResourceName& resource) const;
+  [[nodiscard]] bool held(const ResourceName& resource) const;  // by libvirt, where it runs
   [[nodiscard]] Machine& machine(const HostName& name) const { return *machines_.at(index_.at(name)); }
   [[nodiscard]] Havend& havend(const HostName& name) const { return *havends_.at(index_.at(name)); }
   [[nodiscard]] const std::vector<std::unique_ptr<Havend>>& havends() const { return havends_; }
@@ -85,6 +87,8 @@ class World {
   void act(const Order& deed);
   void act(const Remove& deed);
   void act(const Add& deed);
+  void act(const SetLoad& deed);
+  void measure();
 
   void wire(Machine& machine);
   void wire_migration(Machine::Callbacks& callbacks, MachineIndex m);
@@ -123,6 +127,7 @@ class World {
   };
   std::vector<Failing> failing_;
   std::map<ResourceName, HostName> in_transit_;  // left there, and goes on nowhere yet
+  Loads loads_;
   std::unique_ptr<OperatorDesk> desk_;
   std::unique_ptr<Pulse> pulse_;
   Revision checked_;  // the checker has seen everything up to here

@@ -1,6 +1,8 @@
 // What a scenario or a random fault does to the world.
 #include <algorithm>
+#include <utility>
 
+#include "core/gauges.hpp"
 #include "sim/world.hpp"
 
 namespace haven::sim {
@@ -134,6 +136,30 @@ void World::act(const Add& deed) {
                   [&](const ResourceName& name) { return spec.resource(name) == nullptr; });
     return spec;
   });
+}
+
+void World::act(const SetLoad& deed) {
+  const bool measured = loads_.any();
+  if (deed.host.empty()) {
+    loads_.want(deed.resource, deed.cpu);
+  } else {
+    loads_.want(deed.host, deed.cpu);
+  }
+  if (!measured) measure();
+}
+
+// Whoever stands still measures nothing, and goes on when he is asked the next time.
+void World::measure() {
+  for (const auto& havend : havends_) {
+    const Machine& machine = havend->machine();
+    if (!machine.runs() || !havend->alive()) continue;
+    std::vector<Loads::Running> guests;
+    for (const auto& [name, paused] : machine.processes())
+      if (const auto known = resources_.find(name); known != resources_.end() && !paused)
+        guests.push_back({&known->second, machine.cap_of(name)});
+    havend->measured(loads_.measure(file_.hosts[machine.index()], guests));
+  }
+  queue_.after(kLoadSampled, [this] { measure(); });
 }
 
 // start-fails counts starts, stop-fails orderly stops. kill-fails counts kills by pid; while it lasts, libvirt's

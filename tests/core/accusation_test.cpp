@@ -335,5 +335,19 @@ TEST(Accusation, AnAnswerOfAKilledAgentDoesNotSpoilTheNextRun) {
   EXPECT_EQ(b.fence("h2")->attempts, 0);
 }
 
+// The host of the controller stood still for longer than the agent may take: neither has ended when it wakes up, and
+// the agent's answer is not waited for any more.
+TEST(Accusation, AnAgentThatNobodyWaitsForAnyMoreIsKilled) {
+  Court b(three_hosts({vm("vm1", 1024)}));
+  b.hold(every<RunAgent>());
+  b.die("h2");
+  b.run_for(2s);
+  const Issued agent = b.take_held<RunAgent>();
+  b.pass_time(kAgentTimeout + 15s);
+  b.tell(Tick{});
+  ASSERT_EQ(b.did<KillAgent>().size(), 1U);
+  EXPECT_EQ(b.did<KillAgent>()[0].running, agent.call);
+}
+
 }  // namespace
 }  // namespace haven

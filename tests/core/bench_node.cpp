@@ -237,7 +237,10 @@ Event Bench::effect(const Issued& issued) {
                    {uplinks_lost.begin(), uplinks_lost.end()},
                    others_take};
     if (libvirt)
-      for (const auto& [name, condition] : domains) seen.domains.push_back({name, condition});
+      for (const auto& [name, condition] : domains) {
+        seen.domains.push_back({name, condition});
+        if (const auto cap = caps.find(name); cap != caps.end()) seen.domains.back().cap = cap->second;
+      }
     return seen;
   }
   if (const auto* a = std::get_if<RunAgent>(&issued.action)) {
@@ -272,6 +275,10 @@ void Bench::domain_effect(const Action& action) {
   if (const auto* a = std::get_if<DestroyDomain>(&action)) end(a->resource);
   if (const auto* a = std::get_if<KillDomain>(&action)) end(a->resource);
   if (const auto* a = std::get_if<MigrateDomain>(&action)) end(a->resource);
+  if (const auto* a = std::get_if<CapDomain>(&action)) {
+    caps.erase(a->resource);
+    if (a->cap) caps[a->resource] = *a->cap;
+  }
   if (const auto* a = std::get_if<EndVirtualHost>(&action); a != nullptr && !immortal) others.erase(a->uuid);
   if (const auto* a = std::get_if<NoteRelease>(&action)) notes[a->resource] = a->generation;
   if (const auto* a = std::get_if<NotePromise>(&action)) promise_note = *a;

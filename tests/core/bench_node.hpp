@@ -143,6 +143,7 @@ class Bench {
   std::vector<Action> log;
   std::vector<Issued> held;
   std::map<ResourceName, DomainCondition> domains;                // of h1
+  std::map<ResourceName, MilliCpu> caps;                          // likewise
   std::set<ResourceName> processes;                               // of h1, that outlive or precede their domain
   std::set<std::string> others;                                   // uuids of what else runs on h1
   Footprint others_take;                                          // and what all of these take

@@ -92,6 +92,20 @@ TEST(Blast, WhatALostHypervisorHeldLastIsStillInsideIt) {
   EXPECT_EQ(names(living_inside(view, view.spec()->hosts[1], 1)), (std::set<std::string>{"h3"}));
 }
 
+TEST(Blast, AVirtualHostThatMovesIsInsideBothOfItsMachines) {
+  Spec spec = three_hosts({});
+  spec.hosts[2].runs_on = "h1";
+  spec.hosts[2].fence.clear();
+  Records records(spec);
+  records.member("h1").member("h2").member("h3");
+  for (const auto* name : {"h1", "h2"})
+    records.put(path::status(h(name)),
+                StatusRecord{boot_of(h(name)), {1'000'000}, true, {}, {}, {}, {{h("h3"), "uuid-of-h3"}}, {}});
+  const View view = records.view();
+  for (const std::size_t machine : {0U, 1U})
+    EXPECT_EQ(names(living_inside(view, view.spec()->hosts[machine], 1)), (std::set<std::string>{"h3"}));
+}
+
 TEST(Blast, ABlockedLevelIsPassedOver) {
   Spec spec = three_hosts({});
   spec.hosts[1].fence = {shared({"h2", "h3"}, "fence_pdu", 1), story::device(2, "fence_bmc")};

@@ -151,14 +151,29 @@ TEST(Promises, OnceNothingRunsItIsPettedOnAndNothingStarts) {
   EXPECT_GT(b.permit(), b.now.mono);
 }
 
-// It is proved dead by the promise of its machine (F3): nobody stops it, so the watchdog has to.
+// h3 is a virtual host on h1. It is proved dead by the promise of its machine (F3): nobody stops it, so the watchdog
+// has to.
+struct Machine : Promiser {
+  Machine() {
+    Spec next = spec();
+    next.hosts[2].runs_on = "h1";
+    next.hosts[2].fence.clear();
+    apply(next);
+    put(path::machine(h("h3")), MachineRecord{machine_of(h("h3")), "domain-of-h3"});
+    settle();
+  }
+  bool lets_h3_start() {
+    const CallId question{++asked_};
+    tell(HookAsked{question, {}, false, "domain-of-h3"});
+    return hook_answers.at(question).allow;
+  }
+
+ private:
+  std::uint64_t asked_ = 7'000'000;
+};
+
 TEST(Promises, AVirtualHostThatRunsThereIsEndedByTheWatchdog) {
-  Promiser b;
-  Spec spec = b.spec();
-  spec.hosts[2].runs_on = "h1";
-  spec.hosts[2].fence.clear();
-  b.apply(spec);
-  b.put(path::machine(h("h3")), MachineRecord{machine_of(h("h3")), "domain-of-h3"});
+  Machine b;
   b.others = {"domain-of-h3"};
   b.started();
   b.lose_engine();
@@ -166,6 +181,38 @@ TEST(Promises, AVirtualHostThatRunsThereIsEndedByTheWatchdog) {
   b.run_for(2min);
   EXPECT_TRUE(b.domains.empty());
   EXPECT_LE(b.permit(), good + 20s);
+}
+
+// No inspection has shown it yet, and it may appear when the watchdog is petted on as if nothing ran there.
+TEST(Promises, AVirtualHostThatWasAllowedToStartAndHasNotAppearedKeepsItsMachineFromBeingIdle) {
+  Machine b;
+  b.started();
+  b.run_for(1s);
+  ASSERT_TRUE(b.lets_h3_start());
+  b.lose_engine();
+  const Instant good = b.promise_note->last_good;
+  b.run_for(25s);
+  EXPECT_LE(b.permit(), good + 20s);
+}
+
+TEST(Promises, AVirtualHostThatNeverAppearedIsWaitedForAndThenForgotten) {
+  Machine b;
+  b.started();
+  ASSERT_TRUE(b.lets_h3_start());
+  b.run_for(1min);
+  b.lose_engine();
+  const Instant good = b.promise_note->last_good;
+  b.run_for(25s);
+  EXPECT_GT(b.permit(), good + 20s) << "nothing runs there, nothing would be gained";
+}
+
+TEST(Promises, NoVirtualHostStartsWhereThePromiseHasNoRoomForIt) {
+  Machine b;
+  b.started();
+  EXPECT_TRUE(b.lets_h3_start());
+  b.lose_engine();
+  b.run_for(15s);
+  EXPECT_FALSE(b.lets_h3_start());
 }
 
 TEST(Promises, WhatStoppedForAPromiseStartsAgainAndLosesNoBudget) {

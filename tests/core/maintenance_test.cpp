@@ -3,6 +3,7 @@
 
 #include "core/court.hpp"
 #include "core/recovery/maintenance.hpp"
+#include "core/recovery/reserve.hpp"
 #include "core/reigning.hpp"
 
 namespace haven {
@@ -207,6 +208,13 @@ TEST(MaintenanceAndReserve, AHostThatIsOutAlreadyIsNoneOfTheLosses) {
   b.take_out("h3");
   EXPECT_FALSE(b.accepted());
   EXPECT_NE(b.answer().find("vm2 would stay down"), std::string::npos) << b.answer();
+}
+
+TEST(MaintenanceAndReserve, WhatCannotBeTriedOutInTimeIsAWarningAndNeverSilence) {
+  Reserve b(just_enough());
+  const ReserveWithout answer = reserve_without(b.node->view(), {h("h3")}, 10);
+  EXPECT_TRUE(answer.exposed.empty());
+  EXPECT_NE(answer.words.find("could not be tried out in full"), std::string::npos) << answer.words;
 }
 
 TEST(Maintenance, IsRefusedWhileAnotherVoterThatIsOutMayGoDownAsWell) {

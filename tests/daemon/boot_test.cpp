@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/chores.hpp"
 #include "daemon/fakes.hpp"
@@ -34,6 +35,37 @@ TEST(Boot, ARunFolderThatOutlivesTheBootIsNoOldIncarnation) {
   write_text(run / "incarnation", before.str() + "\nanother-boot\n");
   EXPECT_NE(*incarnation(run.path()), before);
   EXPECT_TRUE(noted_releases(run.path())->empty());
+}
+
+TEST(Boot, AFileIsReplacedWithTheModeThatIsAskedForAndNothingIsLeftBeside) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "file";
+  ASSERT_TRUE(replace_file_durably(path, "first").has_value());
+  EXPECT_EQ(mode_of(path), 0600U);
+  write_text(path + ".new", "left by somebody who was killed");
+  ASSERT_TRUE(replace_file_durably(path, "second", 0640).has_value());
+  EXPECT_EQ(mode_of(path), 0640U);
+  EXPECT_EQ(read_file(path), "second");
+  EXPECT_NE(::access((path + ".new").c_str(), F_OK), 0);
+  EXPECT_EQ(mode_of(folder / "none"), 0644U);
+}
+
+TEST(Boot, WhatCannotBeReplacedStaysAsItIs) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(make_folder(folder / "taken/inside", 0700).has_value());
+  const auto refused = replace_file(folder / "taken", "text");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().find("taken: "), std::string::npos) << refused.error();
+  EXPECT_NE(::access((folder / "taken.new").c_str(), F_OK), 0);
+  EXPECT_EQ(::access((folder / "taken/inside").c_str(), F_OK), 0);
+}
+
+TEST(Boot, AFileIsReadUpToItsBound) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "file";
+  write_text(path, std::string((std::size_t{1} << 20U) + 1, 'x'));
+  EXPECT_EQ(read_file(path).error(), path + ": larger than 1 MiB");
+  EXPECT_EQ(read_file(path, std::size_t{2} << 20U)->size(), (std::size_t{1} << 20U) + 1);
 }
 
 TEST(Boot, TheNoteOfAPromiseDiesWithItsBoot) {

@@ -1,5 +1,6 @@
 // haven and havend together: the real command line, the real socket, the real engine; VMs are files.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -257,6 +258,18 @@ TEST_F(CliTest, ProtectsADomainOfThisHost) {
   EXPECT_EQ(json({"protect", "web7", "--file", path}, 2)["error"]["what"].is_string(), true)
       << "it stands there already";
   EXPECT_EQ(haven({"protect", "stranger", "--file", path}).exit_code, 1);
+}
+
+TEST_F(CliTest, ProtectsADomainInAFileThatIsThereAlready) {
+  const std::string path = file(kOneHost);
+  ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+  EXPECT_EQ(json({"protect", "web7", "--file", path}, 0)["applied"], false);
+  EXPECT_TRUE(read_text(path).starts_with(kOneHost));
+  EXPECT_EQ(daemon::mode_of(path), 0640U);
+  const std::string large = std::string((std::size_t{1} << 20U) + 1, '#');
+  write_text(path, large);
+  EXPECT_EQ(haven({"protect", "web7", "--file", path}).exit_code, 2);
+  EXPECT_EQ(read_text(path), large) << "what cannot be read is not replaced by what was applied once";
 }
 
 TEST_F(CliTest, FollowsTheJournalUntilItIsInterrupted) {

@@ -67,6 +67,9 @@ class FolderHypervisor final : public port::Hypervisor {
     sent.emplace_back(uuid, to);
     answer(call, port::CallResult::failed);
   }
+  void cap(CallId call, const std::string&, std::optional<MilliCpu>, Duration) override {
+    answer(call, port::CallResult::failed);
+  }
   void abort_migration(CallId call, const std::string&, Duration) override { answer(call, port::CallResult::failed); }
   void kill(CallId call, const std::string& uuid, const std::string&, Duration) override {
     kills.push_back(uuid);

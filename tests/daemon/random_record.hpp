@@ -55,7 +55,7 @@ class Draw {
   MachineIdentity machine() { return {text(), text(), text()}; }
 
   // `kind` counts the kinds; all but the spec and the unreadable.
-  static constexpr int kKinds = 23;
+  static constexpr int kKinds = 25;
   static std::string path_of(int kind) {
     const HostName h("h1");
     const ResourceName r("web1#2");
@@ -82,7 +82,9 @@ class Draw {
                                             path::calendar(r),
                                             path::fit(h),
                                             path::maintenance(h),
-                                            path::arrival(r)};
+                                            path::arrival(r),
+                                            path::load(h),
+                                            path::kBalance};
     return paths[static_cast<std::size_t>(kind)];
   }
   Record record(int kind) {
@@ -188,13 +190,37 @@ class Draw {
         return FitRecord{incarnation(), unfit(), text(), unfit()};
       case 21:
         return MaintenanceRecord{flag(), text(), list([&] { return resource(); })};
-      default:
+      case 22:
         return ArrivalRecord{host(), incarnation(), generation(), word({ArrivalState::ready, ArrivalState::gone}),
                              text()};
+      case 23:
+        return LoadRecord{
+            incarnation(), {{number(0, 999'999)}, {number(0, 1 << 30)}, percent(), percent(), percent()}, list([&] {
+              return GuestFigures{resource(), {number(0, 99'999)}, {number(0, 9999)}, {number(0, 9999)}};
+            })};
+      default:
+        return balance();
     }
   }
   std::vector<Unfit> unfit() {
     return list([&] { return Unfit{resource(), text(), flag()}; });
+  }
+  int percent() { return static_cast<int>(number(0, 100)); }
+  BalanceRecord balance() {
+    return {list([&] {
+              return AdvisedMove{resource(), host(), host(), text()};
+            }),
+            list([&] { return text(); }),
+            list([&] {
+              return NamedHog{resource(), host(), text()};
+            }),
+            list([&] {
+              return BalancingMove{resource(), host(), host(), flag(), wall()};
+            }),
+            wall(),
+            list([&] {
+              return HeldHog{resource(), host(), generation(), {number(0, 99'999)}, wall()};
+            })};
   }
   JournalRecord journal() {
     JournalRecord r;
@@ -227,7 +253,8 @@ class Draw {
                  word({AfterFence::off, AfterFence::on}),
                  flag(),
                  word({ShutdownPolicy::migrate, ShutdownPolicy::failover, ShutdownPolicy::stop, ShutdownPolicy::freeze,
-                       ShutdownPolicy::conditional})};
+                       ShutdownPolicy::conditional}),
+                 word({Balance::off, Balance::advise, Balance::automatic})};
     for (auto n = number(0, 5); n > 0; --n) s.hosts.push_back(host_of_spec());
     for (auto n = number(0, 9); n > 0; --n) s.resources.push_back(resource_of_spec());
     for (auto n = number(0, 3); n > 0; --n) {

@@ -50,7 +50,9 @@ TEST(ClusterFile, SaysEveryKeyOfAFullFile) {
                       500ms,
                       AfterFence::on,
                       true,
-                      ShutdownPolicy::failover};
+                      ShutdownPolicy::failover,
+                      Balance::automatic,
+                      Hogs::cap};
   Host h1{HostName("h1"), "10.0.0.1", {16}, {65536}, {1}, {2048}, {"10.0.0.1", "10.1.0.1"}, "hq", "a", "r1", {}};
   h1.fence = {{"fence_ipmilan",
                {{"ip", "10.9.0.1"}, {"username", "admin"}, {"password_file", "/etc/haven/h1.pw"}, {"lanplus", "1"}},
@@ -92,6 +94,7 @@ TEST(ClusterFile, SaysEveryKeyOfAFullFile) {
   web1.after = {ResourceName("db1")};
   web1.tolerate_host = false;
   web1.preempt = true;
+  web1.cap = false;
   expected.resources = {db1, web1};
   expected.rules = {{RuleKind::apart, {ResourceName("web1"), ResourceName("db1")}, FailureDomain::host, true},
                     {RuleKind::together, {ResourceName("db1"), ResourceName("web1")}, FailureDomain::site, false}};

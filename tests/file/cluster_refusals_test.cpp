@@ -351,9 +351,16 @@ INSTANTIATE_TEST_SUITE_P(
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
+    Balance, Refusal,
+    testing::Values(Case{"IsOneOfThree", cluster("balance = \"on\"\n") + host("1"), "3:11", "\"on\"", "\"advise\""},
+                    Case{"HogsAreToldOrCapped", cluster("hogs = \"kill\"\n") + host("1"), "3:8", "\"kill\"", "\"cap\""},
+                    Case{"NobodyLooksForHogs", cluster("balance = \"off\"\nhogs = \"cap\"\n") + host("1"), "4:8",
+                         "nobody looks for hogs", "balance = \"advise\""}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
     NotYet, Refusal,
-    testing::Values(Case{"Balance", cluster("balance = \"advise\"\n") + host("1"), "3:1", "not yet", "without balance"},
-                    Case{"TolerateSite", vm("tolerate = \"site\"\n"), "17:12", "not yet", "\"guest\" or \"host\""},
+    testing::Values(Case{"TolerateSite", vm("tolerate = \"site\"\n"), "17:12", "not yet", "\"guest\" or \"host\""},
                     Case{"Rto", vm("rto = \"30s\"\n"), "17:1", "not yet", ""},
                     Case{"Rpo", vm("rpo = \"0s\"\n"), "17:1", "not yet", ""},
                     Case{"Check", vm("[[vm.check]]\nkind = \"tcp\"\n"), "17:6", "check in [[vm]]: not yet", ""},

@@ -28,6 +28,7 @@ TEST(Diff, ShowsValuesAsTheFileWritesThem) {
   after.resources[1].memory = {2048};
   after.resources[1].hosts.prefer.clear();
   after.resources[1].failback = Failback::off;
+  after.resources[1].cap = true;
   after.resources[1].after.clear();
   after.rules[1].strict = true;
   EXPECT_EQ(
@@ -40,8 +41,8 @@ TEST(Diff, ShowsValuesAsTheFileWritesThem) {
              "~ vm web1: memory 977MiB -> 2GiB",
              "~ vm web1: hosts { only = [\"h1\", \"h2\"], prefer = [[\"h2\", \"h1\"]], never = [\"h10\"] } -> { only = "
              "[\"h1\", \"h2\"], never = [\"h10\"] }",
-             "~ vm web1: failback \"restart\" -> false", "~ vm web1: after [\"db1\"] -> none",
-             "~ rule together [\"db1\", \"web1\"]: strict false -> true"}));
+             "~ vm web1: failback \"restart\" -> false", "~ vm web1: cap false -> true",
+             "~ vm web1: after [\"db1\"] -> none", "~ rule together [\"db1\", \"web1\"]: strict false -> true"}));
 }
 
 TEST(Diff, TellsWhatComesAndWhatGoes) {

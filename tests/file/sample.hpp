@@ -21,6 +21,8 @@ cpu_overcommit = 2
 overbook = 1.5
 shutdown_policy = "failover"
 after_fence = "on"
+balance = "auto"
+hogs = "cap"
 
 [[host]]
 name = "h1"
@@ -64,6 +66,7 @@ priority = 200
 tolerate = "guest"
 preempt = true
 live_migration = true
+cap = false
 hosts = { only = ["h1", "h2"], prefer = [["h2", "h1"]], never = ["h10"] }
 failback = "restart"
 restarts = { limit = 3, within = "1h" }

@@ -33,10 +33,10 @@ class Mutation : public testing::Test {
   void TearDown() override {
     mutation::skip_proof = mutation::stale_echo = mutation::stall_unforgiven = false;
     mutation::create_revision = mutation::agents_live_on = mutation::shots_forgotten = false;
-    for (bool* flag :
-         {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns, &mutation::one_supply,
-          &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast, &mutation::named_hypervisor_only,
-          &mutation::orders_vanish, &mutation::resume_unreleased, &mutation::third_host, &mutation::stale_memory})
+    for (bool* flag : {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns,
+                       &mutation::one_supply, &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast,
+                       &mutation::named_hypervisor_only, &mutation::orders_vanish, &mutation::resume_unreleased,
+                       &mutation::third_host, &mutation::stale_memory, &mutation::moves_forgotten})
       *flag = false;
   }
   // Seen by the random faults within the bound.
@@ -198,6 +198,38 @@ TEST_F(Mutation, WithItTheSameSeedsAreClean) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     EXPECT_TRUE(random_run(small_cluster(3, 6), seed, 1.0).good()) << seed;
   }
+}
+
+// tests/scenario/balance/auto/a_new_controller_does_not_take_it_back: how often a guest is moved for balance when the
+// way back is the best one after all havends have died.
+int moves_and_back() {
+  Spec spec = small_cluster(3, 6);
+  spec.cluster.balance = Balance::automatic;
+  for (Resource& resource : spec.resources) resource.cpu = Vcpu{4};
+  World world(spec, 1);
+  std::vector<StartsOn> runs;
+  for (int i = 1; i <= 6; ++i)
+    runs.push_back({ResourceName{"vm" + std::to_string(i)}, HostName{"h" + std::to_string((i + 1) / 2)}});
+  world.warm_up(runs);
+  const auto guest = [&](const char* name, std::int64_t cpu) { world.perform(SetLoad{{}, ResourceName{name}, {cpu}}); };
+  const auto host = [&](const char* name, std::int64_t cpu) { world.perform(SetLoad{HostName{name}, {}, {cpu}}); };
+  guest("vm3", 1500);
+  guest("vm1", 3000);
+  guest("vm2", 2000);
+  host("h1", 2500);
+  world.run_until(120s);
+  for (const auto* name : {"h1", "h2", "h3"}) world.perform(CrashHavend{HostName{name}});
+  host("h1", 0);
+  guest("vm2", 0);
+  host("h3", 4500);
+  world.run_until(600s);
+  return count(world, EventKind::migrate);
+}
+
+TEST_F(Mutation, WithoutTheMemoryOfItsMovesTheBalancerSwings) {
+  EXPECT_EQ(moves_and_back(), 1);
+  mutation::moves_forgotten = true;
+  EXPECT_GT(moves_and_back(), 1);
 }
 
 }  // namespace

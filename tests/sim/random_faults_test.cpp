@@ -63,6 +63,21 @@ TEST_P(RandomFaults, BreakNoPromiseOfAHostEither) {
   EXPECT_GT(tally.failovers, 0);
 }
 
+// Guests are moved for balance between all that goes wrong.
+TEST_P(RandomFaults, BreakNoPromiseWhileLoadSways) {
+  Tally tally;
+  for (std::uint64_t seed = GetParam(); seed < GetParam() + kPortion; seed += 2) {
+    Spec spec = small_cluster(seed % 3 == 0 ? 5 : 3, 8);
+    spec.cluster.balance = Balance::automatic;
+    for (Resource& resource : spec.resources) resource.cpu = Vcpu{3};
+    const RandomRun run = random_run(spec, seed, kHours);
+    EXPECT_TRUE(run.good()) << story(run);
+    tally += run.tally;
+  }
+  EXPECT_GT(tally.faults["load"], 0);
+  EXPECT_GT(tally.balanced, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomFaults, testing::Range<std::uint64_t>(1, kSeeds + 1, kPortion));
 
 }  // namespace

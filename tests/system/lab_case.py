@@ -7,6 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lab"))
 
+import haven_client  # noqa: E402
 import inside  # noqa: E402
 import launcher  # noqa: E402
 import layout  # noqa: E402
@@ -74,3 +75,19 @@ class LabCase(unittest.TestCase):
                    "login_timeout": "2"}
         return self.execute(asker, "fence_ipmilan",
                             input="".join(f"{key}={value}\n" for key, value in options.items())).returncode
+
+
+class ClusterCase(LabCase):
+    """A lab whose hosts are one cluster, with its file applied."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        haven_client.apply(cls.lab, "h1")
+
+    def status(self, asker="h1"):
+        return haven_client.status(self.lab, asker)
+
+    def resources(self, asker="h1"):
+        """{resource: (state, host)}"""
+        return haven_client.resources(haven_client.status(self.lab, asker))

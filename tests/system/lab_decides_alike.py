@@ -23,12 +23,8 @@ from screen import Screen
 CUT_SECONDS = 20
 RETURN_SECONDS = 120
 # Decisions; what else a journal holds (places at the start, alarms) depends on the moment and not on the decision.
-DECISIONS = ("intent", "fenced", "proved", "withdrawn", "recover", "restart", "relocate", "stop", "place-failed", "failed")
-
-
-def haven():
-    return os.path.join(os.environ.get("HAVEN_BUILD", os.path.join(os.path.dirname(__file__), "../../build/release")),
-                        "src/cli/haven")
+DECISIONS = ("intent", "fenced", "proved", "withdrawn", "recover", "restart", "relocate", "stop", "place-failed",
+             "failed")
 
 
 def decisions(entries):
@@ -37,7 +33,8 @@ def decisions(entries):
     for entry in entries:
         kind = entry["kind"].replace("_", "-")
         if kind in DECISIONS:
-            found.append((kind, entry.get("resource") or entry.get("host"), entry.get("host"), entry.get("from") or None))
+            found.append((kind, entry.get("resource") or entry.get("host"), entry.get("host"),
+                          entry.get("from") or None))
     return found
 
 
@@ -86,7 +83,9 @@ class DecidesAlike(unittest.TestCase):
             print(f"at {CUT_SECONDS}s power {cls.victim} off", file=file)
             print(f"at {RETURN_SECONDS}s power {cls.victim} on", file=file)
             print(f"expect fenced {cls.victim}\nexpect fences 1\nend 300s", file=file)
-        done = subprocess.run([haven(), "simulate", cluster, scenario, "--json"], capture_output=True, text=True, timeout=60)
+        haven = layout.built(layout.HAVEN_PROGRAMS["haven"])
+        done = subprocess.run([haven, "simulate", cluster, scenario, "--json"], capture_output=True, text=True,
+                              timeout=60)
         if done.returncode != 0:
             raise AssertionError(f"haven simulate: exit {done.returncode}: {done.stdout[-2000:]} {done.stderr[-2000:]}")
         return json.loads(done.stdout.strip().splitlines()[-1])

@@ -9,13 +9,8 @@ import haven_client
 PORT = 7421
 
 
-class Heartbeats(lab_case.LabCase):
+class Heartbeats(lab_case.ClusterCase):
     lab_options = {"hosts": 3, "guest_count": 0}
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        haven_client.apply(cls.lab, "h1")
 
     def setUp(self):
         all_up = lambda: all(haven_client.is_up(self.status("h1"), f"h{n}") for n in (1, 2, 3))

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Live migration between real hosts, and every way in which it breaks: one running copy and a true claim at the end.
 
-That nothing ran twice, and nothing went on with a memory older than its disk, is the guest's own word (lab/guest/lanes.hpp):
-it writes to its disk all the time, and sees who else does."""
+That nothing ran twice, and nothing went on with a memory older than its disk, is the guest's own word
+(lab/guest/lanes.hpp): it writes to its disk all the time, and sees who else does."""
 
 import json
 import os
@@ -22,13 +22,8 @@ SETTLE_SECONDS = 90.0
 BANDWIDTH = "2MiB"  # so that there is a middle of it to break in
 
 
-class Migrates(lab_case.LabCase):
+class Migrates(lab_case.ClusterCase):
     lab_options = {"hosts": 3, "guest_count": 1, "migration_bandwidth": BANDWIDTH}
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        haven_client.apply(cls.lab, "h1")
 
     def setUp(self):
         self.outside = self.enterContext(Outside(self.lab))
@@ -40,12 +35,6 @@ class Migrates(lab_case.LabCase):
         # A party that is not the one that decides, where there is a choice.
         others.sort(key=lambda host: host == controller)
         self.destination, self.third = others
-
-    def watch(self):
-        outside = Outside(self.lab)
-        outside.__enter__()
-        self.addCleanup(outside.__exit__)
-        return outside
 
     def tearDown(self):
         self.assertEqual(sequences.double_runs(sequences.read(
@@ -142,6 +131,28 @@ class Migrates(lab_case.LabCase):
             lab_case.eventually(lambda: not chaos_faults.service_pids(self.lab, self.source, "havend"), 90.0)
             self.back(self.source)
 
+    def test_everybody_sees_how_far_it_is(self):
+        self.begin()
+        seen = {host: [] for host in self.hosts()}
+
+        def everybody_saw():
+            for host in self.hosts():
+                moving = next(one.get("moving") for one in haven_client.status(self.lab, host)["resources"]
+                              if one["name"] == NAME)
+                if moving:
+                    seen[host].append(moving)
+            return all(len({one["left_bytes"] for one in told}) > 1 for told in seen.values())
+        self.assertTrue(lab_case.eventually(everybody_saw, 60.0), seen)
+        for told in seen.values():
+            for one in told:
+                self.assertTrue(0 <= one["percent"] <= 99 and one["left_bytes"] > 0 and one["elapsed_ms"] > 0, one)
+        self.assertGreater(seen[self.third][-1]["elapsed_ms"], seen[self.third][0]["elapsed_ms"])
+        words = self.execute(self.third, "haven", "status", "--all").stdout
+        self.assertRegex(words, rf"moving to {self.destination}: \d+ %, \d+ MiB left, \d+ s")
+        self.assertEqual(self.migrate("--abort").returncode, 0)
+        self.stays()
+        self.assertTrue(lab_case.eventually(lambda: not self.resource().get("moving")), self.resource())
+
     def test_the_operator_calls_it_off(self):
         self.begin()
         self.assertEqual(self.migrate("--abort").returncode, 0)
@@ -197,4 +208,5 @@ class Migrates(lab_case.LabCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2, failfast=True)  # a guest whose kernel hangs after an emulated move spoils all that follow
+    # A guest whose kernel hangs after an emulated move spoils all that follow.
+    unittest.main(verbosity=2, failfast=True)

@@ -38,7 +38,8 @@ class PowerLossOfAll(unittest.TestCase):
                 late = time.monotonic() + LATE_SECONDS
                 demo_common.watch(screen, lab, outside, LATE_SECONDS, lambda: time.monotonic() > late)
                 ask(lab["state"], {"do": "on", "host": HOSTS[-1]})
-                absent = lambda: [name for name in lab["guests"] if outside.guests[name]["boot"] in (None, before[name])]
+                absent = lambda: [name for name in lab["guests"]
+                                  if outside.guests[name]["boot"] in (None, before[name])]
                 demo_common.watch(screen, lab, outside, BACK_SECONDS, lambda: not absent())
                 cls.missing = absent()
                 cls.up = eventually(lambda: all(haven_client.is_up(haven_client.status(lab, "h1"), host)

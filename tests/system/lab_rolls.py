@@ -6,20 +6,14 @@ import json
 import unittest
 
 import lab_case  # first: it finds the lab's modules
-import haven_client
 import inside
 from outside import Outside
 
 ROLL_SECONDS = 240.0
 
 
-class Rolls(lab_case.LabCase):
+class Rolls(lab_case.ClusterCase):
     lab_options = {"hosts": 3, "guest_count": 3}
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        haven_client.apply(cls.lab, "h1")
 
     def names(self):
         return set(self.lab["guests"])
@@ -41,9 +35,6 @@ class Rolls(lab_case.LabCase):
             self.assertEqual({name: guest["boot"] for name, guest in outside.guests.items()}, before)
             self.assertEqual(outside.silences, [], "every page answered all the time")
             self.assertEqual({name: host for name, (_, host) in self.resources().items()}, homes, "all are back")
-
-    def resources(self):
-        return haven_client.resources(haven_client.status(self.lab, "h1"))
 
 
 if __name__ == "__main__":

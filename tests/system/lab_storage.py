@@ -23,13 +23,8 @@ class Storage(lab_case.LabCase):
     def setUp(self):
         self.outside = self.enterContext(Outside(self.lab))
         haven_client.apply(self.lab, "h1")
-        self.assertTrue(self.follow(lambda: set(self.outside.answering()) == set(self.lab["guests"]), ANSWER_SECONDS))
-
-    def follow(self, holds, seconds):
-        def look():
-            self.outside.wait(0.05)
-            return holds()
-        return lab_case.eventually(look, seconds)
+        all_answer = lambda: set(self.outside.answering()) == set(self.lab["guests"])
+        self.assertTrue(self.outside.follow(all_answer, ANSWER_SECONDS))
 
     def path(self, host, state):
         answer = ask(self.lab["state"], {"do": "storage", "host": host, "state": state})
@@ -53,7 +48,7 @@ class Storage(lab_case.LabCase):
         says = lambda: all(self.states(asked).get(name) == "paused" for name in there) if how == "fails" else all(
             any(host in line for line in self.alarms(asked)) for host in hosts)
         asked = "h3"
-        self.assertTrue(self.follow(says, SEEN_SECONDS), self.states())
+        self.assertTrue(self.outside.follow(says, SEEN_SECONDS), self.states())
 
     def alarms(self, asked):
         try:
@@ -65,8 +60,8 @@ class Storage(lab_case.LabCase):
     def whole_again(self, hosts):
         for host in hosts:
             self.path(host, "whole")
-        self.assertTrue(self.follow(lambda: set(self.states().values()) == {"running"} and not self.alarms("h3"),
-                                    SEEN_SECONDS), self.states())
+        runs = lambda: set(self.states().values()) == {"running"} and not self.alarms("h3")
+        self.assertTrue(self.outside.follow(runs, SEEN_SECONDS), self.states())
 
     def test_1_a_blink_stops_nobody_for_long(self):
         host = self.outside.guests["web1"]["host"]
@@ -84,7 +79,7 @@ class Storage(lab_case.LabCase):
     def test_3_lost_for_everybody_nobody_is_fenced(self):
         self.lost_on(HOSTS, "fails")
         pauses = {name: guest["host"] for name, guest in self.outside.guests.items()}
-        self.assertFalse(self.follow(self.fences, 35), "somebody was accused")
+        self.assertFalse(self.outside.follow(self.fences, 35), "somebody was accused")
         self.whole_again(HOSTS)
         self.assertEqual({name: guest["host"] for name, guest in self.outside.guests.items()}, pauses)
 
@@ -93,9 +88,10 @@ class Storage(lab_case.LabCase):
         other = next(name for name in HOSTS if name != host)
         self.path(host, "fails")
         off = lambda: not ask(self.lab["state"], {"do": "power?", "host": host})["on"]
-        self.assertTrue(self.follow(off, FENCED_SECONDS))
+        self.assertTrue(self.outside.follow(off, FENCED_SECONDS))
         back = lambda: self.outside.guests["web1"]["host"] not in (None, host) and "web1" in self.outside.answering()
-        self.assertTrue(self.follow(back, ANSWER_SECONDS), (self.states(other), self.outside.guests, haven_client.journal(self.lab, other)[-12:]))
+        self.assertTrue(self.outside.follow(back, ANSWER_SECONDS),
+                        (self.states(other), self.outside.guests, haven_client.journal(self.lab, other)[-12:]))
         self.assertEqual([entry["host"] for entry in self.fences(other) if entry["kind"] == "fenced"], [host])
         self.assertEqual(self.outside.doubles, [])
         for name in self.lab["guests"]:

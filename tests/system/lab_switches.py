@@ -2,7 +2,6 @@
 """The operator's switches on real hosts: a frozen host that dies is left alone, and Haven is taken off a host whose
 guests run on."""
 
-import json
 import time
 import unittest
 
@@ -14,25 +13,12 @@ LONG_ENOUGH = 15.0  # any failover of these hosts is over by then
 START_SECONDS = 60.0
 
 
-class Switches(lab_case.LabCase):
+class Switches(lab_case.ClusterCase):
     lab_options = {"hosts": 3, "guest_count": 2}
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        haven_client.apply(cls.lab, "h1")
 
     def setUp(self):
         self.assertTrue(lab_case.eventually(lambda: all(state == "running" for state, _ in self.resources().values()),
                                             START_SECONDS), self.resources())
-
-    # Exit code 1 is what an alarm gives: the object counts.
-    def status(self, asker="h1"):
-        done = self.execute(asker, "haven", "status", "--json")
-        return json.loads(done.stdout.strip().splitlines()[-1])
-
-    def resources(self, asker="h1"):
-        return haven_client.resources(self.status(asker))
 
     def kinds(self, asker, host):
         return [entry["kind"] for entry in haven_client.journal(self.lab, asker) if entry.get("host") == host]

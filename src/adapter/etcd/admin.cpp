@@ -38,7 +38,7 @@ constexpr std::array<std::string_view, 7> kNotNow{
 };
 
 EtcdRefusal refusal_of(const std::string& endpoint, const grpc::Status& status) {
-  const std::string_view said = status.error_message();
+  const std::string said = status.error_message();
   const std::string why = endpoint + ": " + etcd::wording(status);
   if (std::find(kNotNow.begin(), kNotNow.end(), said) != kNotNow.end()) return {Kind::not_now, why};
   const bool late = said.starts_with("etcdserver: request timed out") || said.starts_with("etcdserver: server stopped");
@@ -217,17 +217,9 @@ class Admin final : public EtcdAdmin {
     if (!address) return tl::unexpected(address.error());
     const std::lock_guard lock(mutex_);
     auto& stubs = stubs_[*address];
-    if (!stubs) {
-      grpc::ChannelArguments arguments;
-      arguments.SetMaxReceiveMessageSize(-1);
-      arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
-      arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
-      arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-      arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-      arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-      arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-      stubs = std::make_shared<Stubs>(grpc::CreateCustomChannel("dns:///" + *address, credentials_, arguments));
-    }
+    if (!stubs)
+      stubs = std::make_shared<Stubs>(
+          grpc::CreateCustomChannel("dns:///" + *address, credentials_, etcd::channel_arguments()));
     return stubs;
   }
 

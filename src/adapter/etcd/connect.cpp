@@ -53,4 +53,18 @@ tl::expected<std::string, std::string> address_of(const std::string& endpoint, b
   return address;
 }
 
+grpc::ChannelArguments channel_arguments() {
+  grpc::ChannelArguments arguments;
+  // Endless: a list or a batch of changes is as long as it is.
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  // What is sent again, and where, is decided by the caller alone.
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return arguments;
+}
+
 }  // namespace haven::adapter::etcd

@@ -1,7 +1,8 @@
-// How an endpoint is written, and by what it is trusted.
+// How an endpoint is written, by what it is trusted, and how a channel to it is kept.
 #pragma once
 
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
 
 #include <memory>
 #include <optional>
@@ -19,5 +20,8 @@ namespace haven::adapter::etcd {
 
 // HOST:PORT of an endpoint, its scheme fitting `tls`.
 [[nodiscard]] tl::expected<std::string, std::string> address_of(const std::string& endpoint, bool tls);
+
+// Of every channel to a member.
+[[nodiscard]] grpc::ChannelArguments channel_arguments();
 
 }  // namespace haven::adapter::etcd

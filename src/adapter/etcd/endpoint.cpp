@@ -1,12 +1,12 @@
 #include "adapter/etcd/endpoint.hpp"
 
 #include <grpcpp/create_channel.h>
-#include <grpcpp/support/channel_arguments.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "adapter/etcd/answer.hpp"
+#include "adapter/etcd/connect.hpp"
 
 namespace haven::adapter::etcd {
 namespace {
@@ -19,19 +19,10 @@ constexpr Duration kLongestPause = 1s;
 constexpr Duration kLongestElectionPause = 200ms;
 
 grpc::ChannelArguments arguments() {
-  grpc::ChannelArguments a;
-  // Endless: a list or a batch of changes is as long as it is.
-  a.SetMaxReceiveMessageSize(-1);
-  a.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
-  a.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
-  a.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  auto a = channel_arguments();
   // etcd hangs up on who pings more often than every 5 s.
   a.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 6000);
   a.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 2000);
-  // What is sent again, and where, is decided here alone.
-  a.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  a.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  a.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return a;
 }
 

@@ -5,11 +5,11 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "adapter/boot_clock.hpp"
 #include "adapter/fence_agent/answer.hpp"
 #include "adapter/fence_agent/guid.hpp"
 #include "adapter/fence_agent/secret.hpp"
@@ -21,11 +21,7 @@ using port::AgentAnswer;
 using port::FenceVerb;
 
 // Goes on while the machine is suspended: a deadline that passed meanwhile has passed.
-Duration now() {
-  timespec t{};
-  clock_gettime(CLOCK_BOOTTIME, &t);
-  return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
-}
+Duration now() { return boot_now().since_boot; }
 
 const char* word_of(FenceVerb verb) {
   switch (verb) {

@@ -80,7 +80,7 @@ class FenceAgents::Loop {
 
   const std::string folder_;
   const port::FenceSink sink_;
-  Fd wake_;  // an eventfd
+  Descriptor wake_;  // an eventfd
 
   std::mutex mutex_;  // guards the three below
   std::vector<std::variant<Job, CallId>> messages_;

@@ -1,15 +1,10 @@
 #include "adapter/fence_agent/secret.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
+#include <string_view>
+#include <utility>
 
-#include "adapter/process/process.hpp"
+#include "adapter/private_file.hpp"
 
 namespace haven::adapter {
 namespace {
@@ -24,19 +19,9 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
 
 tl::expected<std::string, std::string> read_secret(const std::string& path) {
   const auto refused = [&](const std::string& why) { return tl::make_unexpected("secret file " + path + ": " + why); };
-  // Not blocking: a pipe in its place must not hold the thread.
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!file) return refused(std::strerror(errno));
-  struct stat about {};
-  if (fstat(file.get(), &about) != 0) return refused(std::strerror(errno));
-  if (!S_ISREG(about.st_mode)) return refused("it is no regular file");
-  if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) return refused("others can read it; run: chmod 600 " + path);
-  constexpr std::size_t kLargest = 4096;
-  std::array<char, kLargest + 1> buffer;
-  const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
-  if (size < 0) return refused(std::strerror(errno));
-  if (static_cast<std::size_t>(size) > kLargest) return refused("it is larger than 4 KiB");
-  std::string secret(buffer.data(), static_cast<std::size_t>(size));
+  auto text = read_private_file(path);
+  if (!text) return refused(text.error());
+  std::string secret = std::move(*text);
   if (secret.ends_with('\n')) secret.pop_back();
   if (secret.empty()) return refused("it is empty");
   if (secret.find_first_of(std::string_view("\n\r\0", 3)) != std::string::npos)

@@ -6,8 +6,6 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
-#include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -19,6 +17,8 @@
 #include <optional>
 #include <system_error>
 
+#include "adapter/boot_clock.hpp"
+#include "adapter/descriptor.hpp"
 #include "adapter/heartbeat/keys.hpp"
 #include "adapter/heartbeat/resolver.hpp"
 #include "adapter/heartbeat/socket.hpp"
@@ -32,34 +32,11 @@ constexpr int kPriority = 10;  // of SCHED_RR: above everything normal, below th
 // Addresses that are not there yet, a key file that cannot be read.
 constexpr Duration kTryAgain = 1s;
 
-int need(int fd, const char* what) {
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
-  return fd;
-}
-
-Instant boot_clock() {
-  timespec at{};
-  ::clock_gettime(CLOCK_BOOTTIME, &at);
-  return {std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec)};
-}
-
 void drain_fd(int fd) {
   std::array<char, 4096> buffer;
   while (::read(fd, buffer.data(), buffer.size()) > 0) {
   }
 }
-
-class Descriptor {
- public:
-  Descriptor(int fd, const char* what) : fd_(need(fd, what)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { ::close(fd_); }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 }  // namespace
 
@@ -101,9 +78,9 @@ class Heart::Inside {
 
   HeartConfig config_;
   Callbacks callbacks_;
-  Descriptor wake_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd"};
-  Descriptor timer_{::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd"};
-  Descriptor watch_{::inotify_init1(IN_NONBLOCK | IN_CLOEXEC), "inotify"};
+  Descriptor wake_ = needed(Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), "eventfd");
+  Descriptor timer_ = needed(boot_timer(), "timerfd");
+  Descriptor watch_ = needed(Descriptor(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)), "inotify");
   std::atomic<bool> ending_{false};
 
   std::mutex inbox_mutex_;
@@ -193,7 +170,7 @@ void Heart::Inside::run() {
   read_key_file();
   while (!ending_.load()) {
     take_inbox();
-    const Instant now = boot_clock();
+    const Instant now = boot_now();
     if (now >= try_again_) bind_links(now);
     // Before what waits in the sockets is read: whether this thread itself came late (S4) must be known first.
     hearing_.take_brain(callbacks_.brain());
@@ -214,7 +191,7 @@ void Heart::Inside::take_inbox() {
   const PeerRoster& roster = news->first.roster;
   const bool same_members = roster.members == hearing_.roster().members;
   const auto own = self_ < addresses_.size() ? addresses_[self_] : std::vector<std::optional<UdpAddress>>{};
-  hearing_.take_roster(roster, boot_clock());
+  hearing_.take_roster(roster, boot_now());
   addresses_ = std::move(news->second);
   addresses_.resize(roster.members.size());
   self_ = 0;
@@ -261,12 +238,7 @@ void Heart::Inside::bind_links(Instant now) {
 }
 
 void Heart::Inside::sleep(Instant until) {
-  itimerspec spec{};
-  if (until != kNever) {
-    const auto ns = std::max<std::int64_t>(until.since_boot.count(), 1);  // 0 would disarm it
-    spec.it_value = {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
-  }
-  ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
+  arm(timer_, until);
   std::vector<pollfd> wait{{wake_.get(), POLLIN, 0}, {timer_.get(), POLLIN, 0}, {watch_.get(), POLLIN, 0}};
   for (const auto& socket : sockets_)
     if (socket) wait.push_back({socket->fd(), POLLIN, 0});
@@ -292,7 +264,7 @@ void Heart::Inside::receive(std::size_t link, std::span<const std::uint8_t> byte
   const auto received = decode(bytes, *keys_);
   // A packet belongs to the link that it came by: signed or not, it proves nothing about another one.
   if (!received || received->packet.link != link) return;
-  const Taken taken = hearing_.take(received->packet, boot_clock());
+  const Taken taken = hearing_.take(received->packet, boot_now());
   if (taken == Taken::stranger || taken == Taken::refused) return;
   const auto& members = hearing_.roster().members;
   for (std::size_t member = 0; member < members.size(); ++member) {
@@ -309,7 +281,7 @@ void Heart::Inside::see(std::size_t member, std::size_t link, const UdpAddress& 
   auto& links = seen_at_[member];
   links.resize(sockets_.size());
   auto& seen = links[link];
-  const Instant now = boot_clock();
+  const Instant now = boot_now();
   if (taken == Taken::counted) {
     seen = Seen{at, now};
   } else if (!seen || seen->counted + hearing_.roster().suspect <= now) {
@@ -328,7 +300,7 @@ const UdpAddress* Heart::Inside::address_of(std::size_t member, std::size_t link
 void Heart::Inside::refused(std::size_t link, const UdpAddress& whose) {
   for (std::size_t member = 0; member < addresses_.size(); ++member) {
     const UdpAddress* address = address_of(member, link);
-    if (member != self_ && address != nullptr && *address == whose) hearing_.take_refusal(member, boot_clock());
+    if (member != self_ && address != nullptr && *address == whose) hearing_.take_refusal(member, boot_now());
   }
 }
 

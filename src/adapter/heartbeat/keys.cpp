@@ -1,13 +1,11 @@
 #include "adapter/heartbeat/keys.hpp"
 
-#include <fcntl.h>
 #include <openssl/sha.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
+
+#include "adapter/private_file.hpp"
 
 namespace haven::adapter {
 namespace {
@@ -63,22 +61,10 @@ tl::expected<HeartbeatKeys, std::string> parse_keys(std::string_view text) {
 
 tl::expected<HeartbeatKeys, std::string> read_keys(const std::string& path) {
   const auto refused = [&](const std::string& why) { return tl::make_unexpected("key file " + path + ": " + why); };
-  // Not blocking: a pipe in its place must not hold the thread.
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (file < 0) return refused(std::strerror(errno));
-  struct stat about {};
-  constexpr std::size_t kLargest = 4096;
-  std::array<char, kLargest + 1> buffer{};
-  const bool seen = ::fstat(file, &about) == 0;
-  const ssize_t size = ::read(file, buffer.data(), buffer.size());
-  const int error = errno;
-  ::close(file);
-  if (!seen || size < 0) return refused(std::strerror(error));
-  if (!S_ISREG(about.st_mode)) return refused("it is no regular file");
-  if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) return refused("others can read it; run: chmod 600 " + path);
-  if (static_cast<std::size_t>(size) > kLargest) return refused("it is larger than 4 KiB");
-  auto keys = parse_keys(std::string_view(buffer.data(), static_cast<std::size_t>(size)));
-  std::fill(buffer.begin(), buffer.end(), '\0');
+  auto text = read_private_file(path);
+  if (!text) return refused(text.error());
+  auto keys = parse_keys(*text);
+  std::fill(text->begin(), text->end(), '\0');
   if (!keys) return refused(keys.error());
   return keys;
 }

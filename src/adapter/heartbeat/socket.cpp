@@ -2,12 +2,10 @@
 
 #include <linux/errqueue.h>
 #include <netdb.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "adapter/heartbeat/wire.hpp"
 
@@ -82,19 +80,10 @@ tl::expected<UdpSocket, std::string> UdpSocket::bind(const UdpAddress& address) 
   return made;
 }
 
-UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
-  if (this != &other) std::swap(fd_, other.fd_);
-  return *this;
-}
-
-UdpSocket::~UdpSocket() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 void UdpSocket::send(const UdpAddress& to, std::span<const std::uint8_t> bytes) const {
   // The first call may hand out the error of an earlier packet instead of sending this one.
   for (int tries = 0; tries < 2; ++tries) {
-    const auto sent = ::sendto(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+    const auto sent = ::sendto(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                                reinterpret_cast<const sockaddr*>(&to.storage), to.size);
     if (sent >= 0 || errno != ECONNREFUSED) return;
   }
@@ -114,14 +103,14 @@ void UdpSocket::drain(const std::function<void(std::span<const std::uint8_t>, co
     message.msg_iovlen = 1;
     message.msg_control = control.data();
     message.msg_controllen = control.size();
-    if (::recvmsg(fd_, &message, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0) {
+    if (::recvmsg(fd_.get(), &message, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0) {
       about.size = message.msg_namelen;
       if (is_refusal(message)) refusal(about);
       continue;
     }
     message.msg_namelen = sizeof about.storage;
     message.msg_controllen = 0;
-    const auto size = ::recvmsg(fd_, &message, MSG_DONTWAIT);
+    const auto size = ::recvmsg(fd_.get(), &message, MSG_DONTWAIT);
     if (size < 0 && errno == ECONNREFUSED) continue;  // it stands in the error queue
     if (size < 0) return;
     about.size = message.msg_namelen;

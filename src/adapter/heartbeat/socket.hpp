@@ -13,6 +13,8 @@
 
 #include <tl/expected.hpp>
 
+#include "adapter/descriptor.hpp"
+
 namespace haven::adapter {
 
 // An IPv4 or IPv6 address with its port.
@@ -28,15 +30,10 @@ struct UdpAddress {
 
 class UdpSocket {
  public:
-  // nullopt with errno's words: not bound, as when the address is not there yet.
+  // An error, in errno's words: not bound, as when the address is not there yet.
   [[nodiscard]] static tl::expected<UdpSocket, std::string> bind(const UdpAddress& address);
-  UdpSocket(UdpSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  UdpSocket& operator=(UdpSocket&& other) noexcept;
-  UdpSocket(const UdpSocket&) = delete;
-  UdpSocket& operator=(const UdpSocket&) = delete;
-  ~UdpSocket();
 
-  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
   // Never waits; what cannot be sent is lost, as packets are.
   void send(const UdpAddress& to, std::span<const std::uint8_t> bytes) const;
   // What came, at most so much at a time that a flood cannot hold the thread. A packet larger than `largest` is handed
@@ -46,7 +43,7 @@ class UdpSocket {
 
  private:
   explicit UdpSocket(int fd) : fd_(fd) {}
-  int fd_;
+  Descriptor fd_;
 };
 
 }  // namespace haven::adapter

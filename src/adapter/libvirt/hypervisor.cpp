@@ -8,13 +8,14 @@
 #include <iterator>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "adapter/libvirt/calls.hpp"
+#include "adapter/libvirt/caps.hpp"
 #include "adapter/libvirt/connection.hpp"
 #include "adapter/libvirt/domain_xml.hpp"
 #include "adapter/libvirt/processes.hpp"
+#include "adapter/libvirt/sending_watch.hpp"
 #include "adapter/libvirt/watch.hpp"
 #include "adapter/libvirt/workers.hpp"
 
@@ -83,7 +84,8 @@ Footprint footprint_of(virDomainPtr domain) {
 }
 
 // Appends the driver's active domains. Nothing: libvirt did not tell all of them.
-[[nodiscard]] bool list_domains(virConnectPtr connection, Driver driver, std::vector<Domain>& domains) {
+[[nodiscard]] bool list_domains(virConnectPtr connection, Driver driver, Unmarked& unmarked,
+                                std::vector<Domain>& domains) {
   virDomainPtr* listed = nullptr;
   const int count = virConnectListAllDomains(connection, &listed, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
   if (count < 0) return false;
@@ -98,9 +100,9 @@ Footprint footprint_of(virDomainPtr domain) {
     }
     const char* name = virDomainGetName(domain.get());
     const auto known = state_of(state, reason);
-    if (known != DomainState::absent)
-      domains.push_back(
-          {uuid_of(domain.get()), name != nullptr ? name : "", driver, known, footprint_of(domain.get())});
+    if (known == DomainState::absent) continue;
+    domains.push_back({uuid_of(domain.get()), name != nullptr ? name : "", driver, known, footprint_of(domain.get())});
+    domains.back().cap = unmarked.cap_on(domain.get(), driver, domains.back().uuid);
   }
   std::free(listed);
   return complete;
@@ -114,7 +116,10 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
   using Order = std::function<int(virDomainPtr, Driver)>;
   enum class Absent { is_done, is_failed };
 
-  Core(LibvirtConfig config, port::HypervisorSink sink) : config_(std::move(config)), calls_(std::move(sink)) {
+  Core(LibvirtConfig config, port::HypervisorSink sink)
+      : config_(std::move(config)),
+        calls_(std::move(sink)),
+        sendings_(config_.qemu_uri, [this](port::Sending sending) { calls_.post(std::move(sending)); }) {
     for (const Driver driver : {Driver::qemu, Driver::lxc})
       if (!uri(driver).empty()) drivers_.push_back(driver);
   }
@@ -136,6 +141,7 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
     watches_.clear();  // what hangs holds this object, not the other way round
     for (Workers* workers : {&qemu_workers_, &lxc_workers_, &kills_, &looks_, &migrations_})
       workers->stop(kEndPatience);
+    sendings_.stop(kEndPatience);
   }
 
   void start(CallId call, std::string xml, Duration timeout) {
@@ -156,6 +162,19 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
     try_driver(0, call, uuid, order, absent, {});
   }
 
+  void cap(CallId call, const std::string& uuid, std::optional<MilliCpu> cap, Duration timeout) {
+    if (!calls_.open(call, timeout)) return;
+    // It answers by itself, for its failures are not all libvirt's own.
+    const auto set = [this, call, uuid, cap](virDomainPtr domain, Driver driver) {
+      unmarked_.forget(uuid);
+      const auto failure = cap_domain(domain, driver, cap);
+      unmarked_.forget(uuid);
+      if (failure) calls_.answer(call, failure->answered ? CallResult::failed : CallResult::unknown, failure->message);
+      return 0;
+    };
+    try_driver(0, call, uuid, set, Absent::is_failed, {});
+  }
+
   // By workers of its own: whoever starts, stops or looks must not wait for it.
   void migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout) {
     if (!calls_.open(call, timeout)) return;
@@ -165,9 +184,9 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
       const DomainRef domain(virDomainLookupByUUIDString(connection.get(), uuid.c_str()));
       if (!domain) return answer_order(call, -1);
       if (!calls_.mark_sent(call)) return;
-      note_sending(uuid, true);
+      sendings_.begin(uuid);
       const int result = migrate_domain(domain.get(), config_.migration, to);
-      note_sending(uuid, false);
+      sendings_.end(uuid);
       answer_order(call, result);
     };
     if (!migrations_.submit({[this, call] { return calls_.is_open(call); }, std::move(work)}))
@@ -205,24 +224,10 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
       run(driver, call, [this, call, driver, gathered](Connection& connection) {
         const auto failure = reach(call, driver, connection);
         std::vector<Domain> domains;
-        const bool listed = failure ? failure->driver_absent : list_domains(connection.get(), driver, domains);
+        const bool listed =
+            failure ? failure->driver_absent : list_domains(connection.get(), driver, unmarked_, domains);
         gather(call, *gathered, failure.has_value(), listed, std::move(domains));
       });
-  }
-
-  // As long as libvirt has not come back from it, also where the call was given up: libvirt itself cannot be asked
-  // without waiting for whatever else it does to that domain.
-  void note_sending(const std::string& uuid, bool sends) {
-    const std::lock_guard lock(sending_mutex_);
-    if (sends) {
-      sending_.insert(uuid);
-    } else {
-      sending_.erase(uuid);
-    }
-  }
-  void mark_sending(std::vector<Domain>& domains) {
-    const std::lock_guard lock(sending_mutex_);
-    for (auto& domain : domains) domain.migrating = sending_.contains(domain.uuid);
   }
 
  private:
@@ -313,7 +318,10 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
     look(call, [reached, domains = reached ? std::move(domains) : std::vector<Domain>{}](
                    Core& core, CallId id, std::vector<port::VmProcess> processes) mutable {
       find_dead_containers(domains, processes);
-      core.mark_sending(domains);
+      if (reached) core.unmarked_.keep(domains);
+      // As long as libvirt has not come back from it, also where the call was given up: libvirt itself cannot be asked
+      // without waiting for whatever else it does to that domain.
+      for (auto& domain : domains) domain.migrating = core.sendings_.watches(domain.uuid);
       core.calls_.answer(port::Inspected{id, reached, std::move(domains), std::move(processes)});
     });
   }
@@ -338,8 +346,8 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
   Workers kills_{kMaxKills};
   Workers looks_{kMaxLooks};
   Workers migrations_{kMaxMigrations};
-  std::mutex sending_mutex_;
-  std::set<std::string> sending_;
+  SendingWatch sendings_;
+  Unmarked unmarked_;
   std::vector<std::unique_ptr<Watch>> watches_;
 };
 
@@ -379,6 +387,10 @@ void LibvirtHypervisor::resume(CallId call, const std::string& uuid, Duration ti
 
 void LibvirtHypervisor::migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout) {
   core_->migrate(call, uuid, to, timeout);
+}
+
+void LibvirtHypervisor::cap(CallId call, const std::string& uuid, std::optional<MilliCpu> cap, Duration timeout) {
+  core_->cap(call, uuid, cap, timeout);
 }
 
 void LibvirtHypervisor::abort_migration(CallId call, const std::string& uuid, Duration timeout) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "adapter/libvirt/migration.hpp"
@@ -43,6 +44,7 @@ class LibvirtHypervisor final : public port::Hypervisor {
   void destroy(CallId call, const std::string& uuid, Duration timeout) override;
   void resume(CallId call, const std::string& uuid, Duration timeout) override;
   void migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout) override;
+  void cap(CallId call, const std::string& uuid, std::optional<MilliCpu> cap, Duration timeout) override;
   void abort_migration(CallId call, const std::string& uuid, Duration timeout) override;
   void kill(CallId call, const std::string& uuid, const std::string& name, Duration timeout) override;
   void inspect(CallId call, Duration timeout) override;

@@ -18,6 +18,14 @@ class Parameters {
   [[nodiscard]] bool add(const char* name, unsigned long long value) {
     return virTypedParamsAddULLong(&list_, &count_, &room_, name, value) == 0;
   }
+  // What libvirt fills in: one list, once.
+  [[nodiscard]] virTypedParameterPtr* filled() { return &list_; }
+  [[nodiscard]] int* counted() { return &count_; }
+  // 0 where it is not there.
+  [[nodiscard]] unsigned long long number(const char* name) const {
+    unsigned long long value = 0;
+    return virTypedParamsGetULLong(list_, count_, name, &value) > 0 ? value : 0;
+  }
   [[nodiscard]] virTypedParameterPtr list() const { return list_; }
   [[nodiscard]] unsigned count() const { return static_cast<unsigned>(count_); }
 
@@ -46,6 +54,25 @@ int migrate_domain(virDomainPtr domain, const MigrationConfig& config, const std
   const auto bandwidth = static_cast<unsigned long long>(config.bandwidth_per_second.count);
   if (bandwidth > 0 && !parameters.add(VIR_MIGRATE_PARAM_BANDWIDTH, bandwidth)) return -1;
   return virDomainMigrateToURI3(domain, uri.c_str(), parameters.list(), parameters.count(), flags);
+}
+
+std::optional<port::Sending> sending_of(virDomainPtr domain) {
+  int type = VIR_DOMAIN_JOB_NONE;
+  Parameters job;
+  if (virDomainGetJobStats(domain, &type, job.filled(), job.counted(), 0) < 0) return std::nullopt;
+  port::Sending sending;
+  // All that is to go over; without a disk among it, that is the memory.
+  sending.total = job.number(VIR_DOMAIN_JOB_DATA_TOTAL);
+  // Until QEMU has begun there is a job, and no figure of it.
+  if ((type != VIR_DOMAIN_JOB_UNBOUNDED && type != VIR_DOMAIN_JOB_BOUNDED) || sending.total == 0) return std::nullopt;
+  sending.left = job.number(VIR_DOMAIN_JOB_DATA_REMAINING);
+  sending.sent = job.number(VIR_DOMAIN_JOB_DATA_PROCESSED);
+  sending.sent_each_second = job.number(VIR_DOMAIN_JOB_MEMORY_BPS);
+  sending.changed_each_second =
+      job.number(VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE) * job.number(VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE);
+  sending.round = static_cast<int>(std::min(job.number(VIR_DOMAIN_JOB_MEMORY_ITERATION), 1'000'000ULL));
+  sending.elapsed = std::chrono::milliseconds(job.number(VIR_DOMAIN_JOB_TIME_ELAPSED));
+  return sending;
 }
 
 }  // namespace haven::libvirt

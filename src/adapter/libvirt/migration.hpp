@@ -8,9 +8,11 @@
 
 #include <libvirt/libvirt.h>
 
+#include <optional>
 #include <string>
 
 #include "core/model/units.hpp"
+#include "port/hypervisor.hpp"
 
 namespace haven::libvirt {
 
@@ -23,5 +25,8 @@ struct MigrationConfig {
 
 // Returns libvirt's own result; as long as it takes. `to`: ADDRESS or ADDRESS:PORT of the other libvirt.
 [[nodiscard]] int migrate_domain(virDomainPtr domain, const MigrationConfig& config, const std::string& to);
+
+// How far a domain's sending is, by libvirt's word. nullopt: none is under way, or nothing of it is known yet.
+[[nodiscard]] std::optional<port::Sending> sending_of(virDomainPtr domain);
 
 }  // namespace haven::libvirt

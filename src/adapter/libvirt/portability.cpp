@@ -71,6 +71,9 @@ class Host {
     return {};
   }
 
+  // False: what libvirt said last may be that it went away, and not that it lacks anything.
+  [[nodiscard]] bool still_asked() const { return !connected_ || virConnectIsAlive(connection_.get()) == 1; }
+
   [[nodiscard]] Finding lacks(const std::string& kind, const std::string& name) {
     if (kind == need::kPath) return there(name) ? "" : name + " does not exist here";
     if (kind == need::kLink)
@@ -198,6 +201,7 @@ tl::expected<std::vector<Unfit>, std::string> look(const PortabilityConfig& conf
       it->second.state = it->second.state && state;
     }
   }
+  if (!unfit.empty() && !host.still_asked()) return Failure(std::string("libvirt went away while it was asked"));
   std::vector<Unfit> list;
   list.reserve(unfit.size());
   for (auto& [name, one] : unfit) list.push_back(std::move(one));

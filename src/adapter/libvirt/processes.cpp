@@ -18,6 +18,8 @@ extern "C" {
 #include <sys/pidfd.h>  // glibc 2.36 forgets to say so itself
 }
 
+#include "adapter/descriptor.hpp"
+
 namespace haven::libvirt {
 namespace {
 
@@ -28,12 +30,11 @@ using port::VmProcess;
 // and its reading.
 std::string read_all(const fs::path& path) {
   std::string text;
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return text;
+  const adapter::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return text;
   std::array<char, 4096> buffer{};
-  for (ssize_t count = 0; (count = ::read(fd, buffer.data(), buffer.size())) > 0;)
+  for (ssize_t count = 0; (count = ::read(file.get(), buffer.data(), buffer.size())) > 0;)
     text.append(buffer.data(), static_cast<std::size_t>(count));
-  ::close(fd);
   return text;
 }
 // The entries of a folder, without the exception that a range-for throws when it vanishes meanwhile. What came before
@@ -148,20 +149,10 @@ std::vector<int> inits_of(const std::string& proc_path, const std::vector<int>& 
   return inits;
 }
 
-class PidFd {
- public:
-  explicit PidFd(int pid) : pid_(pid), fd_(pidfd_open(pid, 0)) {}
-  PidFd(PidFd&& other) noexcept : pid_(other.pid_), fd_(std::exchange(other.fd_, -1)) {}
-  PidFd& operator=(PidFd&&) = delete;
-  ~PidFd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int pid() const { return pid_; }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int pid_;
-  int fd_;
+struct PidFd {
+  explicit PidFd(int of) : pid(of), fd(pidfd_open(of, 0)) {}
+  int pid;
+  adapter::Descriptor fd;
 };
 
 // A pidfd names one process for ever; its number is looked at again after it was taken, so that a number that went to
@@ -172,17 +163,17 @@ std::vector<PidFd> take_pidfds(const std::string& proc_path, const std::string& 
   std::vector<PidFd> fds;
   std::vector<int> controllers;
   for (const auto& process : found) {
-    PidFd fd(process.pid);
+    PidFd taken(process.pid);
     const auto again = identify(fs::path(proc_path) / std::to_string(process.pid), process.pid, own);
-    if (fd.get() < 0 || !again || !belongs_to(*again, uuid, name)) continue;
+    if (!taken.fd || !again || !belongs_to(*again, uuid, name)) continue;
     if (process.uuid.empty()) controllers.push_back(process.pid);
-    fds.push_back(std::move(fd));
+    fds.push_back(std::move(taken));
   }
   if (controllers.empty()) return fds;
   for (const int pid : inits_of(proc_path, controllers)) {
-    PidFd fd(pid);
+    PidFd taken(pid);
     const auto still = inits_of(proc_path, controllers);
-    if (fd.get() >= 0 && std::ranges::find(still, pid) != still.end()) fds.push_back(std::move(fd));
+    if (taken.fd && std::ranges::find(still, pid) != still.end()) fds.push_back(std::move(taken));
   }
   return fds;
 }
@@ -192,11 +183,11 @@ bool wait_until_gone(const std::vector<PidFd>& processes, Clock::time_point dead
   for (const auto& process : processes) {
     for (;;) {
       const auto remaining = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-      pollfd wait{process.get(), POLLIN, 0};
+      pollfd wait{process.fd.get(), POLLIN, 0};
       const int ready = ::poll(&wait, 1, static_cast<int>(std::max<std::int64_t>(remaining, 0)));
       if (ready > 0) break;
       if (ready < 0 && errno == EINTR) continue;
-      left = "process " + std::to_string(process.pid()) + " is still there after SIGKILL";
+      left = "process " + std::to_string(process.pid) + " is still there after SIGKILL";
       return false;
     }
   }
@@ -237,7 +228,7 @@ bool terminate_container(const std::string& proc_path, const std::string& uuid) 
   if (!processes) return false;
   std::erase_if(*processes, [&](const VmProcess& process) { return process.uuid != uuid; });
   const auto inits = take_pidfds(proc_path, uuid, {}, *processes);
-  return !inits.empty() && pidfd_send_signal(inits.front().get(), SIGTERM, nullptr, 0) == 0;
+  return !inits.empty() && pidfd_send_signal(inits.front().fd.get(), SIGTERM, nullptr, 0) == 0;
 }
 
 tl::expected<void, std::string> kill_vm_processes(const std::string& proc_path, const std::string& uuid,
@@ -253,8 +244,8 @@ tl::expected<void, std::string> kill_vm_processes(const std::string& proc_path, 
     asked = true;
     const auto processes = take_pidfds(proc_path, uuid, name, *found);
     for (const auto& process : processes)
-      if (pidfd_send_signal(process.get(), SIGKILL, nullptr, 0) < 0 && errno != ESRCH)
-        return tl::unexpected("process " + std::to_string(process.pid()) + ": " + std::strerror(errno));
+      if (pidfd_send_signal(process.fd.get(), SIGKILL, nullptr, 0) < 0 && errno != ESRCH)
+        return tl::unexpected("process " + std::to_string(process.pid) + ": " + std::strerror(errno));
     std::string left;
     if (!wait_until_gone(processes, deadline, left)) return tl::unexpected(left);
     if (Clock::now() >= deadline) return tl::unexpected(std::string("new processes of it keep appearing"));

@@ -21,8 +21,8 @@ namespace {
 std::string fault(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
 
 // A file in memory instead of a pipe: written at once, whatever the program does.
-tl::expected<Fd, std::string> input_file(const std::string& input) {
-  Fd file(memfd_create("program-input", MFD_CLOEXEC));
+tl::expected<Descriptor, std::string> input_file(const std::string& input) {
+  Descriptor file(memfd_create("program-input", MFD_CLOEXEC));
   if (!file) return tl::make_unexpected(fault("memfd_create"));
   std::size_t written = 0;
   while (written < input.size()) {
@@ -34,11 +34,11 @@ tl::expected<Fd, std::string> input_file(const std::string& input) {
   return file;
 }
 
-tl::expected<std::pair<Fd, Fd>, std::string> pipe_pair() {
+tl::expected<std::pair<Descriptor, Descriptor>, std::string> pipe_pair() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return tl::make_unexpected(fault("pipe2"));
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  return std::pair(Fd(ends[0]), Fd(ends[1]));
+  return std::pair(Descriptor(ends[0]), Descriptor(ends[1]));
 }
 
 // Between fork and exec only what is safe in a process whose other threads are gone.
@@ -85,10 +85,6 @@ bool read_some(int fd, Output& output) {
 
 }  // namespace
 
-Fd::~Fd() {
-  if (fd_ >= 0) close(fd_);
-}
-
 void Output::add(const char* data, std::size_t size) {
   if (keep_ == Keep::first) {
     text_.append(data, std::min(size, kMost - text_.size()));
@@ -125,7 +121,7 @@ tl::expected<Process, std::string> Process::start(const std::vector<std::string>
   if (pid == 0) become(words.data(), in->get(), out->second.get(), err->second.get(), parent);
   // Both sides do it: neither may come first.
   setpgid(pid, pid);
-  Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  Descriptor pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   Process process(pid, std::move(pidfd), std::move(out->first), std::move(err->first));
   if (!process.pidfd_) return tl::make_unexpected(fault("pidfd_open"));
   return process;
@@ -149,8 +145,8 @@ Process::~Process() {
 }
 
 void Process::read() {
-  if (out_fd_ && !read_some(out_fd_.get(), out_)) out_fd_ = Fd();
-  if (err_fd_ && !read_some(err_fd_.get(), err_)) err_fd_ = Fd();
+  if (out_fd_ && !read_some(out_fd_.get(), out_)) out_fd_ = Descriptor();
+  if (err_fd_ && !read_some(err_fd_.get(), err_)) err_fd_ = Descriptor();
 }
 
 void Process::kill_group() {

@@ -9,24 +9,9 @@
 
 #include <tl/expected.hpp>
 
+#include "adapter/descriptor.hpp"
+
 namespace haven::adapter {
-
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd();
-  [[nodiscard]] int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 // What a program writes, bounded: everything is read, so that it never waits for us, but only so much is kept.
 class Output {
@@ -69,10 +54,10 @@ class Process {
   [[nodiscard]] const Output& err() const { return err_; }
 
  private:
-  Process(pid_t pid, Fd pidfd, Fd out, Fd err)
+  Process(pid_t pid, Descriptor pidfd, Descriptor out, Descriptor err)
       : pid_(pid), pidfd_(std::move(pidfd)), out_fd_(std::move(out)), err_fd_(std::move(err)) {}
   pid_t pid_;  // 0: reaped, or moved from
-  Fd pidfd_, out_fd_, err_fd_;
+  Descriptor pidfd_, out_fd_, err_fd_;
   Output out_{Output::Keep::first};
   Output err_{Output::Keep::last};
 };

@@ -1,12 +1,13 @@
 #include "adapter/sqlite/database.hpp"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "adapter/descriptor.hpp"
 
 namespace haven::adapter {
 namespace {
@@ -68,8 +69,7 @@ std::string end_of(std::string prefix) {
 // SQLite would make the file readable for all. An existing one is not opened here: closing any descriptor of it would
 // drop the locks that SQLite holds in this process.
 void create_private(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-  if (fd >= 0) ::close(fd);
+  const Descriptor made(::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
 }
 
 }  // namespace

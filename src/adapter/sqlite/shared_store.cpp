@@ -2,15 +2,13 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <utility>
 
+#include "adapter/boot_clock.hpp"
 #include "adapter/sqlite/sqlite_engine.hpp"
 #include "port/transaction_rules.hpp"
 
@@ -26,12 +24,6 @@ using port::TransactionDone;
 constexpr Duration kExpiryRetry = 1s;
 constexpr const char* kOnlyVoter = "embedded";
 constexpr const char* kTooMany = "too many calls wait for an answer";
-
-Instant boot_time() {
-  timespec t{};
-  clock_gettime(CLOCK_BOOTTIME, &t);
-  return {std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec)};
-}
 
 Instant after(Instant now, Duration d) { return d > kNever - now ? kNever : now + d; }
 
@@ -55,14 +47,12 @@ tl::expected<std::shared_ptr<SharedStore>, std::string> SharedStore::open(const 
   auto database = Database::open(path);
   if (!database) return tl::unexpected(database.error());
   std::shared_ptr<SharedStore> store(new SharedStore(std::move(*database)));
-  if (store->bell_ < 0 || store->timer_ < 0) return tl::unexpected(path + ": no descriptors left for its timers");
+  if (!store->bell_ || !store->timer_) return tl::unexpected(path + ": no descriptors left for its timers");
   return store;
 }
 
 SharedStore::SharedStore(Database database)
-    : database_(std::move(database)),
-      bell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      timer_(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)) {
+    : database_(std::move(database)), bell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), timer_(boot_timer()) {
   worker_ = std::thread([this] { run_worker(); });
   clock_ = std::thread([this] { run_clock(); });
 }
@@ -76,8 +66,6 @@ SharedStore::~SharedStore() {
   ring();
   worker_.join();
   clock_.join();
-  if (bell_ >= 0) ::close(bell_);
-  if (timer_ >= 0) ::close(timer_);
 }
 
 void SharedStore::attach(const std::shared_ptr<Client>& client) {
@@ -116,7 +104,7 @@ void SharedStore::call(const std::shared_ptr<Client>& client, Duration timeout, 
     const std::lock_guard lock(mutex_);
     if (pending_.size() < kMaxSqliteCalls && jobs_.size() < 2 * kMaxSqliteCalls) {
       ticket = ++last_ticket_;
-      const auto deadline = after(boot_time(), timeout);
+      const auto deadline = after(boot_now(), timeout);
       pending_.emplace(ticket, Pending{client, std::move(late), deadline});
       deadlines_.emplace(deadline, ticket);
     }
@@ -181,7 +169,7 @@ void SharedStore::grant(const std::shared_ptr<Client>& client, CallId id, Durati
   call(client, timeout, late, LeaseGranted{id, {}, kTooMany}, [this, id, ttl] {
     // The run in the upper half: a lease of an earlier run is unknown for ever.
     const port::LeaseId lease{(database_.run() << 32) + ++granted_};
-    leases_[lease] = {whole_seconds(ttl), after(boot_time(), whole_seconds(ttl))};
+    leases_[lease] = {whole_seconds(ttl), after(boot_now(), whole_seconds(ttl))};
     plan_expiry();
     return LeaseGranted{id, lease, {}};
   });
@@ -191,7 +179,7 @@ void SharedStore::keep_alive(const std::shared_ptr<Client>& client, CallId id, p
   const LeaseAnswer late{id, lease, false, false};
   call(client, timeout, late, late, [this, id, lease] {
     const bool alive = lives(lease);
-    if (alive) leases_[lease].expiry = after(boot_time(), leases_[lease].ttl);
+    if (alive) leases_[lease].expiry = after(boot_now(), leases_[lease].ttl);
     plan_expiry();
     return LeaseAnswer{id, lease, true, alive};
   });
@@ -224,7 +212,7 @@ void SharedStore::ask_voters(const std::shared_ptr<Client>& client, CallId id, D
 
 bool SharedStore::lives(port::LeaseId lease) const {
   const auto found = leases_.find(lease);
-  return found != leases_.end() && found->second.expiry > boot_time();
+  return found != leases_.end() && found->second.expiry > boot_now();
 }
 
 bool SharedStore::end_lease(port::LeaseId lease) {
@@ -237,7 +225,7 @@ bool SharedStore::end_lease(port::LeaseId lease) {
 }
 
 void SharedStore::expire_leases() {
-  const auto now = boot_time();
+  const auto now = boot_now();
   std::vector<port::LeaseId> expired;
   for (const auto& [id, lease] : leases_) {
     if (lease.expiry <= now) expired.push_back(id);
@@ -291,7 +279,7 @@ void SharedStore::run_worker() {
 
 void SharedStore::ring() {
   // Only a full counter refuses, and then the bell rings already.
-  [[maybe_unused]] const int rung = eventfd_write(bell_, 1);
+  [[maybe_unused]] const int rung = eventfd_write(bell_.get(), 1);
 }
 
 Instant SharedStore::next_alarm() {
@@ -313,18 +301,12 @@ void SharedStore::answer_overdue(Instant now) {
 
 void SharedStore::run_clock() {
   for (;;) {
-    const auto alarm = next_alarm();
-    // An absolute time in the past fires at once; zero would disarm.
-    const auto at = std::max<Duration>(alarm.since_boot, Duration(1));
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(at);
-    itimerspec when{};
-    if (alarm != kNever) when.it_value = {seconds.count(), (at - seconds).count()};
-    timerfd_settime(timer_, TFD_TIMER_ABSTIME, &when, nullptr);
-    std::array<pollfd, 2> ready{{{bell_, POLLIN, 0}, {timer_, POLLIN, 0}}};
+    arm(timer_, next_alarm());
+    std::array<pollfd, 2> ready{{{bell_.get(), POLLIN, 0}, {timer_.get(), POLLIN, 0}}};
     ::poll(ready.data(), ready.size(), -1);
     eventfd_t rings = 0;
-    eventfd_read(bell_, &rings);
-    const auto now = boot_time();
+    eventfd_read(bell_.get(), &rings);
+    const auto now = boot_now();
     bool expire = false;
     {
       const std::lock_guard lock(mutex_);

@@ -16,6 +16,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "adapter/descriptor.hpp"
 #include "adapter/sqlite/database.hpp"
 #include "port/engine.hpp"
 
@@ -100,8 +101,8 @@ class SharedStore {
   Ticket last_ticket_ = 0;
   bool ending_ = false;
 
-  int bell_ = -1;   // eventfd: the alarms changed
-  int timer_ = -1;  // timerfd on CLOCK_BOOTTIME
+  Descriptor bell_;   // eventfd: the alarms changed
+  Descriptor timer_;  // timerfd on CLOCK_BOOTTIME
   std::thread worker_, clock_;
 };
 

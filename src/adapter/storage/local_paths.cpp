@@ -17,6 +17,8 @@
 #include <thread>
 #include <utility>
 
+#include "adapter/descriptor.hpp"
+
 namespace haven::adapter {
 namespace {
 
@@ -43,13 +45,6 @@ bool speaks_of_the_path(int error, const std::string& path) {
   }
 }
 
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
 // Asks the file system itself: what is known of a directory is kept by the kernel.
 bool file_system_answers(int fd) {
   struct statvfs status {};
@@ -59,19 +54,19 @@ bool file_system_answers(int fd) {
 }  // namespace
 
 bool path_answers(const std::string& path) {
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT)};
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));
   // Not every file system knows direct I/O, and no directory does.
-  if (file.fd < 0 && errno == EINVAL) file.fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file.fd < 0) return !speaks_of_the_path(errno, path);
+  if (!file && errno == EINVAL) file = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return !speaks_of_the_path(errno, path);
   struct stat status {};
-  if (::fstat(file.fd, &status) != 0) return false;
-  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) return file_system_answers(file.fd);
+  if (::fstat(file.get(), &status) != 0) return false;
+  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) return file_system_answers(file.get());
   struct Free {
     void operator()(void* memory) const { std::free(memory); }
   };
   const std::unique_ptr<void, Free> block(std::aligned_alloc(kBlockBytes, kBlockBytes));
   if (!block) return true;  // says nothing about the path
-  return ::pread(file.fd, block.get(), kBlockBytes, 0) >= 0 || !speaks_of_the_path(errno, path);
+  return ::pread(file.get(), block.get(), kBlockBytes, 0) >= 0 || !speaks_of_the_path(errno, path);
 }
 
 class LocalPaths::Core : public std::enable_shared_from_this<LocalPaths::Core> {

@@ -66,14 +66,14 @@ bool cut_by_all(const Host& host, const std::vector<FenceDevice>& devices) {
 
 std::vector<HostName> machines_under(const View& view, const Host& host) {
   if (host.runs_on.empty()) return {host.name};
-  std::vector<HostName> last;
+  std::vector<HostName> now, last;
   for (const auto& [name, status] : view.status) {
     const auto& held = status.value.holds;
     if (std::none_of(held.begin(), held.end(), [&](const HeldHost& h) { return h.host == host.name; })) continue;
-    const MemberRecord* member = member_of(view, name);
-    if (member != nullptr && member->incarnation == status.value.incarnation) return {name};
-    if (!proved_dead(view, name, status.value.incarnation)) last.push_back(name);
+    const bool registered = holds_member_key(view, name, status.value.incarnation);
+    if (registered || !proved_dead(view, name, status.value.incarnation)) (registered ? now : last).push_back(name);
   }
+  if (!now.empty()) return now;
   if (last.empty()) last.emplace_back(host.runs_on);
   return last;
 }

@@ -16,7 +16,8 @@
 namespace haven {
 
 // The physical machine that this host is: itself, or the one that holds a virtual host's domain by the word of that
-// hypervisor host. Where none that is registered says so, all that may: those who said it last, else the file's.
+// hypervisor host (while it moves, of both). Where none that is registered says so, all that may: those who said it
+// last, else the file's.
 [[nodiscard]] std::vector<HostName> machines_under(const View& view, const Host& host);
 
 // Everybody who would lose power with this level, the host itself left out, in the file's order.

@@ -30,8 +30,7 @@ bool votes_on(const View& view, const std::string& voter, const HostBoot& boot) 
 // Where there are no ears its lease is all that is known.
 bool lives(const View& view, const HostBoot& boot) {
   if (view.heard) return heard_by_anybody(view, boot.first, boot.second);
-  const MemberRecord* member = member_of(view, boot.first);
-  return member != nullptr && member->incarnation == boot.second;
+  return holds_member_key(view, boot.first, boot.second);
 }
 
 // Accused while it lived. It has fallen since, and there was time for a new boot of it to register: an engine that
@@ -55,8 +54,7 @@ bool loss_counts(const ControllerState& state, const View& view, const SelfView&
 }
 
 bool silence_counts(const ControllerState& state, const View& view, const HostBoot& boot, Pass& pass) {
-  const MemberRecord* member = member_of(view, boot.first);
-  if (member == nullptr || member->incarnation != boot.second) return false;
+  if (!holds_member_key(view, boot.first, boot.second)) return false;
   if (!suspected_silent(state.silences, boot.first, boot.second)) return false;
   const auto up = state.up_since.find(boot.first);
   if (up != state.up_since.end() && !pass.due(up->second + view.spec()->cluster.suspect)) return false;

@@ -5,17 +5,12 @@
 #include "core/liveness/blast.hpp"
 #include "core/liveness/charge.hpp"
 #include "core/liveness/fence_writes.hpp"
+#include "core/model/wording.hpp"
 
 namespace haven {
 namespace {
 
 using Result = tl::expected<Commit, std::string>;
-
-std::string list_of(const std::vector<HostName>& hosts) {
-  std::string text;
-  for (const auto& host : hosts) text += (text.empty() ? "" : ", ") + host.str();
-  return text;
-}
 
 // The resources that would die with it.
 std::string running_on(const View& view, const HostName& host) {
@@ -31,7 +26,8 @@ std::string refusal(const View& view, const Host& host, int level, const MemberR
   if (view.fences.contains({host.name, member.incarnation})) return name + " is being fenced";
   if (view.members.size() < 2) return "nobody else is there to switch " + name + " on again";
   if (const auto living = living_inside(view, host, level); !living.empty())
-    return "this level of " + name + " also cuts " + list_of(living) + ", which live" + (living.size() == 1 ? "s" : "");
+    return "this level of " + name + " also cuts " + with_commas(texts_of(living)) + ", which live" +
+           (living.size() == 1 ? "s" : "");
   if (!engine_outlives(view, {host.name, member.incarnation}))
     return "without " + name + " the engine would have no majority of its voters: bring the others back first";
   const std::string running = running_on(view, host.name);

@@ -9,16 +9,11 @@
 #include "core/liveness/hypervisors.hpp"
 #include "core/liveness/storage_loss.hpp"
 #include "core/liveness/suspicion.hpp"
+#include "core/model/wording.hpp"
 #include "core/recovery/maintenance.hpp"
 
 namespace haven {
 namespace {
-
-std::string list_of(const std::vector<HostName>& hosts) {
-  std::string text;
-  for (const auto& host : hosts) text += (text.empty() ? "" : ", ") + host.str();
-  return text;
-}
 
 const ProbedDevice* probed(const View& view, const Host& host, const FenceDevice& device) {
   const auto known = view.devices.find(host.name);
@@ -46,7 +41,7 @@ const DeviceTest* last_test(const View& view, const Host& host, int level) {
 std::string unproved_virtual(const View& view, const HostBoot& boot) {
   if (domain_uuid(view, boot.first).empty()) return "no hypervisor host has ever seen its domain";
   const auto holders = may_hold(view, boot);
-  return holders.empty() ? "" : list_of(holders) + " may hold its domain";
+  return holders.empty() ? "" : with_commas(texts_of(holders)) + " may hold its domain";
 }
 
 void add_standing(const View& view, const HostBoot& boot, const FenceRecord& fence, std::vector<Alarm>& alarms) {
@@ -62,8 +57,7 @@ void add_standing(const View& view, const HostBoot& boot, const FenceRecord& fen
                       boot.first,
                       {}});
   }
-  const MemberRecord* member = member_of(view, boot.first);
-  if (fence.state == FenceState::proved && member != nullptr && member->incarnation == boot.second)
+  if (fence.state == FenceState::proved && holds_member_key(view, boot.first, boot.second))
     alarms.push_back({"zombie/" + host,
                       host + " was proved dead and still holds its lease: it is to reboot itself; see to it",
                       boot.first,
@@ -78,8 +72,9 @@ void add_blocked(const View& view, const Host& host, std::vector<Alarm>& alarms)
   for (const int level : levels_of(host))
     for (const auto& other : living_inside(view, host, level))
       if (std::find(living.begin(), living.end(), other) == living.end()) living.push_back(other);
-  const std::string why = living.empty() ? "its fence devices belong to another machine"
-                                         : "its fence devices also cut " + list_of(living) + ", which lives";
+  const std::string why = living.empty()
+                              ? "its fence devices belong to another machine"
+                              : "its fence devices also cut " + with_commas(texts_of(living)) + ", which lives";
   alarms.push_back({"blast/" + host.name.str(),
                     host.name.str() + " is silent and is not fenced: " + why +
                         "; if it is dead, say: haven fence confirm " + host.name.str(),

@@ -91,12 +91,20 @@ Moment guard_touched(const Guard& guard) {
   return touched;
 }
 
-std::string guard_refusal(const View& view, const std::string& uuid) {
+bool may_appear(const Guard& guard, Pass& pass) {
+  return std::any_of(guard.allowed.begin(), guard.allowed.end(),
+                     [&](const auto& entry) { return !pass.due(entry.second + kAllowedStartAppears); });
+}
+
+std::string guard_refusal(const View& view, const std::string& uuid, bool has_room) {
   const Host* host = host_of(view, uuid);
   if (host == nullptr) return "";
   for (const auto& [boot, fence] : view.fences)
     if (boot.first == host->name && is_open(fence.value) && is_guarded(view, boot))
       return host->name.str() + " is being fenced: its domain neither starts nor moves until that has ended";
+  if (!has_room)
+    return "this machine is out of touch and may have to reset itself to keep its promise (P3), " + host->name.str() +
+           " with it: once it is in touch again, or on another machine";
   return "";
 }
 

@@ -45,8 +45,11 @@ void observe_end_done(Guard& guard, const EndVirtualHost& end, CallResult result
 
 // Inspections must have begun after this.
 [[nodiscard]] Moment guard_touched(const Guard& guard);
-// Why this domain may not start or come in now; empty: it may.
-[[nodiscard]] std::string guard_refusal(const View& view, const std::string& uuid);
+// Why this domain may not start or come in now; empty: it may. `has_room`: what starts now is seen before this host's
+// promise would end it (C2); a virtual host is nothing that Haven could stop for it.
+[[nodiscard]] std::string guard_refusal(const View& view, const std::string& uuid, bool has_room);
+// A virtual host's domain may still appear here: libvirt was allowed to start it, and no inspection has shown it.
+[[nodiscard]] bool may_appear(const Guard& guard, Pass& pass);
 // Domains that the hook is to refuse while havend is down.
 [[nodiscard]] std::vector<std::string> guarded_uuids(const View& view);
 

@@ -59,8 +59,7 @@ std::optional<std::string> reported_domain(const View& view, const HostName& hos
   std::optional<std::string> found;
   if (member_of(view, host) == nullptr) return std::nullopt;
   for (const auto& [name, status] : view.status) {
-    const MemberRecord* member = member_of(view, name);
-    if (member == nullptr || member->incarnation != status.value.incarnation) continue;
+    if (!holds_member_key(view, name, status.value.incarnation)) continue;
     for (const auto& held : status.value.holds) {
       if (held.host != host || held.uuid == found) continue;
       if (found) return std::nullopt;

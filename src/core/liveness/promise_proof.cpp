@@ -15,11 +15,6 @@ const Stored<PromiseRecord>* promise_of(const View& view, const HostBoot& boot) 
   return &promise->second;
 }
 
-bool key_is_there(const View& view, const HostBoot& boot) {
-  const MemberRecord* member = member_of(view, boot.first);
-  return member != nullptr && member->incarnation == boot.second;
-}
-
 void read_again(const ControllerState& state, const HostName& host, Pass& pass) {
   const auto last = state.member_read.find(host);
   if (last == state.member_read.end() || pass.due(last->second + kMemberReadPause))
@@ -48,7 +43,8 @@ void prove(const View& view, const SelfView& self, const HostBoot& boot, FenceRe
 bool pursue_promise(const ControllerState& state, const View& view, const SelfView& self, const HostBoot& boot,
                     const FenceRecord& fence, Pass& pass) {
   const auto* promise = promise_of(view, boot);
-  if (promise == nullptr || fence.state == FenceState::proved || key_is_there(view, boot)) return false;
+  if (promise == nullptr || fence.state == FenceState::proved || holds_member_key(view, boot.first, boot.second))
+    return false;
   if (view.unreadable(path::member(boot.first))) return false;
   const auto found = state.promise_counts.find(boot);
   const bool holds = found != state.promise_counts.end() && found->second.promise == promise->mod &&

@@ -15,27 +15,6 @@
 namespace haven {
 namespace {
 
-// Every boot of this host that something still names and that is not proved dead.
-std::vector<HostBoot> open_boots(const View& view, const HostName& host) {
-  std::vector<HostBoot> boots;
-  const auto add = [&](const HostBoot& boot) {
-    if (boot.first == host && !proved_dead(view, boot.first, boot.second) &&
-        std::find(boots.begin(), boots.end(), boot) == boots.end())
-      boots.push_back(boot);
-  };
-  for (const auto& [boot, fence] : view.fences) add(boot);
-  for (const auto& [name, claim] : view.claims)
-    if (may_still_run(view, name)) add({claim.value.host, claim.value.incarnation});
-  for (const auto& [name, claim] : view.claims)
-    if (const Migration* m = open_migration(view, name)) add({m->host, m->incarnation});
-  return boots;
-}
-
-bool lives(const View& view, const HostBoot& boot) {
-  const MemberRecord* member = member_of(view, boot.first);
-  return member != nullptr && member->incarnation == boot.second;
-}
-
 JournalRecord fenced_entry(const SelfView& self, Now now, const HostName& host, int level, std::string why) {
   JournalRecord journal = fence_entry(self, now, JournalKind::fenced, host, std::move(why));
   journal.level = std::to_string(level);
@@ -148,10 +127,11 @@ void prove_by_power(const View& view, const SelfView& self, const HostBoot& boot
   proof.power_on = on_again && !by_hypervisors;
   add_fence(commit, boot, proof, pass.now());
   // A lease may outlive its host by its whole time: nothing is placed there, and no new boot waits for it.
-  if (lives(view, boot)) commit.writes.push_back({path::member(boot.first), std::nullopt, {}});
+  if (holds_member_key(view, boot.first, boot.second))
+    commit.writes.push_back({path::member(boot.first), std::nullopt, {}});
   // Its power was off: every other boot of it is dead with this one.
   for (const auto& dead : open_boots(view, boot.first)) {
-    if (dead == boot || lives(view, dead)) continue;
+    if (dead == boot || holds_member_key(view, dead.first, dead.second)) continue;
     check_as_seen(commit, view, path::fence(dead.first, dead.second));
     FenceRecord older = proof;
     older.power_on = false;

@@ -120,8 +120,7 @@ void fold_silences(Silences& silences, const View& view, const HostName& self, I
   for (auto it = silences.begin(); it != silences.end();) {
     auto& [host, silence] = *it;
     if (std::exchange(silence.stands, silent.contains(host)) && !silence.stands) silence.ended = now;
-    const MemberRecord* member = member_of(view, host);
-    const bool same = member != nullptr && member->incarnation == silence.incarnation;
+    const bool same = holds_member_key(view, host, silence.incarnation);
     if (own_word(view, host, silence.incarnation) == Word::heard) silence.answered = false;
     // Whoever asked it: the answer stands there until its intent is withdrawn.
     if (view.answers.contains({host, silence.incarnation})) silence.answered = true;

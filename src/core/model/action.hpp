@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/model/ids.hpp"
+#include "core/model/load.hpp"
 #include "core/model/record.hpp"
 #include "core/model/units.hpp"
 
@@ -97,6 +98,13 @@ struct MigrateDomain {
   Generation generation;
   Duration timeout{};
 };
+// Its vCPUs have no more than this from now on, all together; none: what Haven held it by is taken off, and nothing
+// else. It lasts as long as its process, and shows in inspections.
+struct CapDomain {
+  ResourceName resource;
+  std::optional<MilliCpu> cap;
+  Duration timeout{};
+};
 // Libvirt is to end the migration under way; done: it was told to.
 struct AbortMigration {
   ResourceName resource;
@@ -182,9 +190,9 @@ struct Say {
 
 using Action =
     std::variant<Commit, GrantLease, KeepAlive, ReadMember, AskVoters, ArmWatchdog, PetWatchdog, DisarmWatchdog,
-                 StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain, MigrateDomain, AbortMigration,
-                 Inspect, EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent, NoteRelease, NotePromise,
-                 PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
+                 StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain, MigrateDomain, CapDomain,
+                 AbortMigration, Inspect, EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent,
+                 NoteRelease, NotePromise, PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
 using Actions = std::vector<Action>;
 
 // An action on its way, as the node hands it out. call is 0 for what is not answered.

@@ -8,6 +8,7 @@
 
 #include "core/liveness/heartbeat.hpp"
 #include "core/model/ids.hpp"
+#include "core/model/load.hpp"
 #include "core/model/record.hpp"
 #include "core/model/units.hpp"
 
@@ -95,6 +96,8 @@ struct DomainSeen {
   ResourceName resource;
   DomainCondition condition = DomainCondition::running;
   bool migrating = false;  // libvirt is sending it to another host
+  // By which Haven holds it now, wherever that was begun; 0: it is not held as it was meant to be.
+  std::optional<MilliCpu> cap{};
   friend bool operator==(const DomainSeen&, const DomainSeen&) = default;
 };
 // What libvirt and /proc say about the resources of the spec. reached=false: libvirt did not answer, `domains` is empty
@@ -158,6 +161,12 @@ struct WatchdogBroke {
 // What else hurts on this host, found out by havend itself: sentences for its status. Each takes the place of the last.
 struct HostProblems {
   std::vector<std::string> problems;
+};
+
+// What this host and its guests use now. Sent each kLoadSampled by whoever measures, while he can.
+struct LoadsMeasured {
+  HostFigures host;
+  std::vector<GuestFigures> guests;  // of the spec's, all that run here; each once
 };
 
 // ---- this host ----
@@ -236,6 +245,6 @@ struct Tick {};
 using Event = std::variant<Tick, EngineListed, EngineChanged, EngineLost, EngineBack, CommitDone, LeaseGranted,
                            LeaseAnswer, MemberRead, VotersAnswered, WatchdogArmed, WatchdogBroke, Inspected, CallDone,
                            DomainHint, HypervisorLost, HypervisorBack, AgentDone, DeviceProbed, HookAsked, HostProblems,
-                           OperatorAsked, ShutdownAsked, PeersHeard>;
+                           OperatorAsked, ShutdownAsked, PeersHeard, LoadsMeasured>;
 
 }  // namespace haven

@@ -27,6 +27,21 @@ struct Pressure {
   friend bool operator==(const Pressure&, const Pressure&) = default;
 };
 
+// What a havend measures of its host and of each guest: at one moment, or the medians of such.
+struct HostFigures {
+  MilliCpu cpu;                                     // busy, whoever keeps it so
+  MiB memory;                                       // not available (MemTotal - MemAvailable)
+  int cpu_some = 0, cpu_full = 0, memory_some = 0;  // Pressure, in whole percent
+  friend bool operator==(const HostFigures&, const HostFigures&) = default;
+};
+struct GuestFigures {
+  ResourceName guest;
+  MilliCpu cpu;      // what it had
+  MilliCpu waiting;  // what it wanted besides
+  MiB memory;        // what its process keeps resident
+  friend bool operator==(const GuestFigures&, const GuestFigures&) = default;
+};
+
 struct HostLoad {
   HostName host;
   MilliCpu cpu;  // busy, whoever keeps it so

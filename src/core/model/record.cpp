@@ -22,6 +22,7 @@ std::string device(const HostName& h) { return "device/" + h.str(); }
 std::string fence(const HostName& h, const Incarnation& i) { return "fence/" + h.str() + "/" + i.str(); }
 std::string promise(const HostName& h) { return "promise/" + h.str(); }
 std::string fit(const HostName& h) { return "fit/" + h.str(); }
+std::string load(const HostName& h) { return "load/" + h.str(); }
 std::string claim(const ResourceName& r) { return "claim/" + r.str(); }
 std::string run(const ResourceName& r) { return "run/" + r.str(); }
 std::string calendar(const ResourceName& r) { return "calendar/" + r.str(); }

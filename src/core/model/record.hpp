@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/model/ids.hpp"
+#include "core/model/load.hpp"
 #include "core/model/spec.hpp"
 #include "core/model/units.hpp"
 
@@ -386,6 +387,8 @@ enum class JournalKind {
   relocate,
   migrate,
   stayed,  // a migration came to nothing
+  capped,  // it starves others, and is held to its share
+  uncapped,
   stop,
   place_failed,
   failed,
@@ -415,16 +418,65 @@ struct JournalRecord {
   friend bool operator==(const JournalRecord&, const JournalRecord&) = default;
 };
 
+// load/<host>: what its present boot measures there. There is none before that has stood for kLoadStands, nor once a
+// guest came or went, so that its being there says that it counts.
+struct LoadRecord {
+  Incarnation incarnation;
+  HostFigures host;
+  std::vector<GuestFigures> guests;  // in the order of names
+  friend bool operator==(const LoadRecord&, const LoadRecord&) = default;
+};
+
+// balance: what the controller makes of these, and what it moved for their sake.
+struct AdvisedMove {
+  ResourceName guest;
+  HostName from, to;
+  std::string why;
+  friend bool operator==(const AdvisedMove&, const AdvisedMove&) = default;
+};
+struct NamedHog {
+  ResourceName guest;
+  HostName host;
+  std::string text;
+  friend bool operator==(const NamedHog&, const NamedHog&) = default;
+};
+// A guest that is held to its share of its host's CPUs, where it runs under this generation and nowhere else.
+struct HeldHog {
+  ResourceName guest;
+  HostName host;
+  Generation generation;
+  MilliCpu share;  // all its vCPUs together
+  WallTime since;
+  friend bool operator==(const HeldHog&, const HeldHog&) = default;
+};
+struct BalancingMove {
+  ResourceName guest;
+  HostName from, to;
+  bool over = false;
+  WallTime at;  // when it began; when it was found over
+  friend bool operator==(const BalancingMove&, const BalancingMove&) = default;
+};
+struct BalanceRecord {
+  std::vector<AdvisedMove> moves;
+  std::vector<std::string> remarks;  // on hosts that stand out and that no move helps
+  std::vector<NamedHog> hogs;
+  std::vector<BalancingMove> past;  // of the last kGuestRests, so that a new controller does not take them back
+  WallTime at;                      // of the words
+  std::vector<HeldHog> held{};      // in the order of names
+  friend bool operator==(const BalanceRecord&, const BalanceRecord&) = default;
+};
+
 // A value that did not parse: what it concerns is left as it is, with an alarm.
 struct UnreadableRecord {
   std::string problem;
   friend bool operator==(const UnreadableRecord&, const UnreadableRecord&) = default;
 };
 
-using Record = std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord,
-                            MachineRecord, AwayRecord, StatusRecord, AnswerRecord, QuarantineRecord, MaintenanceRecord,
-                            DawnRecord, FenceRecord, DevicesRecord, PromiseRecord, VotersRecord, ClaimRecord, RunRecord,
-                            JournalRecord, EpochRecord, QuestionRecord, FitRecord, CalendarRecord, ArrivalRecord>;
+using Record =
+    std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord, MachineRecord,
+                 AwayRecord, StatusRecord, AnswerRecord, QuarantineRecord, MaintenanceRecord, DawnRecord, FenceRecord,
+                 DevicesRecord, PromiseRecord, VotersRecord, ClaimRecord, RunRecord, JournalRecord, EpochRecord,
+                 QuestionRecord, FitRecord, CalendarRecord, ArrivalRecord, LoadRecord, BalanceRecord>;
 
 namespace path {
 inline const std::string kSpec = "spec/current";
@@ -433,6 +485,7 @@ inline const std::string kLeader = "leader";
 inline const std::string kEpoch = "epoch";
 inline const std::string kVoters = "voters";
 inline const std::string kDawn = "dawn";
+inline const std::string kBalance = "balance";
 inline const std::string kQuestion = "question/portability";
 [[nodiscard]] std::string order(const ResourceName& r);
 [[nodiscard]] std::string member(const HostName& h);
@@ -446,6 +499,7 @@ inline const std::string kQuestion = "question/portability";
 [[nodiscard]] std::string device(const HostName& h);
 [[nodiscard]] std::string promise(const HostName& h);
 [[nodiscard]] std::string fit(const HostName& h);
+[[nodiscard]] std::string load(const HostName& h);
 [[nodiscard]] std::string claim(const ResourceName& r);
 [[nodiscard]] std::string run(const ResourceName& r);
 [[nodiscard]] std::string calendar(const ResourceName& r);

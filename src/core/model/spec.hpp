@@ -30,6 +30,17 @@ enum class OnStopFail { hold, fence };
 enum class OnPoweroff { restart, stop };
 enum class Failback { off, migrate, restart };
 enum class RuleKind { apart, together };
+// What becomes of load that stays uneven.
+enum class Balance {
+  off,        // nothing is measured
+  advise,     // it is said which guests to move
+  automatic,  // and they are moved
+};
+// What becomes of a guest that starves others.
+enum class Hogs {
+  tell,  // it is named
+  cap,   // and held to its share, as long as that helps anybody
+};
 
 // One configured power switch. All devices of one level must be off at the same time (PROTOCOL F2).
 struct FenceDevice {
@@ -94,9 +105,13 @@ struct Resource {
   bool tolerate_host = true;        // tolerate = "guest": not counted after a host's loss, restarted all the same
   // Accepted when the file was applied, not in the file: it may stay down after the losses that `reserve` speaks of.
   bool unprotected = false;
+  bool cap = true;                 // false: it is never held to its share, though it starve others
   std::optional<Calendar> when{};  // needed at these times only; none: always
   friend bool operator==(const Resource&, const Resource&) = default;
 };
+[[nodiscard]] inline bool can_move_live(const Resource& resource) {
+  return resource.live_migration && !resource.container;
+}
 
 struct Rule {
   RuleKind kind = RuleKind::apart;
@@ -120,6 +135,8 @@ struct Cluster {
   AfterFence after_fence = AfterFence::off;
   bool voters_named = false;  // by the file: nobody else comes to vote
   ShutdownPolicy shutdown_policy = ShutdownPolicy::migrate;
+  Balance balance = Balance::advise;
+  Hogs hogs = Hogs::tell;
   friend bool operator==(const Cluster&, const Cluster&) = default;
 };
 

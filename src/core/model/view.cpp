@@ -77,6 +77,8 @@ void View::touch(const path::Parts& parts) {
     touched_.journal = true;
   else if (kind == "leader")
     touched_.leader = true;
+  else if (kind == "load")
+    touched_.loads = true;
   else
     touched_.all = true;
 }
@@ -131,6 +133,10 @@ void View::forget(const std::string& path, const path::Parts& parts) {
     calendars.erase(ResourceName{parts.first});
   else if (kind == "fit")
     fits.erase(HostName{parts.first});
+  else if (kind == "load")
+    loads.erase(HostName{parts.first});
+  else if (path == path::kBalance)
+    balance.reset();
   else if (kind == "journal")
     journal.erase(path);
 }
@@ -209,6 +215,12 @@ void View::store(const std::string& path, const path::Parts& parts, const Record
                  [&](const FitRecord& r) {
                    fits[host()] = {r, mod};
                  },
+                 [&](const LoadRecord& r) {
+                   loads[host()] = {r, mod};
+                 },
+                 [&](const BalanceRecord& r) {
+                   balance = {r, mod};
+                 },
              },
              value);
 }
@@ -250,6 +262,11 @@ bool left_cleanly(const View& view, const HostName& host, const Incarnation& inc
 const MemberRecord* member_of(const View& view, const HostName& host) {
   const auto it = view.members.find(host);
   return it == view.members.end() ? nullptr : &it->second.value;
+}
+
+bool holds_member_key(const View& view, const HostName& host, const Incarnation& incarnation) {
+  const MemberRecord* member = member_of(view, host);
+  return member != nullptr && member->incarnation == incarnation;
 }
 
 namespace {
@@ -300,6 +317,21 @@ bool may_still_run(const View& view, const ResourceName& resource) {
   if (claim == view.claims.end()) return false;
   const ClaimRecord& c = claim->second.value;
   return !proved_dead(view, c.host, c.incarnation) && !released(view, resource, c);
+}
+
+std::vector<HostBoot> open_boots(const View& view, const HostName& host) {
+  std::vector<HostBoot> boots;
+  const auto add = [&](const HostBoot& boot) {
+    if (!proved_dead(view, boot.first, boot.second) && std::find(boots.begin(), boots.end(), boot) == boots.end())
+      boots.push_back(boot);
+  };
+  for (const auto& [boot, fence] : view.fences)
+    if (boot.first == host) add(boot);
+  for (const auto& [name, claim] : view.claims)
+    if (claim.value.host == host && may_still_run(view, name)) add({host, claim.value.incarnation});
+  for (const auto& [name, claim] : view.claims)
+    if (const Migration* m = open_migration(view, name); m != nullptr && m->host == host) add({host, m->incarnation});
+  return boots;
 }
 
 Revision report_basis(const View& view) {

@@ -48,6 +48,7 @@ struct Touched {
   bool journal = false;
   std::vector<ResourceName> resources;  // their claim, run or arrival; perhaps more than once
   std::vector<HostName> hosts;  // their member, machine, away, status, answer, fence, device, promise or quarantine
+  bool loads = false;           // decides nothing by itself: whoever reads them asks when it is time
   [[nodiscard]] bool nothing() const { return !all && !leader && !journal && resources.empty() && hosts.empty(); }
 };
 
@@ -104,6 +105,8 @@ class View {
   std::map<HostName, Stored<DevicesRecord>> devices;
   std::map<HostName, Stored<PromiseRecord>> promises;
   std::map<HostName, Stored<FitRecord>> fits;
+  std::map<HostName, Stored<LoadRecord>> loads;
+  std::optional<Stored<BalanceRecord>> balance;
   std::optional<Stored<QuestionRecord>> question;  // about a file that may be applied
   std::optional<Stored<VotersRecord>> voters;      // or those about to vote (P4)
   std::map<std::string, JournalRecord> journal;    // by path, so by time
@@ -138,6 +141,8 @@ class View {
 [[nodiscard]] bool left_cleanly(const View& view, const HostName& host, const Incarnation& incarnation);
 // The incarnation that holds the member key now; nullptr: none.
 [[nodiscard]] const MemberRecord* member_of(const View& view, const HostName& host);
+// It is this one.
+[[nodiscard]] bool holds_member_key(const View& view, const HostName& host, const Incarnation& incarnation);
 // The claim has left its incarnation: released for that generation, let go, or proved dead (C3). No claim: true.
 [[nodiscard]] bool claim_closed(const View& view, const ResourceName& resource);
 // What the destination of its migration says about that; nullptr: nothing yet, or it is not being moved.
@@ -147,6 +152,8 @@ class View {
 [[nodiscard]] const Migration* open_migration(const View& view, const ResourceName& resource);
 // Its boot may still run it, for all that is recorded: not released, not proved dead. Also where the claim was let go.
 [[nodiscard]] bool may_still_run(const View& view, const ResourceName& resource);
+// Every boot of this host that a fence, a claim or an open migration names and that is not proved dead.
+[[nodiscard]] std::vector<HostBoot> open_boots(const View& view, const HostName& host);
 // What a host's report must be about for a first claim to rest on it: this spec, and the last claim that was let go.
 [[nodiscard]] Revision report_basis(const View& view);
 // The whole cluster is frozen, or what is frozen cannot be read: nothing may be decided.

@@ -9,6 +9,20 @@
 namespace haven {
 namespace {
 
+// Steps are counted while packing and looked at between packings: with less than so many looks of every resource at
+// every host, the first packing alone would be longer than all that is allowed.
+constexpr std::int64_t kPackingsAtLeast = 4;
+
+constexpr const char* kNotInFull =
+    "some packings were too many or too hard to try out in full: more may fit than is said here";
+
+Admission not_tried_out() {
+  Admission answer;
+  answer.exact = false;
+  answer.reasons.emplace_back(kNotInFull);
+  return answer;
+}
+
 class Check {
  public:
   Check(const Spec& spec, std::int64_t steps) : spec_(spec), repacking_(spec, steps), losses_(repacking_.losses()) {}
@@ -76,9 +90,7 @@ Admission Check::run(bool count_losses) {
     std::sort(answer.unprotected.begin(), answer.unprotected.end());
   }
   answer.exact = !gave_up_ && repacking_.exact();
-  if (!answer.exact)
-    answer.reasons.push_back(
-        "some packings were too many or too hard to try out in full: more may fit than is said here");
+  if (!answer.exact) answer.reasons.emplace_back(kNotInFull);
   return answer;
 }
 
@@ -148,6 +160,10 @@ Admission check_admission(const Spec& spec) {
   return by_calendar ? check_by_calendar(spec) : Check(spec, kMaxCheckSteps).run(true);
 }
 
-Admission check_reserve(const Spec& spec, std::int64_t steps) { return Check(spec, steps).run(false); }
+Admission check_reserve(const Spec& spec, std::int64_t steps) {
+  const auto one_packing = static_cast<std::int64_t>(spec.hosts.size() * spec.resources.size());
+  if (one_packing > steps / kPackingsAtLeast) return not_tried_out();
+  return Check(spec, steps).run(false);
+}
 
 }  // namespace haven

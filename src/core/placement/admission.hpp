@@ -45,7 +45,8 @@ inline constexpr std::size_t kMaxCalendarStates = 64;
 [[nodiscard]] Admission check_admission(const Spec& spec);
 
 // The same for whoever must not think for long, and without the number of losses (max_losses is 0): `steps` for each of
-// the two questions that are left. What is `started` is counted, whatever its calendar says.
+// the two questions that are left. What is `started` is counted, whatever its calendar says. Where `steps` are too few
+// for the cluster's size, nothing is tried: not admitted, nobody named, `exact` false.
 [[nodiscard]] Admission check_reserve(const Spec& spec, std::int64_t steps);
 
 }  // namespace haven

@@ -70,7 +70,7 @@ class Balancing {
   [[nodiscard]] bool rests(std::size_t guest) const;
   [[nodiscard]] bool way_back(std::size_t guest, std::size_t to) const;
 
-  // Why it should give; empty: it need not.
+  // Why it should give, to follow its name; empty: it need not.
   [[nodiscard]] std::string stands_out(const LoadedHost& host) const;
   [[nodiscard]] std::vector<std::size_t> givers() const;
   [[nodiscard]] std::vector<std::size_t> takers() const;
@@ -122,7 +122,7 @@ void Balancing::stand() {
     const auto& resource = spec_.resources[*r];
     guest.needs = {load.cpu.count + load.waiting.count, load.memory.count};
     guest.measured = true;
-    guest.movable = load.stood >= kLoadStands && resource.live_migration && !resource.container && !rests(*r);
+    guest.movable = load.stood >= kLoadStands && can_move_live(resource) && !rests(*r);
     residents_[guest.at].push_back(*r);
   }
   for (auto& residents : residents_)
@@ -180,7 +180,8 @@ bool Balancing::way_back(std::size_t guest, std::size_t to) const {
 
 std::string Balancing::stands_out(const LoadedHost& host) const {
   const auto told = [&](const char* word, Kind kind, const std::string& rest) {
-    return percent(number(host.used[kind]) / number(host.size[kind])) + " of its " + word + rest;
+    const double share = number(host.used[kind]) / number(host.size[kind]);
+    return (share > 1 ? " is asked for " : " uses ") + percent(share) + " of its " + word + rest;
   };
   constexpr std::array<const char*, 2> kWords{"CPUs", "memory"};
   for (const auto kind : kKinds) {
@@ -263,8 +264,12 @@ std::vector<Candidate> Balancing::candidates(const std::vector<std::size_t>& fro
 std::string Balancing::obstacle(const Candidate& candidate) {
   const auto& guest = guest_name(candidate.guest);
   const auto from = guests_[candidate.guest].at;
+  static const std::vector<Refusal> kNone;
   if (way_back(candidate.guest, candidate.to)) return "something came from there lately";
-  if (auto why = books_.refusal(guest, name(candidate.to)); !why.empty()) return why;
+  const auto own = q_.refusals.find(guest);
+  if (auto why = books_.refusal(guest, name(candidate.to), own == q_.refusals.end() ? kNone : own->second);
+      !why.empty())
+    return why;
   const auto here = books_.liking(guest, name(from));
   if (here && books_.liking(guest, name(candidate.to)) > here) return "its file would rather have it where it is";
   if (reserve_->worsened_by(candidate.guest, from, candidate.to)) {
@@ -301,7 +306,7 @@ BalanceMove Balancing::make(const Candidate& c) {
   BalanceMove move{guest_name(c.guest), name(guest.at), name(c.to), c.gain, c.worth, c.cost, {}, {}};
   const auto seconds = copying_seconds(guest);
   move.copying = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
-  move.why = move.from.str() + " uses " + stands_out(from) + "; ";
+  move.why = move.from.str() + stands_out(from) + "; ";
   for (const auto kind : kKinds) {
     from.used[kind] -= guest.needs[kind];
     to.used[kind] += guest.needs[kind];
@@ -323,7 +328,7 @@ BalanceMove Balancing::make(const Candidate& c) {
 
 void Balancing::remark(BalanceAdvice& advice) const {
   for (const auto h : givers()) {
-    auto text = name(h).str() + " uses " + stands_out(hosts_[h]) + "; ";
+    auto text = name(h).str() + stands_out(hosts_[h]) + "; ";
     std::size_t hindered = 0;
     std::string example;
     for (const auto g : residents_[h]) {
@@ -332,7 +337,7 @@ void Balancing::remark(BalanceAdvice& advice) const {
       if (hindered++ == 0) example = guest_name(g).str() + " to " + it->second;
     }
     if (moves_left_ == 0)
-      text += "enough was moved for now";
+      text += "enough was moved within a minute";
     else if (hindered == 0)
       text += "no move of one guest would be worth its cost";
     else

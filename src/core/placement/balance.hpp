@@ -16,7 +16,8 @@
 // - Only where Placement lets it: the very code that places. Nor is what the file prefers given up, which failback
 //   would undo.
 // - After any loss that `reserve` speaks of no more may stay down, and nobody more important, with everybody else where
-//   he is. (`haven check` packs all anew: to it no move makes a difference.)
+//   he is; neither once it was moved nor while it is on its way and has its room on both hosts. (`haven check` packs
+//   all anew: to it no move makes a difference.)
 // - No ping-pong: a move must gain kLeastGain, and the way back would lose it; whoever moved rests (kGuestRests), so
 //   does the way back between the two hosts, and both are measured anew before they take part again.
 //
@@ -24,6 +25,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -84,6 +86,7 @@ struct BalanceQuestion {
       guest_loads;             // likewise; who cannot be moved live just now (paused, ordered about) is left out
   std::vector<PastMove> past;  // of the last kGuestRests
   BalanceLimits limits{};
+  std::map<ResourceName, std::vector<Refusal>> refusals{};  // hosts that are out for one of them alone
 };
 
 struct BalanceMove {

@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <utility>
+
+#include "core/model/wording.hpp"
 
 namespace haven {
 namespace {
@@ -17,22 +20,20 @@ constexpr std::size_t kMostNamed = 3;
 struct Resident {
   const Resource* resource = nullptr;
   const GuestLoad* load = nullptr;  // nullptr: not measured long enough
-  std::int64_t share = 0;           // thousandths of a CPU
+  bool held = false;
+  std::int64_t share = 0;  // thousandths of a CPU
 
   [[nodiscard]] double waits() const {
     return static_cast<double>(load->waiting.count) / static_cast<double>(resource->cpu.count * 1000);
   }
-  [[nodiscard]] bool starves() const { return load != nullptr && load->cpu.count < share && waits() >= kStarves; }
+  [[nodiscard]] bool starves() const {
+    return !held && load != nullptr && load->cpu.count < share && waits() >= kStarves;
+  }
   [[nodiscard]] bool takes_more() const {
     return load != nullptr && static_cast<double>(load->cpu.count) >= static_cast<double>(share) * kHogsShare &&
            load->cpu.count > share;
   }
 };
-
-std::string cpus(std::int64_t thousandths) {
-  const auto tenths = (thousandths + 50) / 100;
-  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
-}
 
 std::string told(const std::vector<const Resident*>& starved) {
   std::vector<std::string> names;
@@ -49,17 +50,17 @@ std::string told(const std::vector<const Resident*>& starved) {
 
 Hog accused(const Resident& guest, const Host& host, const std::vector<const Resident*>& starved) {
   const auto& name = guest.resource->name;
-  Hog hog{name, host.name, guest.load->cpu, {guest.share}, {}, "hog/" + name.str(), {}};
+  Hog hog{name, host.name, guest.load->cpu, {guest.share}, {}, "hog/" + name.str(), {}, {}};
   std::vector<const Resident*> others;
   for (const auto* one : starved)
     if (one != &guest) others.push_back(one);
   for (const auto* one : others) hog.starved.push_back(one->resource->name);
   const auto quota = std::max<std::int64_t>(
       1000, guest.share * kPeriodMicroseconds / 1000 / std::max<std::int64_t>(guest.resource->cpu.count, 1));
-  hog.text = name.str() + " uses " + cpus(hog.uses.count) + " CPUs of " + host.name.str() + ", its share is " +
-             cpus(hog.share.count) + "; waiting for a CPU there: " + told(others) + "; virsh schedinfo " + name.str() +
-             " --live vcpu_quota=" + std::to_string(quota) + " on " + host.name.str() +
-             " keeps it to its share, haven migrate " + name.str() + " HOST takes it away";
+  hog.what = name.str() + " uses " + tenths(hog.uses.count) + " CPUs of " + host.name.str() + ", its share is " +
+             tenths(hog.share.count) + "; waiting for a CPU there: " + told(others);
+  hog.text = hog.what + "; virsh schedinfo " + name.str() + " --live vcpu_quota=" + std::to_string(quota) + " on " +
+             host.name.str() + " keeps it to its share, haven migrate " + name.str() + " HOST takes it away";
   return hog;
 }
 
@@ -68,8 +69,7 @@ void accuse(std::vector<Resident>& residents, const Host& host, std::vector<Hog>
   for (const auto& one : residents) vcpus += one.resource->cpu.count;
   std::vector<const Resident*> starved;
   for (auto& one : residents) {
-    const auto own = one.resource->cpu.count * 1000;
-    one.share = vcpus > 0 ? std::min(own, own * host.cpu.count / vcpus) : 0;
+    one.share = share_of(*one.resource, host, vcpus).count;
     if (one.starves()) starved.push_back(&one);
   }
   if (starved.empty()) return;
@@ -82,8 +82,14 @@ void accuse(std::vector<Resident>& residents, const Host& host, std::vector<Hog>
 
 }  // namespace
 
+MilliCpu share_of(const Resource& resource, const Host& host, std::int64_t vcpus) {
+  const std::int64_t own = resource.cpu.count * 1000;
+  return {vcpus > 0 ? std::min(own, own * host.cpu.count / vcpus) : 0};
+}
+
 std::vector<Hog> hogs(const Roster& roster, const std::vector<StandsOn>& standing,
-                      const std::vector<HostLoad>& host_loads, const std::vector<GuestLoad>& guest_loads) {
+                      const std::vector<HostLoad>& host_loads, const std::vector<GuestLoad>& guest_loads,
+                      const std::set<ResourceName>& held) {
   std::map<ResourceName, const GuestLoad*> loads;
   for (const auto& load : guest_loads)
     if (load.stood >= kHogStands) loads.emplace(load.guest, &load);
@@ -95,7 +101,7 @@ std::vector<Hog> hogs(const Roster& roster, const std::vector<StandsOn>& standin
     if (resource == nullptr || resource->cpu.count == 0) continue;
     const auto load = loads.find(s.resource);
     const bool known = load != loads.end() && bookings[s.resource] == 1;
-    residents[s.host].push_back({resource, known ? load->second : nullptr, 0});
+    residents[s.host].push_back({resource, known ? load->second : nullptr, held.contains(s.resource), 0});
   }
   std::vector<Hog> found;
   for (const auto& load : host_loads) {

@@ -7,6 +7,8 @@
 // balancer's matter, and using much is nobody's fault while nobody waits.
 #pragma once
 
+#include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,12 +31,18 @@ struct Hog {
   MilliCpu uses, share;
   std::vector<ResourceName> starved;  // who waits most first
   std::string key;                    // of an alarm: "hog/web1"
-  std::string text;                   // what is wrong and which command would resolve it
+  std::string what;                   // what is wrong
+  std::string text;                   // and which command would resolve it
 };
 
+// Of a host's CPUs, to one of `vcpus` that stand there.
+[[nodiscard]] MilliCpu share_of(const Resource& resource, const Host& host, std::int64_t vcpus);
+
 // By what they have beyond their share, most first. `standing` and the loads as in a BalanceQuestion; a host or guest
-// without figures, or on two hosts, neither accuses nor is accused.
+// without figures, or on two hosts, neither accuses nor is accused. Who is held to his share waits by that: those in
+// `held` starve of nobody else.
 [[nodiscard]] std::vector<Hog> hogs(const Roster& roster, const std::vector<StandsOn>& standing,
-                                    const std::vector<HostLoad>& host_loads, const std::vector<GuestLoad>& guest_loads);
+                                    const std::vector<HostLoad>& host_loads, const std::vector<GuestLoad>& guest_loads,
+                                    const std::set<ResourceName>& held = {});
 
 }  // namespace haven

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/model/wording.hpp"
+
 namespace haven {
 namespace {
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/model/wording.hpp"
 #include "core/placement/admission.hpp"
 #include "core/placement/outcome.hpp"
 

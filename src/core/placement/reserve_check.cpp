@@ -115,17 +115,30 @@ std::optional<ReserveCheck::Down> ReserveCheck::down_after(const Loss& loss) {
   return down;
 }
 
+std::optional<ReserveCheck::Down> ReserveCheck::down_on_the_way(std::size_t resource, std::size_t to,
+                                                                const Loss& loss) {
+  const auto& name = roster_.spec->resources[resource].name;
+  books_.book(name, roster_.topology.name(to));
+  stands(resource, to);
+  const auto down = down_after(loss);
+  books_.release(name, roster_.topology.name(to));
+  erase_one(at_[resource], to);
+  erase_one(residents_[to], resource);
+  return down;
+}
+
 bool ReserveCheck::worsened_by(std::size_t resource, std::size_t from, std::size_t to) {
   if (searches_ < 0) return true;
   for (const auto& loss : losses(to)) {
     try_out(resource, from, to);
     const auto after = down_after(loss);
     try_out(resource, to, from);
-    if (!after) return true;
-    if (after->count == 0) continue;
+    const auto between = down_on_the_way(resource, to, loss);
+    if (!after || !between) return true;
+    if (after->count == 0 && between->count == 0) continue;
     const auto [known, fresh] = before_.try_emplace(loss);
     if (fresh) known->second = down_after(loss);
-    if (!known->second || after->worse_than(*known->second)) return true;
+    if (!known->second || after->worse_than(*known->second) || between->worse_than(*known->second)) return true;
   }
   return false;
 }

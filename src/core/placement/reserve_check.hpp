@@ -34,7 +34,8 @@ class ReserveCheck {
   void moved(std::size_t resource, std::size_t from, std::size_t to);
 
   // Before anything is booked: whether `books` would leave more down, or somebody more important, after some loss if
-  // `resource` stood on `to` and no longer on `from`. Unknown counts as yes.
+  // `resource` stood on `to` and no longer on `from`, or while it is on its way and has its room on both. Unknown
+  // counts as yes.
   [[nodiscard]] bool worsened_by(std::size_t resource, std::size_t from, std::size_t to);
   [[nodiscard]] bool exhausted() const { return searches_ < 0; }
 
@@ -49,6 +50,7 @@ class ReserveCheck {
   // nullopt: not known within the bounds.
   [[nodiscard]] std::optional<Down> down_after(const Loss& loss);
   void try_out(std::size_t resource, std::size_t from, std::size_t to);
+  [[nodiscard]] std::optional<Down> down_on_the_way(std::size_t resource, std::size_t to, const Loss& loss);
   void follow(std::size_t resource, std::size_t from, std::size_t to);
 
   const Roster& roster_;

@@ -83,13 +83,4 @@ std::vector<std::vector<std::size_t>> members_of_rules(const Spec& spec) {
   return members;
 }
 
-std::string listed(const std::vector<std::string>& words) {
-  std::string text;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) text += i + 1 == words.size() ? " and " : ", ";
-    text += words[i];
-  }
-  return text;
-}
-
 }  // namespace haven

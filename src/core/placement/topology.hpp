@@ -63,7 +63,4 @@ class Topology {
 // left out.
 [[nodiscard]] std::vector<std::vector<std::size_t>> members_of_rules(const Spec& spec);
 
-// "a", "a and b", "a, b and c".
-[[nodiscard]] std::string listed(const std::vector<std::string>& words);
-
 }  // namespace haven

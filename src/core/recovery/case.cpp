@@ -13,11 +13,8 @@ Case look_up(const View& view, const ControllerState& state, const Resource& res
   const auto run = view.runs.find(resource.name);
   if (c.claim != nullptr && run != view.runs.end() && run->second.value.generation == c.claim->generation)
     c.run = &run->second.value;
-  if (c.claim != nullptr) {
-    const MemberRecord* member = member_of(view, c.claim->host);
-    c.owner_alive = member != nullptr && member->incarnation == c.claim->incarnation &&
-                    !proved_dead(view, c.claim->host, c.claim->incarnation);
-  }
+  c.owner_alive = c.claim != nullptr && holds_member_key(view, c.claim->host, c.claim->incarnation) &&
+                  !proved_dead(view, c.claim->host, c.claim->incarnation);
   c.closed = claim_closed(view, resource.name);
   return c;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/placement/roster.hpp"
+#include "core/recovery/balancing.hpp"
 #include "core/recovery/maintenance.hpp"
 #include "core/recovery/sets.hpp"
 #include "core/recovery/uplink.hpp"
@@ -48,6 +49,13 @@ std::map<ResourceName, HostName> arranged(Placement& books, const std::vector<Wa
   for (std::size_t i = 0; i < hosts.size(); ++i)
     if (hosts[i]) where.emplace(wanted[i].resource, *hosts[i]);
   return where;
+}
+
+void write_journal(std::vector<JournalRecord> journal, const SelfView& self, std::vector<Write>& writes) {
+  for (JournalRecord& entry : journal) {
+    entry.by = self.host;
+    writes.push_back({path::kNewJournal, std::move(entry), {}});
+  }
 }
 
 }  // namespace
@@ -216,10 +224,57 @@ void ClaimDesk::decide(const ControllerState& state, const View& view, const Sel
   unplaced = std::move(looked.unplaced);
   ClaimBatch batch = std::move(looked.batch);
   if (batch.empty() && !is_moving(view)) mend(state, view, self, batch, pass.now(), unplaced);
+  keep_balance(state, view, self, batch, pass);
   books_->end_trial();
   if (!batch.empty()) pass.act(std::move(batch).take());
   for (const Instant wake : {steps_.wake(), mends_.wake()})
     if (wake != kNever) (void)pass.due(wake);
+}
+
+// Last of all, and only while nothing else is wanted.
+void ClaimDesk::keep_balance(const ControllerState& state, const View& view, const SelfView& self, ClaimBatch& batch,
+                             Pass& pass) {
+  const Balance mode = view.spec()->cluster.balance;
+  const bool off = mode == Balance::off;
+  if (off && !view.balance) return next_weighing_.reset();
+  if (!next_weighing_) next_weighing_ = pass.now().mono + kBalanceInterval;
+  if (!pass.due(*next_weighing_)) return;
+  next_weighing_ = pass.now().mono + kBalanceInterval;
+  (void)pass.due(*next_weighing_);
+  if (!batch.empty() || view.unreadable(path::kBalance)) return;
+  Commit commit;
+  for (const auto& path : {path::kLeader, path::kSpec, path::kFreeze})
+    commit.checks.push_back({path, view.mod_of(path)});
+  commit.lane = "balance";
+  commit.timeout = kCommitTimeout;
+  const bool waits = !off && !balance_waits_for(state, view).empty();
+  Weighed weighed = off || waits ? let_go(state, view, pass.now()) : weigh(state, view, pass.now());
+  if (off) {
+    write_balance(view, std::nullopt, commit.checks, commit.writes);
+  } else {
+    if (waits && weighed.journal.empty()) return;
+    if (!waits && mode == Balance::automatic && begin_move(state, view, self, weighed, batch, pass)) return;
+    if (told_already(view, weighed.record, pass.now())) return;
+    write_balance(view, std::move(weighed.record), commit.checks, commit.writes);
+  }
+  write_journal(std::move(weighed.journal), self, commit.writes);
+  pass.act(std::move(commit));
+}
+
+// One guest, and the record of it in the same transaction.
+bool ClaimDesk::begin_move(const ControllerState& state, const View& view, const SelfView& self, const Weighed& weighed,
+                           ClaimBatch& batch, Pass& pass) {
+  for (const AdvisedMove& advised : weighed.record.moves) {
+    auto move = move_for_balance(view, state, advised, *books_, self, pass);
+    if (!move) continue;
+    BalanceRecord record = weighed.record;
+    std::erase(record.moves, advised);
+    record.past.push_back({advised.guest, advised.from, advised.to, false, pass.now().wall});
+    write_balance(view, std::move(record), move->checks, move->writes);
+    write_journal(weighed.journal, self, move->writes);
+    return batch.add({*std::move(move)});
+  }
+  return false;
 }
 
 Step ClaimDesk::mend_one(const ControllerState& state, const View& view, const SelfView& self, std::size_t place,

@@ -14,11 +14,18 @@
 
 namespace haven {
 
+struct Weighed;
+
 class ClaimBatch;
 
 class ClaimDesk {
  public:
   void forget() { books_.reset(); }
+  // The office is somebody else's.
+  void resign() {
+    forget();
+    next_weighing_.reset();
+  }
   // The view changed.
   void follow(const View& view, const Touched& touched);
 
@@ -39,6 +46,10 @@ class ClaimDesk {
   void mend(const ControllerState& state, const View& view, const SelfView& self, ClaimBatch& batch, Now now,
             std::vector<Unplaced>& unplaced);
   Step mend_one(const ControllerState& state, const View& view, const SelfView& self, std::size_t place, Now now);
+  void keep_balance(const ControllerState& state, const View& view, const SelfView& self, ClaimBatch& batch,
+                    Pass& pass);
+  bool begin_move(const ControllerState& state, const View& view, const SelfView& self, const Weighed& weighed,
+                  ClaimBatch& batch, Pass& pass);
   std::vector<ClaimMove> move_set(const ControllerState& state, const View& view, const SelfView& self,
                                   const std::vector<const Resource*>& set, Now now, std::vector<Unplaced>& unplaced);
 
@@ -46,9 +57,10 @@ class ClaimDesk {
   std::vector<std::vector<HostName>> bookings_;  // by resource: what is booked for it
   Agenda steps_;
   Agenda mends_;
-  std::vector<std::size_t> to_book_;  // resources
-  std::vector<HostName> to_judge_;    // hosts whose refusal may be another
-  bool uplink_lost_ = false;          // somewhere, for somebody
+  std::vector<std::size_t> to_book_;      // resources
+  std::vector<HostName> to_judge_;        // hosts whose refusal may be another
+  bool uplink_lost_ = false;              // somewhere, for somebody
+  std::optional<Instant> next_weighing_;  // not forgotten with the books: each moment has its own, whoever looks
 };
 
 }  // namespace haven

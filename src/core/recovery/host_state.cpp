@@ -27,6 +27,8 @@ void forget_course(Local& local) {
   local.shutdown_sent = local.destroy_sent = local.kill_sent = local.resume_sent = std::nullopt;
   local.shutdown_refused = local.destroy_refused = false;
   local.resumes = 0;
+  local.cap_sent.reset();
+  local.cap_trouble.clear();
 }
 
 void fold_presence(Local& local, bool was_present, Instant now) {
@@ -64,6 +66,7 @@ const ResourceName* resource_of(const Action& action) {
   if (const auto* a = std::get_if<KillDomain>(&action)) return &a->resource;
   if (const auto* a = std::get_if<ResumeDomain>(&action)) return &a->resource;
   if (const auto* a = std::get_if<MigrateDomain>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<CapDomain>(&action)) return &a->resource;
   if (const auto* a = std::get_if<AbortMigration>(&action)) return &a->resource;
   return nullptr;
 }
@@ -109,6 +112,7 @@ bool observe_inspection(HostState& host, const View& view, const Inspected& seen
                                      [&, &resource = name](const DomainSeen& d) { return d.resource == resource; });
     local.domain = domain == seen.domains.end() ? std::nullopt : std::optional(domain->condition);
     local.migrating = domain != seen.domains.end() && domain->migrating;
+    local.cap = domain == seen.domains.end() ? std::nullopt : domain->cap;
     // A look that began before libvirt's word says nothing against it.
     if (local.domain == DomainCondition::running && host.inspecting >= local.touched) local.left = false;
     local.vanished = false;
@@ -142,6 +146,8 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
     host.asked = now.mono;
     host.inspecting = ++host.moment;
   }
+  if (const auto* commit = std::get_if<Commit>(&action); commit != nullptr && commit->lane == "load")
+    host.gauges.told = now.mono;
   if (std::holds_alternative<RestartHypervisor>(action)) observe_restart_issued(host.care, now.mono);
   if (std::holds_alternative<KillAllAndReboot>(action)) host.rebooting = true;
   if (const auto* list = std::get_if<PublishProtected>(&action)) {
@@ -182,6 +188,11 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
     local.resume_sent = now.mono;
     ++local.resumes;
   }
+  if (const auto* cap = std::get_if<CapDomain>(&action)) {
+    local.cap_in_flight = true;
+    local.cap_sent = now.mono;
+    local.cap_asked = cap->cap;
+  }
   if (const auto* migrate = std::get_if<MigrateDomain>(&action)) {
     local.migrate_in_flight = true;
     local.migrate_for = migrate->generation;
@@ -211,6 +222,10 @@ void observe_call(HostState& host, const Action& action, const CallDone& done) {
     local.migrate_result = done.result;
     local.migrate_message = done.message;
     local.left |= !bad;
+  }
+  if (std::holds_alternative<CapDomain>(action)) {
+    local.cap_in_flight = false;
+    local.cap_trouble = bad ? done.message : "";
   }
   if (std::holds_alternative<ShutdownDomain>(action)) local.shutdown_refused = bad;
   if (std::holds_alternative<DestroyDomain>(action)) local.destroy_refused = bad;
@@ -260,7 +275,7 @@ void observe_admitted(HostState& host, const HookAsked& asked, Instant now) {
 std::string hook_refusal(const HostState& host, const View& view, const SelfView& self, const HookAsked& asked,
                          Instant now) {
   if (mutation::hook_open) return "";
-  if (asked.resource.empty()) return guard_refusal(view, asked.uuid);
+  if (asked.resource.empty()) return guard_refusal(view, asked.uuid, may_start(host.keeping, now));
   // Asked about means known by the list; without a spec nobody can say that it may.
   if (view.spec() == nullptr || host.rebooting)
     return "Haven knows " + asked.resource.str() + " and cannot judge just now";
@@ -300,6 +315,11 @@ StatusRecord report_of_host(const HostState& host, const View& view, const SelfV
     if (!claimed_here(view, name, self) && !comes_in(view, name, self)) report.found.push_back(name);
     if (local.domain == DomainCondition::paused_io_error)
       report.problems.push_back(name.str() + " stopped itself: its disk failed");
+    if (!local.cap_trouble.empty())
+      report.problems.push_back(name.str() +
+                                (local.cap_asked ? " cannot be held to its share of the CPUs: "
+                                                 : " cannot be given back what it was held to: ") +
+                                local.cap_trouble);
   }
   if (!report.uplink_lost.empty()) {
     const std::string others = std::to_string(report.uplink_lost.size() - 1);
@@ -327,10 +347,10 @@ bool runs_nothing(const HostState& host, const View& view, const SelfView& self)
   });
 }
 
-bool idle(const HostState& host, const View& view) {
+bool idle(const HostState& host, const View& view, Pass& pass) {
   if (!host.looked || !host.hypervisor || host.inspected < host.touched) return false;
   // A virtual host counts as gone once its machine is proved dead, by whatever proof (F3).
-  if (!held_hosts(host.guard, view).empty()) return false;
+  if (!held_hosts(host.guard, view).empty() || may_appear(host.guard, pass)) return false;
   return std::all_of(host.locals.begin(), host.locals.end(), [&](const auto& entry) {
     const Local& local = entry.second;
     return !local.domain && !local.process && !local.start_in_flight && host.inspected >= local.touched;

@@ -233,8 +233,7 @@ Step adopt_or_place(const Case& c, DesiredState desired) {
   std::vector<HostName> found;
   for (const auto& [host, status] : c.view.status) {
     const auto& list = status.value.found;
-    const MemberRecord* member = member_of(c.view, host);
-    if (member == nullptr || member->incarnation != status.value.incarnation) continue;
+    if (!holds_member_key(c.view, host, status.value.incarnation)) continue;
     if (std::find(list.begin(), list.end(), c.resource.name) != list.end()) found.push_back(host);
   }
   if (found.empty()) {

@@ -73,6 +73,11 @@ struct PassSoFar {
 // What the operator said of it, as it is from now on: written over, never deleted (record.hpp).
 [[nodiscard]] Write order_write(const ResourceName& resource, const OrderRecord& order);
 
+// It is moved live to another host because that would be better, as far as it can be moved there now; else nothing.
+[[nodiscard]] std::optional<ClaimMove> move_for_balance(const View& view, const ControllerState& state,
+                                                        const AdvisedMove& move, Placement& placement,
+                                                        const SelfView& self, Pass& pass);
+
 // The next step for this resource. Books what it decides in `placement`, and tells `so_far`. `may_mend`: no other
 // resource is being moved for the sake of a rule or a preference just now, and nobody is stopped to make room.
 [[nodiscard]] Step next_step(const View& view, const ControllerState& state, const Resource& resource,

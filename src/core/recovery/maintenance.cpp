@@ -45,7 +45,7 @@ std::vector<MoveForeseen> moves_from(const View& view, const std::set<HostName>&
     placement.set_refusal(host, "is in maintenance");
     for (const Resource* resource : standing_on(view, host)) {
       placement.release(resource->name, host);
-      moves.push_back({resource->name, host, std::nullopt, resource->live_migration && !resource->container, {}});
+      moves.push_back({resource->name, host, std::nullopt, can_move_live(*resource), {}});
     }
   }
   const Roster& roster = view.roster();

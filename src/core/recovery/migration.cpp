@@ -23,6 +23,10 @@ void check(ClaimMove& move, const Case& c, const std::string& path) {
   if (std::find(move.checks.begin(), move.checks.end(), seen) == move.checks.end()) move.checks.push_back(seen);
 }
 
+bool runs_well(const Case& c) {
+  return c.run != nullptr && c.run->state == RunState::running && !c.run->paused && !c.run->unsettled;
+}
+
 // The destination is to destroy what it has, and to say so.
 Step call_off(const Case& c, const std::string& why) {
   ClaimRecord claim = *c.claim;
@@ -75,9 +79,8 @@ Step hand_over(const Case& c) {
 // Why nothing can go on there; empty: it can.
 std::string trouble_of(const View& view, const Migration& m) {
   const std::string& name = m.host.str();
-  const MemberRecord* member = member_of(view, m.host);
   if (view.roster().host(m.host) == nullptr) return name + " has left the file";
-  if (member == nullptr || member->incarnation != m.incarnation) return name + " has lost its lease";
+  if (!holds_member_key(view, m.host, m.incarnation)) return name + " has lost its lease";
   if (view.fences.contains(HostBootRef{m.host, m.incarnation})) return name + " is being fenced";
   const auto away = view.away.find(m.host);
   if (away != view.away.end() && away->second.value.incarnation == m.incarnation) return name + " is leaving";
@@ -111,8 +114,7 @@ bool destination_is_clear(const Case& c) {
 }
 
 bool moves_live(const Case& c) {
-  if (!c.resource.live_migration || c.resource.container || c.claim->migrating_to) return false;
-  if (c.run == nullptr || c.run->state != RunState::running || c.run->paused || c.run->unsettled) return false;
+  if (!can_move_live(c.resource) || c.claim->migrating_to || !runs_well(c)) return false;
   const auto stayed = c.state.stayed_since.find(c.resource.name);
   return stayed == c.state.stayed_since.end() || c.pass.due(stayed->second.second + kMigrateAgain);
 }
@@ -138,13 +140,9 @@ Step migrate_by_order(const Case& c) {
   std::string why = c.placement.refusal(c.resource.name, to, path_refusals(c.view, c.resource.name));
   c.placement.book(c.resource.name, c.claim->host);
   if (to == c.claim->host) why = "it runs there already";
-  bool possible = why.empty();
-  const bool runs = c.run != nullptr && c.run->state == RunState::running && !c.run->paused && !c.run->unsettled;
-  const bool movable = c.resource.live_migration && !c.resource.container;
-  if (possible && !runs) why = "it does not run just now";
-  if (possible && !movable) why = "it is not moved live";
-  possible = possible && runs && movable;
-  if (possible) return begin_migration(c, to, "the operator said so");
+  if (why.empty() && !runs_well(c)) why = "it does not run just now";
+  if (why.empty() && !can_move_live(c.resource)) why = "it is not moved live";
+  if (why.empty()) return begin_migration(c, to, "the operator said so");
   JournalRecord journal = entry(c, JournalKind::place_failed, to, "cannot migrate");
   journal.reasons.push_back({to, why});
   Step step;
@@ -179,3 +177,27 @@ Step adopt_torn(const Case& c, const std::vector<HostName>& found) {
 }
 
 }  // namespace haven::stepping
+
+namespace haven {
+
+using namespace stepping;
+
+std::optional<ClaimMove> move_for_balance(const View& view, const ControllerState& state, const AdvisedMove& move,
+                                          Placement& placement, const SelfView& self, Pass& pass) {
+  const Resource* resource = view.roster().resource(move.guest);
+  if (resource == nullptr || view.unreadable(move.guest) || left_alone(view, move.guest)) return std::nullopt;
+  PassSoFar so_far;
+  const Case c = look_up(view, state, *resource, placement, self, true, so_far, pass);
+  const bool here = c.claim != nullptr && !c.closed && c.owner_alive && c.claim->order == ClaimOrder::run &&
+                    c.claim->host == move.from && move.to != move.from;
+  if (!here || desired_state(view, *resource) != DesiredState::started || !moves_live(c)) return std::nullopt;
+  placement.release(move.guest, move.from);
+  const bool possible = placement.refusal(move.guest, move.to, path_refusals(view, move.guest)).empty();
+  placement.book(move.guest, move.from);
+  if (!possible) return std::nullopt;
+  Step step = begin_migration(c, move.to, "balance: " + move.why);
+  for (const auto& path : {path::maintenance(move.from), path::maintenance(move.to)}) check(*step.move, c, path);
+  return std::move(step.move);
+}
+
+}  // namespace haven

@@ -87,9 +87,7 @@ std::vector<Refusal> storage_refusals(const View& view, const ResourceName& reso
 
 Footprint others_on(const View& view, const HostName& host) {
   const auto status = view.status.find(host);
-  const MemberRecord* member = member_of(view, host);
-  const bool current =
-      status != view.status.end() && member != nullptr && member->incarnation == status->second.value.incarnation;
+  const bool current = status != view.status.end() && holds_member_key(view, host, status->second.value.incarnation);
   return current ? status->second.value.others : Footprint{};
 }
 
@@ -137,8 +135,7 @@ std::vector<HostName> bookings_of(const View& view, const ResourceName& resource
   for (const auto& [host, status] : view.status) {
     const auto& found = status.value.found;
     if (std::find(found.begin(), found.end(), resource) == found.end()) continue;
-    const MemberRecord* member = member_of(view, host);
-    if (member != nullptr && member->incarnation == status.value.incarnation) hosts.push_back(host);
+    if (holds_member_key(view, host, status.value.incarnation)) hosts.push_back(host);
   }
   return hosts;
 }

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "core/placement/topology.hpp"
+#include "core/model/wording.hpp"
 
 namespace haven {
 namespace {
@@ -12,8 +12,7 @@ Yields yields(const View& view, const PassSoFar& so_far, const ResourceName& nam
   // What is booked without a claim was found there, or is frozen with its host: nobody's to stop.
   if (claim_closed(view, name) || view.unreadable(name) || left_alone(view, name)) return Yields::never;
   const ClaimRecord& claim = view.claims.at(name).value;
-  const MemberRecord* member = member_of(view, host);
-  const bool owned_here = claim.host == host && member != nullptr && member->incarnation == claim.incarnation;
+  const bool owned_here = claim.host == host && holds_member_key(view, host, claim.incarnation);
   if (!owned_here || proved_dead(view, host, claim.incarnation) || frozen_host(view, host)) return Yields::never;
   const auto run = view.runs.find(name);
   const RunRecord* here =

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <utility>
 
+#include "core/model/wording.hpp"
 #include "core/placement/admission.hpp"
 #include "core/placement/roster.hpp"
-#include "core/placement/topology.hpp"
 #include "core/recovery/lifecycle.hpp"
 
 namespace haven {
@@ -61,14 +61,14 @@ std::string wording(const std::vector<ResourceName>& names, const Admission& wit
 
 }  // namespace
 
-ReserveWithout reserve_without(const View& view, const std::set<HostName>& leaving) {
+ReserveWithout reserve_without(const View& view, const std::set<HostName>& leaving, std::int64_t steps) {
   ReserveWithout result;
   const int reserve = view.spec()->cluster.reserve;
   const Spec after = in_service(view, leaving);
   if (reserve <= 0 || after.hosts.empty()) return result;  // nothing is promised, or nobody could keep it
-  const Admission without = check_reserve(after, kReserveSteps);
+  const Admission without = check_reserve(after, steps);
   if (without.admitted) return result;
-  const Admission with = check_reserve(in_service(view, {}), kReserveSteps);
+  const Admission with = check_reserve(in_service(view, {}), steps);
   const auto named = [](const std::vector<ResourceName>& names, const ResourceName& name) {
     return std::binary_search(names.begin(), names.end(), name);
   };
@@ -78,7 +78,8 @@ ReserveWithout reserve_without(const View& view, const std::set<HostName>& leavi
     if (!accepted) down.push_back(name);
     if (!accepted && !named(with.unprotected, name) && with.exact) result.exposed.push_back(name);
   }
-  if (!down.empty()) result.words = wording(result.exposed.empty() ? down : result.exposed, without, reserve);
+  if (!down.empty() || !without.exact)
+    result.words = wording(result.exposed.empty() ? down : result.exposed, without, reserve);
   return result;
 }
 

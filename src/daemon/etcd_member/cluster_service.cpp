@@ -212,7 +212,7 @@ tl::expected<void, std::string> ClusterService::take_reply(const std::string& re
   const auto key = from_base64(text_of(*inner, "key"));
   if (!codec::is_name(file.cluster) || file.token.empty() || file.endpoints.empty() || !key)
     return tl::unexpected(std::string("the answer is not complete; haven and havend of one version are needed"));
-  if (auto kept = replace_durably(parts_.config.heartbeat_key, *key, 0600); !kept) return kept;
+  if (auto kept = replace_file_durably(parts_.config.heartbeat_key, *key, 0600); !kept) return kept;
   // Only with both is it a member; a havend that dies in between has joined nothing.
   if (auto written = write_member_file(parts_.config.state_dir, file); !written) return written;
   return set_engine(parts_.config_path, file::EngineKind::etcd);

@@ -4,12 +4,13 @@
 #include <httplib.h>
 #include <netdb.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <thread>
 #include <utility>
 
+#include "adapter/descriptor.hpp"
+#include "daemon/bounded_pool.hpp"
 #include "daemon/etcd_member/member_file.hpp"
 
 namespace haven::daemon {
@@ -17,6 +18,7 @@ namespace {
 
 constexpr time_t kReadTimeout_s = 5;
 constexpr std::size_t kThreads = 2;  // nobody waits here for long, and strangers must not take more of havend
+constexpr std::size_t kMostWaiting = 16;
 
 std::pair<std::string, int> split(const std::string& at) {
   const auto colon = at.rfind(':');
@@ -38,7 +40,7 @@ Door::Door(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
 OrWhy<std::unique_ptr<Door>> Door::open(const std::string& at, Answer answer) {
   auto inside = std::make_unique<Inside>();
   auto& server = inside->server;
-  server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  server.new_task_queue = [] { return new BoundedPool(kThreads, kMostWaiting); };
   server.set_payload_max_length(kMostBytes);
   server.set_keep_alive_max_count(1);
   server.set_read_timeout(kReadTimeout_s);
@@ -94,16 +96,15 @@ std::string own_address_towards(const std::string& at) {
   addrinfo* found = nullptr;
   if (::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return {};
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
-  const int fd = ::socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const adapter::Descriptor socket(::socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_storage own{};
   socklen_t size = sizeof own;
   char text[NI_MAXHOST] = "";
   // A datagram socket that is connected sends nothing; it only learns its way.
   const bool known =
-      fd >= 0 && ::connect(fd, found->ai_addr, found->ai_addrlen) == 0 &&
-      ::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size) == 0 &&
+      socket && ::connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0 &&
+      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size) == 0 &&
       ::getnameinfo(reinterpret_cast<sockaddr*>(&own), size, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0;
-  if (fd >= 0) ::close(fd);
   return known ? std::string(text) : std::string();
 }
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <sstream>
 
+#include "adapter/descriptor.hpp"
 #include "daemon/etcd_member/member_file.hpp"
 
 namespace haven::daemon {
@@ -40,13 +41,11 @@ OrWhy<void> can_listen(const std::string& address, int port) {
   if (::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found) != 0)
     return tl::unexpected(address + " is no address; an IP address of this host is wanted");
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
-  const int fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const adapter::Descriptor socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int on = 1;
-  if (fd >= 0) ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const bool bound = fd >= 0 && ::bind(fd, found->ai_addr, found->ai_addrlen) == 0;
+  if (socket) ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (socket && ::bind(socket.get(), found->ai_addr, found->ai_addrlen) == 0) return {};
   const std::string why = std::strerror(errno);
-  if (fd >= 0) ::close(fd);
-  if (bound) return {};
   return tl::unexpected("the engine cannot listen at " + host_and_port(address, port) + ": " + why);
 }
 

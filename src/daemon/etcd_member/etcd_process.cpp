@@ -24,7 +24,9 @@ namespace {
 
 constexpr std::int64_t kWords = 64 * 1024;  // of the log's end, to find why it ended
 
-int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+adapter::Descriptor open_pidfd(pid_t pid) {
+  return adapter::Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
 
 // What etcd's last complaint means, in a sentence; its own words where they are not known.
 std::string sentence(const std::string& line) {
@@ -67,9 +69,8 @@ EtcdProcess::~EtcdProcess() {
     changed_.notify_all();
   }
   const std::uint64_t one = 1;
-  (void)!::write(bell_, &one, sizeof one);
+  (void)!::write(bell_.get(), &one, sizeof one);
   thread_.join();
-  ::close(bell_);
 }
 
 EtcdProcess::State EtcdProcess::state() const {
@@ -86,9 +87,8 @@ std::string EtcdProcess::last_words(std::int64_t since) const {
   const std::int64_t end = log_size();
   const std::int64_t from = std::max(since, end - kWords);
   std::string text(static_cast<std::size_t>(std::max<std::int64_t>(0, end - from)), '\0');
-  const int fd = ::open(log_.c_str(), O_RDONLY | O_CLOEXEC);
-  const auto got = fd < 0 ? 0 : ::pread(fd, text.data(), text.size(), from);
-  if (fd >= 0) ::close(fd);
+  const adapter::Descriptor log(::open(log_.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto got = log ? ::pread(log.get(), text.data(), text.size(), from) : 0;
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
   std::string last;
   std::string complaint;
@@ -105,8 +105,8 @@ std::string EtcdProcess::last_words(std::int64_t since) const {
 
 pid_t EtcdProcess::start(std::int64_t size) {
   const int truncate = size > kMostLogBytes ? O_TRUNC : 0;
-  const int log = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | truncate, 0600);
-  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const adapter::Descriptor log(::open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | truncate, 0600));
+  const adapter::Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   std::string flag = "--config-file=" + config_;
   std::array<char*, 3> argv{program_.data(), flag.data(), nullptr};
   // etcd reads every ETCD_… of its environment; ours is none of its business.
@@ -121,9 +121,9 @@ pid_t EtcdProcess::start(std::int64_t size) {
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
-    ::dup2(null, 0);
-    ::dup2(log, 1);
-    ::dup2(log, 2);
+    ::dup2(null.get(), 0);
+    ::dup2(log.get(), 1);
+    ::dup2(log.get(), 2);
     ::execve(program_.c_str(), argv.data(), environment.data());
     ::_exit(127);
   }
@@ -131,15 +131,13 @@ pid_t EtcdProcess::start(std::int64_t size) {
   if (pid < 0) state_.why = std::string("it cannot be started: ") + std::strerror(errno);
   state_.running = pid > 0;
   state_.pid = std::max(pid, 0);
-  if (log >= 0) ::close(log);
-  if (null >= 0) ::close(null);
   return std::max(pid, 0);
 }
 
 // Until it has ended, by itself or because it is to.
 void EtcdProcess::watch(pid_t pid) {
-  const int pidfd = open_pidfd(pid);
-  std::array<pollfd, 2> fds{{{pidfd, POLLIN, 0}, {bell_, POLLIN, 0}}};
+  const auto pidfd = open_pidfd(pid);
+  std::array<pollfd, 2> fds{{{pidfd.get(), POLLIN, 0}, {bell_.get(), POLLIN, 0}}};
   while (::poll(fds.data(), 2, -1) < 0 && errno == EINTR) {
   }
   if ((fds[0].revents & POLLIN) == 0) {
@@ -149,7 +147,6 @@ void EtcdProcess::watch(pid_t pid) {
   }
   int status = 0;
   ::waitpid(pid, &status, 0);
-  ::close(pidfd);
 }
 
 void EtcdProcess::keep() {

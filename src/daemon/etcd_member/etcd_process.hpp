@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "adapter/descriptor.hpp"
 #include "core/model/units.hpp"
 
 namespace haven::daemon {
@@ -53,7 +54,7 @@ class EtcdProcess {
   std::condition_variable changed_;
   State state_;
   bool ending_ = false;
-  int bell_ = -1;  // eventfd: it is to end
+  adapter::Descriptor bell_;  // eventfd: it is to end
   std::thread thread_;
 };
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "daemon/etcd_member/sealed.hpp"
+#include "daemon/names.hpp"
 
 namespace haven::daemon {
 namespace {
@@ -15,16 +15,6 @@ namespace fs = std::filesystem;
 const std::string kBegin = "haven-join-";
 constexpr std::size_t kIdBytes = 8;
 constexpr std::size_t kSecretBytes = 32;
-
-std::string hex(const std::string& bytes) {
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += "0123456789abcdef"[byte >> 4U];
-    text += "0123456789abcdef"[byte & 15U];
-  }
-  return text;
-}
 
 bool is_hex(const std::string& text, std::size_t digits) {
   return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -39,7 +29,9 @@ std::string bytes_of(const std::string& text) {
 
 }  // namespace
 
-std::string to_text(const Invitation& invitation) { return kBegin + invitation.id + "-" + hex(invitation.secret); }
+std::string to_text(const Invitation& invitation) {
+  return kBegin + invitation.id + "-" + codec::hex_of(invitation.secret);
+}
 
 OrWhy<Invitation> read_invitation(const std::string& text) {
   std::string line = text.substr(0, text.find_first_of("\r\n"));
@@ -57,7 +49,7 @@ OrWhy<Invitation> read_invitation(const std::string& text) {
 
 OrWhy<Invitation> Invitations::make(const std::string& by) const {
   if (auto made = make_folder(folder_, 0700); !made) return tl::unexpected(made.error());
-  Invitation invitation{hex(random_bytes(kIdBytes)), random_bytes(kSecretBytes), by};
+  Invitation invitation{codec::hex_of(random_bytes(kIdBytes)), random_bytes(kSecretBytes), by};
   if (auto kept = replace_file(path_of(invitation.id), to_text(invitation) + "\n" + by + "\n"); !kept)
     return tl::unexpected(kept.error());
   return invitation;

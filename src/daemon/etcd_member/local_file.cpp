@@ -1,6 +1,5 @@
 #include "daemon/etcd_member/local_file.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sstream>
@@ -50,9 +49,7 @@ OrWhy<void> set_engine(const std::string& path, file::EngineKind engine) {
   if (!text) return tl::unexpected(text.error());
   const auto next = with_engine(*text, engine, path);
   if (!next) return tl::unexpected(next.error());
-  struct stat file {};
-  const unsigned mode = ::stat(path.c_str(), &file) == 0 ? file.st_mode & 07777U : 0644U;
-  return replace_durably(path, *next, mode);
+  return replace_file_durably(path, *next, mode_of(path));
 }
 
 OrWhy<std::string> keep_or_make_key(const std::string& path) {
@@ -62,7 +59,7 @@ OrWhy<std::string> keep_or_make_key(const std::string& path) {
     return text;
   }
   const std::string key = random_id() + random_id() + "\n";
-  if (auto written = replace_durably(path, key, 0600); !written) return tl::unexpected(written.error());
+  if (auto written = replace_file_durably(path, key, 0600); !written) return tl::unexpected(written.error());
   return key;
 }
 

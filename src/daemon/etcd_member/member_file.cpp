@@ -1,13 +1,8 @@
 #include "daemon/etcd_member/member_file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <filesystem>
 
 #include "daemon/json_fields.hpp"
 
@@ -39,43 +34,7 @@ std::string hex_of(std::uint64_t id) {
   return {text, end};
 }
 
-tl::unexpected<std::string> why(const std::string& path) { return tl::unexpected(path + ": " + std::strerror(errno)); }
-
-bool flush(const std::string& path, int flags) {
-  const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool done = ::fsync(fd) == 0;
-  ::close(fd);
-  return done;
-}
-
 }  // namespace
-
-OrWhy<void> replace_durably(const std::string& path, const std::string& content, unsigned mode) {
-  const std::string next = path + ".new";
-  const int fd = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-  if (fd < 0) return why(next);
-  std::size_t written = 0;
-  bool good = ::fchmod(fd, mode) == 0;
-  while (good && written < content.size()) {
-    const auto n = ::write(fd, content.data() + written, content.size() - written);
-    if (n < 0 && errno == EINTR) continue;
-    good = n >= 0;
-    if (good) written += static_cast<std::size_t>(n);
-  }
-  good = good && ::fsync(fd) == 0;
-  if (!good) {
-    auto reason = why(next);
-    ::close(fd);
-    ::unlink(next.c_str());
-    return reason;
-  }
-  ::close(fd);
-  if (::rename(next.c_str(), path.c_str()) < 0) return why(path);
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  if (!flush(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY)) return why(folder);
-  return {};
-}
 
 std::string member_file_path(const std::string& state_dir) { return state_dir + "/member.json"; }
 
@@ -98,8 +57,8 @@ OrWhy<std::optional<MemberFile>> read_member_file(const std::string& state_dir) 
 }
 
 OrWhy<void> write_member_file(const std::string& state_dir, const MemberFile& file) {
-  return replace_durably(member_file_path(state_dir),
-                         codec::Writer::json_of(StoredMember{file, hex_of(file.member)}).dump(2) + "\n");
+  return replace_file_durably(member_file_path(state_dir),
+                              codec::Writer::json_of(StoredMember{file, hex_of(file.member)}).dump(2) + "\n");
 }
 
 std::string host_and_port(const std::string& address, int port) {

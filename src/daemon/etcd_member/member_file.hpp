@@ -29,9 +29,6 @@ struct MemberFile {
 [[nodiscard]] OrWhy<std::optional<MemberFile>> read_member_file(const std::string& state_dir);
 [[nodiscard]] OrWhy<void> write_member_file(const std::string& state_dir, const MemberFile& file);
 
-// Replaces a file as a whole, flushed to the disk with its folder.
-[[nodiscard]] OrWhy<void> replace_durably(const std::string& path, const std::string& content, unsigned mode = 0600);
-
 // "http://10.0.0.1:2379", "https://[fd00::1]:2379"
 inline constexpr int kClientPort = 2379;
 inline constexpr int kPeerPort = 2380;

@@ -191,7 +191,7 @@ void MemberKeeper::run_etcd(const EtcdPlan& plan) {
     alarms_.set("engine/member", program.error());
     return;
   }
-  if (auto written = replace_durably(etcd_config_path(place_.state_dir), etcd_config(plan)); !written) {
+  if (auto written = replace_file_durably(etcd_config_path(place_.state_dir), etcd_config(plan)); !written) {
     alarms_.set("engine/member", written.error());
     return;
   }

@@ -99,7 +99,7 @@ OrWhy<Moved> move_now(const file::LocalConfig& config, const MoveOrder& order, c
 
   EtcdPlan plan{moved.file.name, order.address, etcd_folder(dir), moved.file.token, {}, false, false, config.tls};
   plan.members = {{moved.file.name, peer_url(order.address, config.tls.has_value())}};
-  if (auto written = replace_durably(etcd_config_path(dir), etcd_config(plan)); !written)
+  if (auto written = replace_file_durably(etcd_config_path(dir), etcd_config(plan)); !written)
     return tl::unexpected(written.error());
   const auto admin = adapter::EtcdAdmin::open(tls_of(config));
   if (!admin) return tl::unexpected(admin.error());
@@ -114,7 +114,7 @@ OrWhy<Moved> move_now(const file::LocalConfig& config, const MoveOrder& order, c
   if (auto written = write_member_file(dir, moved.file); !written) return tl::unexpected(written.error());
   // From here on the new engine counts.
   if (auto set = set_engine(config_path, file::EngineKind::etcd); !set) {
-    (void)replace_durably(config_path, *text, 0644);
+    (void)replace_file_durably(config_path, *text, mode_of(config_path));
     return tl::unexpected(set.error());
   }
   return moved;
@@ -152,7 +152,7 @@ OrWhy<std::uint64_t> wait_for_member(adapter::EtcdAdmin& admin, const std::strin
 
 OrWhy<void> order_move(const std::string& state_dir, const MoveOrder& order) {
   ::unlink(failed_path(state_dir).c_str());
-  return replace_durably(order_path(state_dir), codec::Writer::json_of(order).dump() + "\n");
+  return replace_file_durably(order_path(state_dir), codec::Writer::json_of(order).dump() + "\n");
 }
 
 std::string failed_move(const std::string& state_dir) {
@@ -185,7 +185,7 @@ OrWhy<std::optional<Moved>> move_if_ordered(const file::LocalConfig& config, con
   }
   (void)discard_etcd_data(config.state_dir);
   ::unlink(member_file_path(config.state_dir).c_str());
-  (void)replace_durably(failed_path(config.state_dir), moved.error() + "\n");
+  (void)replace_file_durably(failed_path(config.state_dir), moved.error() + "\n");
   ::unlink(path.c_str());
   return tl::unexpected(moved.error());
 }

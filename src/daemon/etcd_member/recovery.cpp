@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "core/model/wording.hpp"
 #include "daemon/codec.hpp"
 #include "daemon/etcd_member/engine_copy.hpp"
 #include "daemon/etcd_member/engine_news.hpp"
@@ -16,6 +17,7 @@
 #include "daemon/etcd_member/seats.hpp"
 #include "daemon/etcd_member/survey.hpp"
 #include "daemon/json_fields.hpp"
+#include "daemon/mailbox.hpp"
 
 namespace haven::daemon {
 
@@ -108,17 +110,6 @@ class Writer {
   std::string trouble_;
 };
 
-WallTime wall_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {std::chrono::duration_cast<std::chrono::milliseconds>(now).count()};
-}
-
-std::string in_a_row(const std::vector<std::string>& names) {
-  std::string row;
-  for (const auto& name : names) row += (row.empty() ? "" : ", ") + name;
-  return row;
-}
-
 void prove_lost(Writer& writer, const Content& content, const MemberFile& file, const RecoveryOrder& order) {
   for (const auto& host : order.lost) {
     for (const auto& boot : content.boots_of(host)) {
@@ -126,7 +117,7 @@ void prove_lost(Writer& writer, const Content& content, const MemberFile& file, 
       proof.state = FenceState::proved;
       proof.proof = ProofKind::operator_word;
       proof.by = order.by;
-      proof.at = wall_now();
+      proof.at = read_clocks().wall;
       writer.write(path::fence(HostName(host), boot), codec::encode(proof));
     }
     writer.add(
@@ -172,7 +163,7 @@ OrWhy<Epoch> make_content_anew(adapter::EtcdAdmin& admin, const std::string& end
       {"recovered", file.name,
        fmt::format(
            "the engine goes on from {}'s copy, where it alone votes, in epoch {}{}: haven cluster recover, by {}",
-           file.name, epoch.count, order.lost.empty() ? "" : "; called lost: " + in_a_row(order.lost), order.by)}));
+           file.name, epoch.count, order.lost.empty() ? "" : "; called lost: " + with_commas(order.lost), order.by)}));
   writer.flush();
   if (!writer.trouble().empty()) return tl::unexpected(writer.trouble());
   if (ours) {
@@ -203,7 +194,7 @@ OrWhy<MemberFile> recover_now(const file::LocalConfig& config, const MemberFile&
   const std::string endpoint = client_url(file.address, tls);
   EtcdPlan plan{file.name, file.address, etcd_folder(config.state_dir), file.token, {}, false, true, config.tls};
   plan.members = {{file.name, peer_url(file.address, tls)}};
-  if (auto written = replace_durably(etcd_config_path(config.state_dir), etcd_config(plan)); !written)
+  if (auto written = replace_file_durably(etcd_config_path(config.state_dir), etcd_config(plan)); !written)
     return tl::unexpected(written.error());
   const auto admin = adapter::EtcdAdmin::open(tls_of(config));
   if (!admin) return tl::unexpected(admin.error());
@@ -238,7 +229,7 @@ void put_copy_back(const std::string& state_dir) {
 OrWhy<void> order_recovery(const std::string& state_dir, const RecoveryOrder& order) {
   std::error_code ignored;
   fs::remove_all(etcd_folder(state_dir) + ".before-recovery", ignored);
-  return replace_durably(order_path(state_dir), codec::Writer::json_of(order).dump() + "\n");
+  return replace_file_durably(order_path(state_dir), codec::Writer::json_of(order).dump() + "\n");
 }
 
 OrWhy<std::optional<MemberFile>> recover_if_ordered(const file::LocalConfig& config, const MemberFile& file) {

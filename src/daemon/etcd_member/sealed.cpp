@@ -3,11 +3,13 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <sys/random.h>
 
 #include <array>
 #include <cstdlib>
 #include <memory>
+
+#include "daemon/boot.hpp"
+#include "daemon/names.hpp"
 
 namespace haven::daemon {
 namespace {
@@ -30,13 +32,6 @@ Bytes key_of(std::string_view secret, Direction direction) {
 }
 
 }  // namespace
-
-std::string random_bytes(std::size_t count) {
-  std::string bytes(count, '\0');
-  // Up to 256 bytes come whole or not at all; a kernel without randomness cannot run havend.
-  if (::getrandom(bytes.data(), count, 0) != static_cast<ssize_t>(count)) std::abort();
-  return bytes;
-}
 
 std::string seal(std::string_view secret, Direction direction, std::string_view text) {
   const Bytes key = key_of(secret, direction);
@@ -100,12 +95,7 @@ std::string sha256_hex(std::string_view bytes) {
   Bytes digest{};
   unsigned int size = digest.size();
   if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) std::abort();
-  std::string text;
-  for (const unsigned char byte : digest) {
-    text += "0123456789abcdef"[byte >> 4U];
-    text += "0123456789abcdef"[byte & 15U];
-  }
-  return text;
+  return codec::hex_of({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 }  // namespace haven::daemon

@@ -19,7 +19,5 @@ enum class Direction { request, reply };
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view text);
 // Lower-case hex of SHA-256.
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);
-// Of the kernel's randomness.
-[[nodiscard]] std::string random_bytes(std::size_t count);
 
 }  // namespace haven::daemon

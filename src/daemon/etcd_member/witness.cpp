@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "daemon/etcd_member/move.hpp"
 #include "daemon/etcd_member/witness_heart.hpp"
 #include "daemon/log.hpp"
 
@@ -47,8 +48,7 @@ OrWhy<Afterwards> serve_witness(EngineMember& member, const file::LocalConfig& c
                                 const std::string& version) {
   const auto boot = incarnation(config.run_dir);
   if (!boot) return tl::unexpected(boot.error());
-  adapter::EtcdConfig etcd{.endpoints = config.endpoints, .tls = {}};
-  if (config.tls) etcd.tls = adapter::EtcdTls{config.tls->ca, config.tls->cert, config.tls->key};
+  const adapter::EtcdConfig etcd{.endpoints = config.endpoints, .tls = tls_of(config)};
   // The heart outlives the engine, whose events it takes; the engine outlives the keeper, which tells it the endpoints.
   WitnessHeart heart({{config.host, *boot, config.heartbeat_key, static_cast<std::uint16_t>(config.heartbeat_port)},
                       member.address(),

@@ -3,18 +3,13 @@
 #include <utility>
 #include <vector>
 
+#include "core/model/wording.hpp"
+
 namespace haven::daemon {
 namespace {
 
 constexpr Duration kFirstPatience = 1500ms;  // half of the usual lease
 const std::string kHearsNobody = "it hears nobody";
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    text += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
-  return text;
-}
 
 std::string sentence_of(const PeersHeard& heard) {
   std::vector<std::string> yes, no;

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "adapter/libvirt/caps.hpp"
 #include "adapter/libvirt/connection.hpp"
 #include "adapter/libvirt/heard.hpp"
 #include "adapter/libvirt/host.hpp"
@@ -60,6 +61,7 @@ class Disarm : public ::testing::TestWithParam<std::string> {
     edges.run_dir = std::filesystem::path(hook::kSocket).parent_path();
     edges.state_dir = std::filesystem::path(hook::kProtectedForGood).parent_path();
     edges.systemd.booted = "/nowhere";
+    edges.caps_off = [] { return libvirt::take_caps_off(kConfig, 20s); };
     edges.autostart_on = [](const auto& uuids) { return libvirt::turn_autostart_on(kConfig, uuids, 20s); };
     return daemon::disarm(edges, true);
   }

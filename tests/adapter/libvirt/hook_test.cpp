@@ -1,6 +1,7 @@
 // The hook's own parts, without libvirt.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -230,6 +231,18 @@ TEST_F(HookServerTest, TakesOverADeadSocketButNotALivingOne) {
   struct stat seen {};
   ASSERT_EQ(::stat(dead.c_str(), &seen), 0);
   EXPECT_EQ(seen.st_mode & 0777U, 0600U) << "only root asks";
+}
+
+TEST_F(HookServerTest, TakesALivingServersPlaceNotEvenWithoutDescriptorsToAskIt) {
+  rlimit usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
+  const rlimit none{0, usual.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto refused = HookServer::listen(socket, [](const HookRequest&) {});
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
+  EXPECT_FALSE(refused);
+  struct stat seen {};
+  EXPECT_EQ(::stat(socket.c_str(), &seen), 0) << "the hook finds the living one there";
 }
 
 TEST_F(Folder, NobodyThereIsNoAnswer) {

@@ -133,6 +133,32 @@ TEST_P(MigrationContract, AnAbortedOneRunsOnAndLeavesNothingBehind) {
   EXPECT_TRUE(becomes(bench->destination(), port::DomainState::absent));
 }
 
+TEST_P(MigrationContract, TellsHowFarItIsUntilItIsOver) {
+  begin(true);
+  const CallId call = send(bench->address());
+  const auto told = [&](const std::function<bool(const port::Sending&)>& fits) {
+    return bench->source().heard.first<port::Sending>([&](const auto& one) { return one.uuid == uuid && fits(one); },
+                                                      kPatience);
+  };
+  const auto first = told([](const auto& one) { return one.left < one.total; });
+  ASSERT_TRUE(first) << "nothing was told";
+  EXPECT_GT(first->total, 0U);
+  EXPECT_GT(first->elapsed, Duration::zero());
+  EXPECT_GE(first->round, 1);
+  const auto later = told([&](const auto& one) { return one.sent > first->sent && one.elapsed > first->elapsed; });
+  ASSERT_TRUE(later) << "it goes on, and nothing more is told";
+  EXPECT_EQ(later->total, first->total);
+  EXPECT_LT(later->left, first->left);
+  const CallId abort = next();
+  bench->source().hypervisor.abort_migration(abort, uuid, kPatience);
+  EXPECT_EQ(answer(bench->source(), abort).result, port::CallResult::done);
+  EXPECT_EQ(answer(bench->source(), call).result, port::CallResult::failed);
+  const auto all = [](const port::Sending&) { return true; };
+  const std::size_t at_the_end = bench->source().heard.count<port::Sending>(all);
+  EXPECT_TRUE(becomes(bench->source(), [](const port::Domain& domain) { return !domain.migrating; }));
+  EXPECT_EQ(bench->source().heard.count<port::Sending>(all), at_the_end) << "none of it after its end";
+}
+
 TEST_P(MigrationContract, WithoutItsDestinationItRunsOn) {
   begin(true);
   const CallId call = send(bench->address());

@@ -129,14 +129,19 @@ void mount_private(const std::vector<fs::path>& hierarchies) {
     fs::create_directory(path);
 }
 
+void write_qemu_configuration(CpuController cpu) {
+  const std::string controllers = cpu == CpuController::used ? "\"cpu\", \"cpuacct\"" : "";
+  write_file("/etc/libvirt/qemu.conf",
+             "security_driver = \"none\"\nuser = \"root\"\ngroup = \"root\"\ndynamic_ownership = 0\n"
+             "remember_owner = 0\nnamespaces = []\ncgroup_controllers = [" +
+                 controllers + "]\nstdio_handler = \"file\"\n");
+}
+
 void write_configuration() {
   write_file("/etc/libvirt/libvirtd.conf",
              "host_uuid = \"00000000-0000-4000-8000-00000000beef\"\n"
              "auth_unix_ro = \"none\"\nauth_unix_rw = \"none\"\nunix_sock_rw_perms = \"0700\"\n"
              "log_outputs = \"3:file:/var/log/libvirt/libvirtd.log\"\n");
-  write_file("/etc/libvirt/qemu.conf",
-             "security_driver = \"none\"\nuser = \"root\"\ngroup = \"root\"\ndynamic_ownership = 0\n"
-             "remember_owner = 0\nnamespaces = []\ncgroup_controllers = []\nstdio_handler = \"file\"\n");
 }
 
 int exit_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
@@ -202,7 +207,10 @@ int run_in_private_host(int argc, char** argv) {
   return code;
 }
 
-PrivateLibvirtd::PrivateLibvirtd() { start(); }
+PrivateLibvirtd::PrivateLibvirtd(CpuController cpu) {
+  write_qemu_configuration(cpu);
+  start();
+}
 
 void PrivateLibvirtd::start() {
   ::unlink(kSocket);

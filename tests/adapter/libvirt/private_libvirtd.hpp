@@ -14,11 +14,14 @@ namespace haven::testing {
 // Runs the GoogleTest program inside such a host; with --gtest_list_tests right here. Returns its exit code.
 int run_in_private_host(int argc, char** argv);
 
+// Whether QEMU's guests get control groups of the kernel's cpu controller; containers always do.
+enum class CpuController { unused, used };
+
 // The libvirtd of this host. One at a time. Assertions of the test fail where it does not do as told.
 class PrivateLibvirtd {
  public:
-  PrivateLibvirtd();   // runs and accepts connections
-  ~PrivateLibvirtd();  // killed, and with it every domain of this host
+  explicit PrivateLibvirtd(CpuController cpu = CpuController::unused);  // runs and accepts connections
+  ~PrivateLibvirtd();                                                   // killed, and with it every domain of this host
   PrivateLibvirtd(const PrivateLibvirtd&) = delete;
   PrivateLibvirtd& operator=(const PrivateLibvirtd&) = delete;
 

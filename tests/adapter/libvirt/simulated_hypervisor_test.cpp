@@ -38,6 +38,9 @@ class RealTime final : public port::Hypervisor {
   void migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout) override {
     with([&](auto& state, Instant now) { state.migrate(call, uuid, to, timeout, now); });
   }
+  void cap(CallId call, const std::string& uuid, std::optional<MilliCpu> cap, Duration timeout) override {
+    with([&](auto& state, Instant now) { state.cap(call, uuid, cap, timeout, now); });
+  }
   void abort_migration(CallId call, const std::string& uuid, Duration timeout) override {
     with([&](auto& state, Instant now) { state.abort_migration(call, uuid, timeout, now); });
   }

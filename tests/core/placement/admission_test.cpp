@@ -40,6 +40,16 @@ TEST(Admission, SaysWhatStaysDownAndWhatWouldMakeItFit) {
   EXPECT_THAT(answer.reasons, ElementsAre("after the loss of h1, c stays down: needs 2048 MiB more on one of h2, h3"));
 }
 
+TEST(Admission, WithTooFewStepsForOnePackingNothingIsTriedAndNobodyNamed) {
+  const auto spec = three_hosts({vm("a", 3072), vm("b", 3072), vm("c", 3072, 1, 50)});
+  EXPECT_THAT(unprotected(check_reserve(spec, 1000)), ElementsAre("c"));
+  const auto answer = check_reserve(spec, 20);
+  EXPECT_FALSE(answer.admitted);
+  EXPECT_FALSE(answer.exact);
+  EXPECT_THAT(answer.unprotected, IsEmpty());
+  EXPECT_THAT(answer.reasons, ElementsAre(HasSubstr("more may fit than is said here")));
+}
+
 TEST(Admission, GivesUpTheLeastImportantThenTheLaterName) {
   auto spec = three_hosts({vm("a", 4096, 1, 10), vm("vm10", 4096), vm("vm2", 4096)});
   EXPECT_THAT(unprotected(check_admission(spec)), ElementsAre("a"));
