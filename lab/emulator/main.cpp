@@ -1,5 +1,6 @@
 // Stands in for QEMU in the lab's domains, under QEMU's own name so that everything which looks for QEMU processes
-// finds it. A guest's start first takes a slot; anything else (libvirt asking what this QEMU can do) passes through.
+// finds it. A guest's start first takes a slot, and its memory is made an odd size; anything else (libvirt asking what
+// this QEMU can do) passes through.
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +57,30 @@ void leave_holder(int slot, pid_t emulator, const std::string& disk) {
   _exit(127);
 }
 
+// Two pages less than libvirt asked for. QEMU before 9.0 loses writes of an emulated guest that is being sent: where
+// the size of a block of memory is a multiple of 64 pages, it clears the block's dirty bits and leaves them set in the
+// emulated processor's own cache of pages, so that what the guest writes there next is sent no more ("physmem: Fix
+// migration dirty bitmap coherency with TCG memory access", QEMU 9.0). Of other sizes it clears them page by page.
+bool make_memory_odd(int count, char** words) {
+  constexpr std::string_view block = R"({"qom-type":"memory-backend-ram","id":"pc.ram","size":)";
+  constexpr long long kTwoPages = 8192;
+  static std::string object;
+  static std::string memory;
+  for (int i = 1; i + 1 < count; ++i) {
+    if (std::strcmp(words[i], "-object") != 0 || !std::string_view(words[i + 1]).starts_with(block)) continue;
+    const long long size = std::atoll(words[i + 1] + block.size()) - kTwoPages;
+    object = std::string(block) + std::to_string(size) + "}";
+    words[i + 1] = object.data();
+    memory = "size=" + std::to_string(size / 1024) + "k";
+  }
+  for (int i = 1; i + 1 < count && !memory.empty(); ++i) {
+    if (std::strcmp(words[i], "-m") != 0) continue;
+    words[i + 1] = memory.data();
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -70,6 +95,10 @@ int main(int count, char** words) {
       return 1;
     }
     leave_holder(slot, getpid(), first_disk(count, words));
+    if (!make_memory_odd(count, words)) {
+      std::fprintf(stderr, "libvirt describes the guest's memory in words that the lab does not know\n");
+      return 1;
+    }
   }
   words[0] = const_cast<char*>(kEmulator);
   execv(kEmulator, words);

@@ -94,9 +94,9 @@ std::string page(const std::string& name, const std::string& boot_id, std::uint6
   return text.str();
 }
 
-// "/work/45": from now on it keeps its processor busy for 45 % of the time.
+// "/busy/45": from now on it keeps its processor busy for 45 % of the time.
 void take_work(std::string_view path, long& percent) {
-  constexpr std::string_view kWork = "/work/";
+  constexpr std::string_view kWork = "/busy/";
   if (path.substr(0, kWork.size()) != kWork) return;
   path.remove_prefix(kWork.size());
   long wanted = 0;

@@ -1,13 +1,14 @@
 #include "cli/moving.hpp"
 
+#include "core/model/wording.hpp"
+
 namespace haven::cli {
 
 std::string size_words(std::int64_t bytes) {
   constexpr std::int64_t kMiB = 1024 * 1024;
   const std::int64_t mib = (bytes + kMiB - 1) / kMiB;
   if (mib < 1024) return std::to_string(mib) + " MiB";
-  const std::int64_t tenths = (mib * 10 + 512) / 1024;
-  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GiB";
+  return tenths(mib * 1000 / 1024) + " GiB";
 }
 
 std::string moving_words(const Json& resource) {

@@ -11,6 +11,7 @@
 #include "cli/answer.hpp"
 #include "cli/commands.hpp"
 #include "cli/moving.hpp"
+#include "core/model/wording.hpp"
 
 namespace haven::cli {
 namespace {
@@ -76,10 +77,7 @@ std::string time_of(std::int64_t unix_ms) {
 }
 
 // Of thousandths: "2.7 CPUs".
-std::string cpu_words(std::int64_t thousandths) {
-  const auto tenths = (thousandths + 50) / 100;
-  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " CPUs";
-}
+std::string cpu_words(std::int64_t thousandths) { return tenths(thousandths) + " CPUs"; }
 
 // When the fence devices were last tried, or what is wrong with them; "-" where there are none.
 std::string fence_word(const Json& host) {

@@ -111,7 +111,7 @@ struct HostState {
   std::map<ResourceName, Generation> released;  // the notes under /run
   bool found_none = false;                      // at the first look of this boot (F8)
   std::optional<ShutdownKind> leaving;          // the host shuts down: everything is to leave or to stop
-  Instant leaving_since;                        // then
+  Instant leaving_since;                        // since it, or its havend alone, is to go
   bool rebooting = false;
   std::vector<std::string> problems;    // what havend found out beside the hypervisor
   Inspected seen;                       // what the last inspection found

@@ -334,7 +334,6 @@ Turn Node::Inside::fold(const Event& event, Now now) {
                  },
                  [&](const ShutdownAsked& e) {
                    session.leaving = e.kind;
-                   session.leaving_since = now.mono;
                    if (e.kind != ShutdownKind::restart) host.leaving = e.kind;
                    host.leaving_since = now.mono;
                    turn.everything = true;

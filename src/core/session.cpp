@@ -127,17 +127,17 @@ void leave(const Session& session, const HostState& host, const View& view, cons
   const auto recorded = recorded_away(view, self);
   const bool can_record = self.registered && self.watching;
   if (*session.leaving == ShutdownKind::restart) {
-    if (recorded == AwayKind::restarting || pass.due(session.leaving_since + kRestartPatience)) return pass.act(Exit{});
+    if (recorded == AwayKind::restarting || pass.due(host.leaving_since + kRestartPatience)) return pass.act(Exit{});
     if (can_record) pass.act(away_commit(view, self, AwayKind::restarting, reigning));
     return;
   }
   const bool left = recorded == AwayKind::down;
-  if (left || pass.due(session.leaving_since + kHostShutdownPatience))
+  if (left || pass.due(host.leaving_since + kHostShutdownPatience))
     return pass.act(Exit{left_cleanly(view, self.host, self.incarnation)});
   if (!can_record) {
     // Nothing known to stop: no file was ever applied, or the engine never answered this havend.
     const bool clueless = !view.listed() || view.spec() == nullptr;
-    if (clueless && pass.due(session.leaving_since + kRestartPatience)) return pass.act(Exit{});
+    if (clueless && pass.due(host.leaving_since + kRestartPatience)) return pass.act(Exit{});
     // Nothing to be recorded by one that never joined, or cannot reach the engine: go once all has stopped.
     const bool hopeless = self.watching || pass.due(session.lost_since + kLastWordPatience);
     if (hopeless && runs_nothing(host, view, self)) pass.act(Exit{});

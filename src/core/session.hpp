@@ -31,7 +31,6 @@ struct Session {
   bool answer_unseen = false;  // a registration met what this view does not show yet
   Revision own_last;
   std::optional<ShutdownKind> leaving;
-  Instant leaving_since;
   bool exited = false;
 };
 

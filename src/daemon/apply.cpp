@@ -147,8 +147,8 @@ void Applier::judge(Spec& spec, const Present& present, Refusal& refusal, std::v
   file::fill_capacities(spec, present.capacities);
   take(judge_capacity(spec));
   if (!refusal.errors.empty()) return;
-  const auto rivals = judge_rivalries(spec);
-  warnings.insert(warnings.end(), rivals.begin(), rivals.end());
+  const auto hazards = judge_hazards(spec);
+  warnings.insert(warnings.end(), hazards.begin(), hazards.end());
 }
 
 tl::expected<void, Refusal> Applier::admit(const ApplyRequest& request, const Present& present, const Spec& filled,

@@ -59,13 +59,16 @@ Findings judge_domains(const Spec& spec, const HostName& here, bool elsewhere_to
   return findings;
 }
 
-std::vector<std::string> judge_rivalries(const Spec& spec) {
+std::vector<std::string> judge_hazards(const Spec& spec) {
   std::vector<std::string> warnings;
   for (const Resource& resource : spec.resources) {
     const auto facts = libvirt::parse_domain(resource.xml);
     if (!facts) continue;
     for (const std::string& rivalry : libvirt::rivalries(*facts))
       warnings.push_back(resource.name.str() + ": " + rivalry);
+    const std::string loss = libvirt::loss_in_live_moves(*facts);
+    if (!loss.empty() && resource.live_migration && spec.hosts.size() > 1)
+      warnings.push_back(resource.name.str() + ": " + loss);
   }
   return warnings;
 }

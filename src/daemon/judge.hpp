@@ -18,8 +18,9 @@ using Findings = std::vector<file::FileError>;
 // Missing disks and boot files of what may run on `here`, and caches that a failover would lose (PROTOCOL C7).
 // `elsewhere_too`: also of what may run on other hosts, which need not be this one's loss.
 [[nodiscard]] Findings judge_domains(const Spec& spec, const HostName& here, bool elsewhere_too);
-// What libvirt would do of its own accord with a guest that ends (on_crash and the like): warnings.
-[[nodiscard]] std::vector<std::string> judge_rivalries(const Spec& spec);
+// What libvirt would do of its own accord with a guest that ends (on_crash and the like), and guests that a live move
+// may damage: warnings.
+[[nodiscard]] std::vector<std::string> judge_hazards(const Spec& spec);
 // By each agent's own metadata.
 [[nodiscard]] Findings judge_fencing(const Spec& spec, port::FenceDevice& fence, Duration timeout);
 // Resources that fit no host that they may run on. A host of unknown capacity may have room.

@@ -33,7 +33,7 @@ class Balances(lab_case.ClusterCase):
 
     def set_to_work(self, name):
         ask = "import sys, urllib.request as r; r.urlopen(sys.argv[1], timeout=5)"
-        self.output("h3", "/usr/bin/python3", "-c", ask, f"http://{guests.address_of(name)}/work/{WORK_PERCENT}")
+        self.output("h3", "/usr/bin/python3", "-c", ask, f"http://{guests.address_of(name)}/busy/{WORK_PERCENT}")
 
     def test_climbing_load_is_evened_out_once_and_no_page_falls_silent(self):
         with Outside(self.lab) as outside, Account(self.lab):

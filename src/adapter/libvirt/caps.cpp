@@ -124,15 +124,17 @@ std::optional<CapFailure> cap_domain(virDomainPtr domain, port::Driver driver, s
   return std::nullopt;
 }
 
-std::optional<MilliCpu> cap_on(virDomainPtr domain, port::Driver) {
-  const auto mark = mark_of(domain);
-  if (!mark || !*mark) return std::nullopt;
+namespace {
+
+// 0: something else than the mark says.
+MilliCpu held_by(virDomainPtr domain, const Mark& mark) {
   const auto quota = quota_on(domain);
-  if (!quota) return MilliCpu{(*mark)->cap};
-  return MilliCpu{*quota == (*mark)->quota ? (*mark)->cap : 0};
+  return {quota && *quota != mark.quota ? 0 : mark.cap};
 }
 
-std::optional<MilliCpu> Unmarked::cap_on(virDomainPtr domain, port::Driver driver, const std::string& uuid) {
+}  // namespace
+
+std::optional<MilliCpu> Unmarked::cap_on(virDomainPtr domain, const std::string& uuid) {
   const unsigned id = virDomainGetID(domain);
   std::uint64_t changes = 0;
   {
@@ -143,7 +145,7 @@ std::optional<MilliCpu> Unmarked::cap_on(virDomainPtr domain, port::Driver drive
   }
   const auto mark = mark_of(domain);
   if (!mark) return std::nullopt;
-  if (*mark) return libvirt::cap_on(domain, driver);
+  if (*mark) return held_by(domain, **mark);
   const std::lock_guard lock(mutex_);
   if (changes == changes_) ids_[uuid] = id;
   return std::nullopt;
@@ -168,27 +170,18 @@ using Failures = tl::expected<std::vector<std::string>, std::string>;
 
 Failures take_off(const LibvirtConfig& config) {
   std::vector<std::string> failures;
-  bool reached = false;
-  for (const auto& uri : {config.qemu_uri, config.lxc_uri}) {
-    if (uri.empty()) continue;
-    Connection connection;
-    if (const auto failure = connection.ensure(uri)) {
-      if (failure->driver_absent) continue;
-      return tl::unexpected(failure->message);
-    }
-    virDomainPtr* listed = nullptr;
-    const int count = virConnectListAllDomains(connection.get(), &listed, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
-    if (count < 0) return tl::unexpected(last_error().message);
-    for (int i = 0; i < count; ++i) {
-      const DomainRef domain(listed[i]);
-      const char* name = virDomainGetName(domain.get());
-      if (const auto failure = uncap(domain.get()))
-        failures.push_back(std::string(name != nullptr ? name : "a domain") + ": " + failure->message);
-    }
-    std::free(listed);
-    reached = true;
-  }
-  if (!reached) return tl::unexpected(std::string("this host has no libvirt driver that Haven knows"));
+  const auto reached =
+      on_each_driver({config.qemu_uri, config.lxc_uri}, [&](virConnectPtr connection, const std::string&) {
+        const auto domains = active_domains(connection);
+        if (!domains) return last_error().message;
+        for (const auto& domain : *domains) {
+          const char* name = virDomainGetName(domain.get());
+          if (const auto failure = uncap(domain.get()))
+            failures.push_back(std::string(name != nullptr ? name : "a domain") + ": " + failure->message);
+        }
+        return std::string();
+      });
+  if (!reached) return tl::unexpected(reached.error());
   return failures;
 }
 

@@ -44,13 +44,11 @@ struct CapFailure {
 [[nodiscard]] std::optional<CapFailure> cap_domain(virDomainPtr domain, port::Driver driver,
                                                    std::optional<MilliCpu> cap);
 
-// As port::Domain::cap. nullopt also where libvirt does not tell.
-[[nodiscard]] std::optional<MilliCpu> cap_on(virDomainPtr domain, port::Driver driver);
-
 // Which domains bear no mark, so that an inspection asks each of them once and not each time.
 class Unmarked {
  public:
-  [[nodiscard]] std::optional<MilliCpu> cap_on(virDomainPtr domain, port::Driver driver, const std::string& uuid);
+  // As port::Domain::cap. nullopt also where libvirt does not tell.
+  [[nodiscard]] std::optional<MilliCpu> cap_on(virDomainPtr domain, const std::string& uuid);
   // Its mark was, or is about to be, changed.
   void forget(const std::string& uuid);
   // Those that are not among these are gone.

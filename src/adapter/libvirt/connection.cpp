@@ -3,8 +3,10 @@
 #include <libvirt/virterror.h>
 
 #include <array>
+#include <cstdlib>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace haven::libvirt {
 namespace {
@@ -54,6 +56,33 @@ std::optional<OpenFailure> Connection::ensure(const std::string& uri) {
   // Drivers that live in our own process (test:///) have no peer to keep alive and say no; that is right for them.
   virConnectSetKeepAlive(connection_, kKeepaliveInterval_s, kKeepaliveCount);
   return std::nullopt;
+}
+
+std::optional<std::vector<DomainRef>> active_domains(virConnectPtr connection) {
+  virDomainPtr* listed = nullptr;
+  const int count = virConnectListAllDomains(connection, &listed, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+  if (count < 0) return std::nullopt;
+  std::vector<DomainRef> domains(listed, listed + count);
+  std::free(listed);
+  return domains;
+}
+
+tl::expected<void, std::string> on_each_driver(
+    const std::vector<std::string>& uris,
+    const std::function<std::string(virConnectPtr, const std::string& uri)>& work) {
+  bool reached = false;
+  for (const auto& uri : uris) {
+    if (uri.empty()) continue;
+    Connection connection;
+    if (const auto failure = connection.ensure(uri)) {
+      if (failure->driver_absent) continue;
+      return tl::unexpected(failure->message);
+    }
+    if (std::string trouble = work(connection.get(), uri); !trouble.empty()) return tl::unexpected(std::move(trouble));
+    reached = true;
+  }
+  if (!reached) return tl::unexpected(std::string("this host has no libvirt driver that Haven knows"));
+  return {};
 }
 
 std::string uuid_of(virDomainPtr domain) {

@@ -3,9 +3,13 @@
 
 #include <libvirt/libvirt.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
 
 namespace haven::libvirt {
 
@@ -48,6 +52,15 @@ struct DomainDeleter {
   void operator()(virDomainPtr domain) const { virDomainFree(domain); }
 };
 using DomainRef = std::unique_ptr<virDomain, DomainDeleter>;
+
+// nullopt: libvirt did not tell; last_error() says why.
+[[nodiscard]] std::optional<std::vector<DomainRef>> active_domains(virConnectPtr connection);
+
+// Calls `work` with a connection to each of these drivers that this host has; its error ends it, empty is well.
+// Error: that, or a driver was not reached, or there is none.
+[[nodiscard]] tl::expected<void, std::string> on_each_driver(
+    const std::vector<std::string>& uris,
+    const std::function<std::string(virConnectPtr, const std::string& uri)>& work);
 
 // Lower case, with hyphens; empty where libvirt cannot say.
 [[nodiscard]] std::string uuid_of(virDomainPtr domain);

@@ -3,7 +3,6 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -61,16 +60,13 @@ bool count_at_once(virConnectPtr connection, std::vector<DomainCounters>& all) {
 
 // libvirt's LXC driver has no such call. What its vCPUs waited is not told there.
 bool count_one_by_one(virConnectPtr connection, std::vector<DomainCounters>& all) {
-  virDomainPtr* listed = nullptr;
-  const int count = virConnectListAllDomains(connection, &listed, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
-  if (count < 0) return false;
-  for (int i = 0; i < count; ++i) {
-    const DomainRef domain(listed[i]);
+  const auto domains = active_domains(connection);
+  if (!domains) return false;
+  for (const auto& domain : *domains) {
     virDomainInfo info{};
     if (virDomainGetInfo(domain.get(), &info) == 0)
       all.push_back({uuid_of(domain.get()), info.cpuTime, 0, whole_mib(info.memory)});
   }
-  std::free(listed);
   return true;
 }
 
@@ -81,18 +77,11 @@ bool count(virConnectPtr connection, std::vector<DomainCounters>& all) {
 
 Answer ask(const LibvirtConfig& config) {
   std::vector<DomainCounters> all;
-  bool reached = false;
-  for (const auto& uri : {config.qemu_uri, config.lxc_uri}) {
-    if (uri.empty()) continue;
-    Connection connection;
-    if (const auto failure = connection.ensure(uri)) {
-      if (failure->driver_absent) continue;
-      return tl::unexpected(failure->message);
-    }
-    if (!count(connection.get(), all)) return tl::unexpected(uri + ": " + last_error().message);
-    reached = true;
-  }
-  if (!reached) return tl::unexpected(std::string("this host has no libvirt driver that Haven knows"));
+  const auto reached =
+      on_each_driver({config.qemu_uri, config.lxc_uri}, [&](virConnectPtr connection, const std::string& uri) {
+        return count(connection, all) ? std::string() : uri + ": " + last_error().message;
+      });
+  if (!reached) return tl::unexpected(reached.error());
   return all;
 }
 

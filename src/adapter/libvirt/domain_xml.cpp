@@ -271,6 +271,12 @@ std::vector<std::string> rivalries(const DomainFacts& facts) {
   return sentences;
 }
 
+std::string loss_in_live_moves(const DomainFacts& facts) {
+  if (facts.type != "qemu") return "";
+  return "<domain type='qemu'>: an emulated guest may lose writes to its memory in a live move by QEMU before 9.0; "
+         "live_migration = false would move it by stop and start";
+}
+
 std::vector<std::string> portability_problems(const DomainFacts& facts, bool many_hosts) {
   std::vector<std::string> problems;
   for (const Disk& disk : facts.disks) {

@@ -60,4 +60,11 @@ struct DomainFacts {
 // what would be right; empty: nothing.
 [[nodiscard]] std::vector<std::string> rivalries(const DomainFacts& facts);
 
+// Why a live move may damage the guest's memory, in a sentence with what would be right; empty: it does not.
+//
+// QEMU before 9.0 loses writes of a guest that it emulates while it sends it: it clears the dirty bits of memory and
+// leaves the emulated processor to think that they are still set ("physmem: Fix migration dirty bitmap coherency with
+// TCG memory access", QEMU 9.0). Under KVM the kernel keeps these bits.
+[[nodiscard]] std::string loss_in_live_moves(const DomainFacts& facts);
+
 }  // namespace haven::libvirt

@@ -86,16 +86,9 @@ Result<std::vector<std::string>> for_defined(
     const LibvirtConfig& config, const std::vector<std::string>& uuids,
     const std::function<Result<bool>(virDomainPtr, const std::string&)>& each) {
   std::vector<std::string> failures;
-  bool reached = false;
-  for (const auto& uri : uris(config)) {
-    Connection connection;
-    if (const auto failure = connection.ensure(uri)) {
-      if (failure->driver_absent) continue;
-      return Failure(failure->message);
-    }
-    reached = true;
+  const auto reached = on_each_driver(uris(config), [&](virConnectPtr connection, const std::string&) {
     for (const auto& uuid : uuids) {
-      const auto domain = find(connection.get(), uuid);
+      const auto domain = find(connection, uuid);
       if (!domain) {
         const auto error = last_error();
         if (!error.answered || error.code != VIR_ERR_NO_DOMAIN) failures.push_back(uuid + ": " + error.message);
@@ -103,8 +96,9 @@ Result<std::vector<std::string>> for_defined(
       }
       if (const auto done = each(domain.get(), uuid); !done) failures.push_back(uuid + ": " + done.error());
     }
-  }
-  if (!reached) return Failure(std::string("this host has no libvirt driver that Haven knows"));
+    return std::string();
+  });
+  if (!reached) return Failure(reached.error());
   return failures;
 }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <iterator>
 #include <mutex>
 #include <optional>
@@ -86,12 +85,10 @@ Footprint footprint_of(virDomainPtr domain) {
 // Appends the driver's active domains. Nothing: libvirt did not tell all of them.
 [[nodiscard]] bool list_domains(virConnectPtr connection, Driver driver, Unmarked& unmarked,
                                 std::vector<Domain>& domains) {
-  virDomainPtr* listed = nullptr;
-  const int count = virConnectListAllDomains(connection, &listed, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
-  if (count < 0) return false;
+  const auto active = active_domains(connection);
+  if (!active) return false;
   bool complete = true;
-  for (int i = 0; i < count; ++i) {
-    const DomainRef domain(listed[i]);
+  for (const auto& domain : *active) {
     int state = 0;
     int reason = 0;
     if (virDomainGetState(domain.get(), &state, &reason, 0) < 0) {
@@ -102,9 +99,8 @@ Footprint footprint_of(virDomainPtr domain) {
     const auto known = state_of(state, reason);
     if (known == DomainState::absent) continue;
     domains.push_back({uuid_of(domain.get()), name != nullptr ? name : "", driver, known, footprint_of(domain.get())});
-    domains.back().cap = unmarked.cap_on(domain.get(), driver, domains.back().uuid);
+    domains.back().cap = unmarked.cap_on(domain.get(), domains.back().uuid);
   }
-  std::free(listed);
   return complete;
 }
 

@@ -14,10 +14,10 @@ using Result = tl::expected<Commit, std::string>;
 
 // The resources that would die with it.
 std::string running_on(const View& view, const HostName& host) {
-  std::string text;
+  std::vector<std::string> names;
   for (const auto& [name, claim] : view.claims)
-    if (claim.value.host == host && !claim_closed(view, name)) text += (text.empty() ? "" : ", ") + name.str();
-  return text;
+    if (claim.value.host == host && !claim_closed(view, name)) names.push_back(name.str());
+  return with_commas(names);
 }
 
 std::string refusal(const View& view, const Host& host, int level, const MemberRecord& member, bool force) {

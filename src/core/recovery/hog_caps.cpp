@@ -4,16 +4,14 @@
 #include <chrono>
 #include <utility>
 
+#include "core/model/wording.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/lifecycle.hpp"
 
 namespace haven {
 namespace {
 
-std::string cpus(MilliCpu share) {
-  const auto tenths = (share.count + 50) / 100;
-  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " CPUs";
-}
+std::string cpus(MilliCpu share) { return tenths(share.count) + " CPUs"; }
 
 bool may_be_held(const View& view, const ResourceName& guest) {
   const Resource* resource = view.roster().resource(guest);

@@ -202,6 +202,17 @@ TEST(DomainXml, NamesWhatLibvirtWouldDecideInHavensPlace) {
               ElementsAre(HasSubstr("<on_poweroff>destroy</on_poweroff>")));
 }
 
+TEST(DomainXml, NamesTheEmulatedGuestThatALiveMoveMayDamage) {
+  auto facts = parse_domain(domain("<memory>65536</memory>"));
+  ASSERT_TRUE(facts);
+  facts->type = "qemu";
+  EXPECT_THAT(loss_in_live_moves(*facts), HasSubstr("live_migration = false"));
+  for (const char* type : {"kvm", "lxc"}) {
+    facts->type = type;
+    EXPECT_EQ(loss_in_live_moves(*facts), "");
+  }
+}
+
 TEST(DomainXml, TheUuidAloneNeedsNoMore) {
   EXPECT_EQ(parse_domain_uuid(std::string("<domain><uuid>") + kUuid + "</uuid></domain>").value_or(""), kUuid);
   EXPECT_FALSE(parse_domain_uuid("<domain/>"));
