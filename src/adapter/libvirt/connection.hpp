@@ -31,7 +31,8 @@ struct OpenFailure {
 inline constexpr int kKeepaliveInterval_s = 2;
 inline constexpr unsigned kKeepaliveCount = 3;
 
-// Used by one thread at a time. Every operation may block for as long as libvirtd hangs.
+// Used by one thread at a time. Every operation may block for as long as libvirtd hangs. The process ignores SIGPIPE:
+// libvirt writes to the socket of a daemon that may just have died.
 class Connection {
  public:
   Connection() = default;
