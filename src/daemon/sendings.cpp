@@ -63,8 +63,8 @@ void Sendings::note(const port::Sending& sending, Instant now) {
   std::erase_if(courses_, [&](const auto& one) { return now >= one.second.told + kSendingFades; });
   const auto [it, fresh] = courses_.try_emplace(sending.uuid, Course{sending, now, now, {}});
   Course& course = it->second;
-  // Less than before: it is another move of the same guest.
-  if (!fresh && sending.elapsed < course.last.elapsed) course = {sending, now, now, {}};
+  // Less than before, or its beginning: it is another move of the same guest.
+  if (!fresh && (sending.elapsed < course.last.elapsed || sending.total == 0)) course = {sending, now, now, {}};
   if (sending.sent > course.last.sent) course.grew = now;
   if (!is_outrun(sending)) course.outrun.reset();
   if (is_outrun(sending) && !course.outrun) course.outrun = now;
@@ -76,7 +76,7 @@ std::map<std::string, SendingFigures> Sendings::figures(Instant now) const {
   const std::lock_guard lock(mutex_);
   std::map<std::string, SendingFigures> result;
   for (const auto& [uuid, course] : courses_) {
-    if (now >= course.told + kSendingFades) continue;
+    if (now >= course.told + kSendingFades || course.last.total == 0) continue;
     const port::Sending& last = course.last;
     SendingFigures figures;
     figures.percent = percent_of(last);

@@ -92,7 +92,8 @@ struct ConnectionLost {
 };
 struct ConnectionBack {};
 // How far the sending of a domain has come, told about each kSendingTold while it lasts and libvirt tells it. For
-// people: nothing may be decided by it, it is silent when libvirt is, and what was told last is never taken back.
+// people: nothing may be decided by it, it is silent when libvirt is, and what was told last is never taken back. That
+// it begins is told with a total of 0, so that nobody takes the figures of an earlier move for its own.
 struct Sending {
   std::string uuid;
   // Bytes. `left` grows again where the guest writes to what was sent, `sent` counts those twice.

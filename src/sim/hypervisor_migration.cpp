@@ -37,6 +37,7 @@ void HypervisorState::carry_out_migrate(CallId id, const Call& call, Instant at)
     return stay(*guest, reached ? "the destination refuses it" : "the destination does not answer", at);
   guest->domain.migrating = true;
   guest->sent_since = at;
+  if (connected_) outcome_.events.emplace_back(port::Sending{.uuid = call.uuid});
   put(at + times_.migrate, {Due::switched, id, call.uuid, guest->life, {}});
   put(at + port::kSendingTold, {Due::sending, id, call.uuid, guest->life, {}});
 }

@@ -82,6 +82,15 @@ TEST(SendingsNoted, ASecondMoveOfTheSameGuestBeginsAnew) {
   EXPECT_EQ(figures_of(sendings, 41), (SendingFigures{2, 1000 * 1024 * 1024, 1000, ""}));
 }
 
+TEST(SendingsNoted, OfTheMoveBeforeNothingStandsOnceTheNextHasBegun) {
+  Sendings sendings;
+  sendings.note(sending(32, 584, 440), at(100));
+  sendings.note({.uuid = kUuid}, at(101));
+  EXPECT_THAT(sendings.figures(at(101)), IsEmpty());
+  sendings.note(sending(1, 1000, 24), at(102));
+  EXPECT_EQ(figures_of(sendings, 102).elapsed_ms, 1000);
+}
+
 TEST(SendingRecords, AreReadAsTheyWereWrittenAndNothingElseIs) {
   const SendingRecord record{Incarnation("0123456789abcdef0123456789abcdef"), {{"web1", {43, 17, 12000, "why"}}}};
   const std::string written = daemon::encode(record);

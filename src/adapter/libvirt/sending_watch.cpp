@@ -15,8 +15,10 @@ SendingWatch::SendingWatch(std::string uri, Tell tell) : state_(std::make_shared
 
 void SendingWatch::begin(const std::string& uuid) {
   const std::lock_guard lock(state_->mutex);
+  if (state_->stopping) return;
   state_->uuids.insert(uuid);
-  if (state_->asking || state_->stopping) return;
+  state_->tell({.uuid = uuid});
+  if (state_->asking) return;
   auto work = [state = state_](Connection& connection) { follow(*state, connection); };
   state_->asking = worker_.submit({[] { return true; }, std::move(work)});
 }

@@ -22,7 +22,7 @@ class SendingWatch {
  public:
   using Tell = std::function<void(port::Sending)>;
 
-  // `tell` is called from a thread of this, and must not call back.
+  // `tell` is called from a thread of this or from begin's, and must not call back.
   SendingWatch(std::string uri, Tell tell);
   SendingWatch(const SendingWatch&) = delete;
   SendingWatch& operator=(const SendingWatch&) = delete;

@@ -140,6 +140,7 @@ TEST_P(MigrationContract, TellsHowFarItIsUntilItIsOver) {
     return bench->source().heard.first<port::Sending>([&](const auto& one) { return one.uuid == uuid && fits(one); },
                                                       kPatience);
   };
+  EXPECT_TRUE(told([](const auto& one) { return one.total == 0; })) << "that it begins";
   const auto first = told([](const auto& one) { return one.left < one.total; });
   ASSERT_TRUE(first) << "nothing was told";
   EXPECT_GT(first->total, 0U);
