@@ -96,10 +96,15 @@ class Migrates(lab_case.ClusterCase):
     def stays(self):
         self.assertTrue(self.follow(lambda: not self.resource().get("moving_to", "?")), self.resource())
         self.assertEqual(self.settled(), self.source)
-        self.assertEqual(self.outside.guests[NAME]["boot"], self.boot, "it was never restarted")
+        self.assertEqual(self.outside.guests[NAME]["boot"], self.boot, "it was restarted:\n" + self.told())
 
     def kinds(self):
         return [entry["kind"] for entry in haven_client.journal(self.lab, self.third) if entry.get("resource") == NAME]
+
+    def told(self):
+        """The last of the journal, for whoever has to find out why."""
+        entries = haven_client.journal(self.lab, self.third)[-15:]
+        return "\n".join(" ".join(str(value) for value in entry.values() if value) for entry in entries)
 
     def kill(self, host, program):
         pids = chaos_faults.service_pids(self.lab, host, program)
@@ -116,7 +121,7 @@ class Migrates(lab_case.ClusterCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertTrue(json.loads(done.stdout.strip().splitlines()[-1])["ok"])
         self.assertEqual(self.settled(), self.destination)
-        self.assertEqual(self.outside.guests[NAME]["boot"], self.boot)
+        self.assertEqual(self.outside.guests[NAME]["boot"], self.boot, self.told())
         self.assertIn("migrate", self.kinds())
 
     def test_its_host_shuts_down_and_it_never_notices(self):
@@ -124,7 +129,7 @@ class Migrates(lab_case.ClusterCase):
         try:
             self.assertTrue(self.follow(lambda: self.resource().get("host") not in (None, self.source)))
             self.assertNotEqual(self.settled(), self.source)
-            self.assertEqual(self.outside.guests[NAME]["boot"], self.boot)
+            self.assertEqual(self.outside.guests[NAME]["boot"], self.boot, self.told())
             self.assertNotIn("fenced", [entry["kind"] for entry in haven_client.journal(self.lab, self.third)
                                         if entry.get("host") == self.source])
         finally:
@@ -204,7 +209,7 @@ class Migrates(lab_case.ClusterCase):
         self.begin()
         self.kill(controller, "havend")
         self.assertIn(self.settled(), (self.source, self.destination))
-        self.assertEqual(self.outside.guests[NAME]["boot"], self.boot)
+        self.assertEqual(self.outside.guests[NAME]["boot"], self.boot, self.told())
 
 
 if __name__ == "__main__":
