@@ -64,6 +64,7 @@ std::string placed_by(const JournalRecord& record) {
     case JournalKind::stayed:
     case JournalKind::capped:
     case JournalKind::uncapped:
+    case JournalKind::repair:
     case JournalKind::maintenance:
       return "";
   }

@@ -41,6 +41,7 @@ std::string identity(const Action& action) {
           [](const ResumeDomain& a) { return "resume/" + a.resource.str(); },
           [](const MigrateDomain& a) { return "migrate/" + a.resource.str(); },
           [](const CapDomain& a) { return "cap/" + a.resource.str(); },
+          [](const TreatGuest& a) { return "treat/" + a.resource.str(); },
           [](const AbortMigration& a) { return "abort/" + a.resource.str(); },
           [](const Inspect&) { return std::string("inspect"); },
           [](const RestartHypervisor&) { return std::string("restart-hypervisor"); },

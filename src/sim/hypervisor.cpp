@@ -430,6 +430,11 @@ std::optional<MilliCpu> HypervisorState::cap_of(const std::string& uuid) const {
   return found == guests_.end() ? std::nullopt : found->second.domain.cap;
 }
 
+bool HypervisorState::hangs(const std::string& uuid) const {
+  const auto found = guests_.find(uuid);
+  return found != guests_.end() && !found->second.obeys;
+}
+
 DomainState HypervisorState::state_of(const std::string& uuid) const {
   const auto found = guests_.find(uuid);
   return found == guests_.end() ? DomainState::absent : found->second.domain.state;

@@ -126,6 +126,7 @@ class HypervisorState {
   // The truth, by uuid.
   [[nodiscard]] std::vector<port::VmProcess> processes() const;
   [[nodiscard]] std::optional<MilliCpu> cap_of(const std::string& uuid) const;
+  [[nodiscard]] bool hangs(const std::string& uuid) const;
   [[nodiscard]] port::DomainState state_of(const std::string& uuid) const;  // absent: no process and none on its way
 
  private:
