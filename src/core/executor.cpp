@@ -213,7 +213,7 @@ void act_on(const Case& c) {
   }
   if (is_sending(c.local)) return keep_sending(c);
   const bool is_frozen = frozen_host(c.view, c.self.host) || left_alone(c.view, name);
-  if (is_frozen && c.claim->order == ClaimOrder::run && !c.host.leaving) return;
+  if (is_frozen && c.claim->order == ClaimOrder::run && !c.host.leaving) return (void)record_health(c);
   const bool recorded = c.run != nullptr && c.run->state == RunState::released;
   // It was on its way when its host was told to go down, and is over there by now.
   const bool went = c.host.leaving && has_left(c) && !present(c.local);

@@ -61,6 +61,8 @@ void keep_cap(const Case& c);
 void keep_attendance(const Case& c);
 // It runs here by its record, and surely so: what its checks say is recorded, and what is to be done is.
 void tend(const Case& c);
+// The first half of that alone, for what is frozen. True: it was recorded already.
+bool record_health(const Case& c);
 // Its guest is to be started anew for its checks' sake, by the record.
 [[nodiscard]] bool is_restarting(const Case& c);
 // Ends it for that; one that hangs is not asked.

@@ -214,6 +214,19 @@ HealthNote note_of_start(const Case& c) {
   return {.called_up = !is_called_up(c.resource), .treatments = std::move(note.treatments)};
 }
 
+bool record_health(const Case& c) {
+  const std::optional<HealthSeen>& seen = c.local.health;
+  if (!runs_by_record(c) || !seen) return true;
+  const HealthNote& note = c.run->health;
+  if (seen->state == note.state && seen->hung == note.hung) return true;
+  HealthNote next = note;
+  next.state = seen->state;
+  next.hung = seen->hung;
+  next.why = seen->why;
+  write(c, std::move(next));
+  return false;
+}
+
 void tend(const Case& c) {
   if (!runs_by_record(c) || c.local.domain != DomainCondition::running || c.local.storage_lost) return;
   const HealthNote& note = c.run->health;
@@ -229,15 +242,7 @@ void tend(const Case& c) {
     return step->remedy == Remedy::failover ? await_failover(c) : run_step(c, *step);
   }
   if (needs_call_up(c)) return call_up(c);
-  const std::optional<HealthSeen>& seen = c.local.health;
-  if (seen && (seen->state != note.state || seen->hung != note.hung)) {
-    HealthNote next = note;
-    next.state = seen->state;
-    next.hung = seen->hung;
-    next.why = seen->why;
-    return write(c, std::move(next));
-  }
-  if (seen && note.state == Health::ill) escalate(c);
+  if (record_health(c) && c.local.health && note.state == Health::ill) escalate(c);
 }
 
 }  // namespace haven::acting

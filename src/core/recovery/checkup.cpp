@@ -8,6 +8,8 @@ namespace {
 
 // One that nobody could ask is tried again after this.
 constexpr Duration kAskAgain = 1s;
+// Or three intervals of its slowest check.
+constexpr Duration kPulseRecent = 1min;
 
 // splitmix64, as in node.cpp: nothing rests on it but that checks do not go in step.
 std::uint64_t next_chance(std::uint64_t& state) {
@@ -82,7 +84,11 @@ std::vector<std::size_t> Checkup::take_due(Instant now) {
 void Checkup::watch(const CheckAnswer& answer, Instant now) {
   if (!answer.pulse) return;
   if (pulse_ && now - pulse_at_ < kPulseApart) return;
-  if (pulse_) {
+  // What was counted long ago says nothing of the silence of now.
+  Duration recent = kPulseRecent;
+  for (const GuestCheck& check : checks_) recent = std::max(recent, 3 * check.interval);
+  beat_ = Beat::unknown;
+  if (pulse_ && now - pulse_at_ <= recent) {
     const bool works = answer.pulse->cpu - pulse_->cpu >= (now - pulse_at_) * kBusyShare / 100;
     const bool writes = answer.pulse->requests != pulse_->requests;
     beat_ = works || writes ? Beat::busy : Beat::idle;
@@ -161,10 +167,12 @@ Checkup::Verdict Checkup::verdict() const {
   for (std::size_t i = 0; i < checks_.size(); ++i) {
     const Course& course = courses_[i];
     all_passed &= course.passed;
+    // Whoever still answers anything by itself does not hang.
+    const bool asked_of_it = checks_[i].kind != CheckKind::memory && checks_[i].kind != CheckKind::disk_io;
+    if (asked_of_it && !course.still) silent &= course.silent;
     if (!course.ill) continue;
     const bool first = verdict.state != Health::ill;
     verdict.by_network = (first || verdict.by_network) && by_network(checks_[i].kind);
-    silent &= course.silent;
     if (first) verdict.why = called(checks_[i]) + ": " + course.said;
     verdict.state = Health::ill;
   }
