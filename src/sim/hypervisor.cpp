@@ -383,6 +383,9 @@ void HypervisorState::end_process(const std::string& uuid, Instant now) {
 void HypervisorState::hang_guest(const std::string& uuid) {
   if (Guest* guest = find(uuid)) guest->obeys = false;
 }
+void HypervisorState::go_on_guests() {
+  for (auto& [uuid, guest] : guests_) guest.obeys = true;
+}
 void HypervisorState::pause_guest(const std::string& uuid, bool io_error, Instant now) {
   if (Guest* guest = find(uuid)) set_paused(*guest, io_error, now);
 }

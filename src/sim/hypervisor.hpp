@@ -80,6 +80,7 @@ class HypervisorState {
   void crash_guest(const std::string& uuid, Instant now);      // it panics, and its process ends
   void power_off_guest(const std::string& uuid, Instant now);  // from inside
   void hang_guest(const std::string& uuid);                    // it no longer obeys a shutdown
+  void go_on_guests();                                         // those that hang do not any more
   void end_process(const std::string& uuid, Instant now);      // somebody's SIGKILL
   void pause_guest(const std::string& uuid, bool io_error, Instant now);
   void resume_guest(const std::string& uuid, Instant now);

@@ -199,7 +199,10 @@ void World::heal() {
       if (!machine->storage()) machine->set_storage(true);
       machine->set_uplink(true);
       machine->slow_libvirt(Duration::zero());
-      machine->with_libvirt([](HypervisorState& libvirt, Instant now) { libvirt.go_on(now); });
+      machine->with_libvirt([](HypervisorState& libvirt, Instant now) {
+        libvirt.go_on(now);
+        libvirt.go_on_guests();
+      });
       havend(machine->name()).set_trouble({});
     }
     if (machine->below() == nullptr) machine->switch_on();
