@@ -331,8 +331,9 @@ Node::~Node() = default;
 std::vector<Issued> Node::step(const Event& event, Now now) {
   Inside& n = *inside_;
   n.out.clear();
-  observe_clock(n.controller.clock, now);
+  const bool clock_was_set = observe_clock(n.controller.clock, now);
   Turn turn = n.fold(event, now);
+  turn.everything |= clock_was_set;  // budgets count by it
   if (mutation::last_good_forgotten && !n.host.keeping.last_good) n.host.keeping.last_good = now.mono;
   n.follow_standing(turn, now);
   n.add_due(turn, now);

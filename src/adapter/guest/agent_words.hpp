@@ -20,8 +20,8 @@ namespace haven::adapter::guest {
 [[nodiscard]] std::optional<std::int64_t> exec_begun(std::string_view reply);
 struct ExecStatus {
   bool ended = false;
-  int code = 0;    // of one that ended by itself
-  int signal = 0;  // else by this
+  int code = 0;        // of one that ended by itself
+  int signal = 0;      // else by this
   std::string said{};  // what it printed, its errors first; the beginning of it
 };
 [[nodiscard]] std::optional<ExecStatus> exec_status(std::string_view reply);

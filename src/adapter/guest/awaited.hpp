@@ -20,13 +20,15 @@ class Awaited {
   using Late = std::function<void()>;
 
   Awaited() : thread_([this] { watch(); }) {}
-  ~Awaited() {
+  ~Awaited() { stop(); }
+  // Nothing is late from now on.
+  void stop() {
     {
       const std::lock_guard lock(mutex_);
       ending_ = true;
     }
     changed_.notify_all();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
   }
   Awaited(const Awaited&) = delete;
   Awaited& operator=(const Awaited&) = delete;

@@ -294,9 +294,9 @@ Conversations::Conversations() : loop_(std::make_shared<Loop>()) {
   thread_ = std::thread([loop = loop_] { loop->run(); });
 }
 
-Conversations::~Conversations() {
+void Conversations::stop() {
   loop_->end();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Conversations::begin(Conversation conversation, Done done) {

@@ -48,10 +48,12 @@ class Conversations {
   using Done = std::function<void(ConversationHeard)>;
 
   Conversations();
-  // Those that go on are never told of.
-  ~Conversations();
+  ~Conversations() { stop(); }
   Conversations(const Conversations&) = delete;
   Conversations& operator=(const Conversations&) = delete;
+
+  // Those that go on are never told of, and none begins any more. Not from a `done`.
+  void stop();
 
   // From any thread. `done` is called once, on the conversations' thread, and must not block.
   void begin(Conversation conversation, Done done);

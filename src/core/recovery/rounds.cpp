@@ -99,12 +99,12 @@ void Rounds::drop(std::uint64_t number, Instant now) {
 std::vector<CheckCall> Rounds::take_due(Instant now, std::size_t room) {
   std::vector<CheckCall> calls;
   while (!due_.empty() && due_.begin()->first <= now && calls.size() < room) {
-    const ResourceName name = due_.begin()->second;
+    const auto [due, name] = *due_.begin();
     Ward& ward = wards_.at(name);
     for (const std::size_t check : ward.checkup->take_due(now)) {
       asked_[++last_] = {name, check};
       ward.under_way.insert(last_);
-      calls.push_back({last_, name, ward.checkup->checks()[check]});
+      calls.push_back({last_, name, ward.checkup->checks()[check], due});
     }
     settle(name, ward);
   }

@@ -27,6 +27,7 @@ struct CheckCall {
   std::uint64_t number = 0;
   ResourceName resource;
   GuestCheck check;
+  Instant due;  // the guest's first question that was
 };
 
 class Rounds {
