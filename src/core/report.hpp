@@ -105,5 +105,6 @@ struct Report {
 
 [[nodiscard]] const char* word(HostCondition condition);
 [[nodiscard]] const char* word(ResourceCondition condition);
+[[nodiscard]] const char* word(Health health);
 
 }  // namespace haven
