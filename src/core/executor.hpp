@@ -113,6 +113,7 @@ struct HostState {
   bool looked = false;     // an inspection was answered by libvirt at least once
   bool hypervisor = true;  // libvirt answers
   HypervisorCare care;
+  Duration wall_ahead{};         // of the clock that counts since boot; read anew only where the wall clock was set
   Moment moment = 0;             // the latest
   Moment inspected = 0;          // when the last answered inspection began
   Moment inspecting = 0;         // when the one under way began

@@ -27,6 +27,8 @@ const Repair* under_way(const Case& c) {
   return c.run == nullptr ? nullptr : step_of(c.resource, c.run->health.under_way);
 }
 
+Duration wall_of(const Case& c) { return c.pass.now().mono.since_boot + c.host.wall_ahead; }
+
 bool runs_by_record(const Case& c) {
   return c.run != nullptr && c.run->state == RunState::running && !c.run->paused && !c.run->unsettled;
 }
@@ -77,7 +79,7 @@ bool may_treat(const Case& c) {
 void begin_step(const Case& c, int number) {
   const HealthNote& ill = c.run->health;
   RunRecord run = *c.run;
-  run.health.treatments = standing_treatments(c.resource, ill, c.pass.now().wall);
+  run.health.treatments = standing_treatments(c.resource, ill, wall_of(c));
   run.health.treatments.push_back({number, c.pass.now().wall});
   run.health.under_way = number;
   Commit commit = run_commit(c, run);
@@ -95,7 +97,7 @@ void begin_step(const Case& c, int number) {
 
 void escalate(const Case& c) {
   if (!may_treat(c)) return;
-  if (const int step = next_remedy(c.resource, c.run->health, c.pass); step != 0) begin_step(c, step);
+  if (const int step = next_remedy(c.resource, c.run->health, wall_of(c), c.pass); step != 0) begin_step(c, step);
 }
 
 // The last TreatGuest was for the record as it stands, and has come back.
@@ -140,12 +142,10 @@ void await_failover(const Case& c) {
   const auto& all = note.treatments;
   const auto asked =
       std::find_if(all.rbegin(), all.rend(), [&](const Treatment& t) { return t.step == note.under_way; });
-  const Duration waited = asked == all.rend()
-                              ? kFailoverPatience
-                              : Duration(std::chrono::milliseconds(c.pass.now().wall.unix_ms - asked->at.unix_ms));
+  const Duration waited = asked == all.rend() ? kFailoverPatience : since(asked->at, wall_of(c));
   const bool recovered = c.local.health && c.local.health->state != Health::ill;
   if (!recovered && waited < kFailoverPatience) {
-    (void)c.pass.due(c.pass.now().mono + std::min(kFailoverPatience, kFailoverPatience - waited));
+    (void)c.pass.due(c.pass.now().mono + (kFailoverPatience - waited));
     return;
   }
   HealthNote next = note;
@@ -210,7 +210,7 @@ HealthNote note_of_start(const Case& c) {
   if (known != c.view.runs.end()) note = known->second.value.health;
   note.under_way = 0;
   if (present(c.local)) return note;  // it came here alive
-  note.treatments = standing_treatments(c.resource, note, c.pass.now().wall);
+  note.treatments = standing_treatments(c.resource, note, wall_of(c));
   return {.called_up = !is_called_up(c.resource), .treatments = std::move(note.treatments)};
 }
 

@@ -332,6 +332,8 @@ std::vector<Issued> Node::step(const Event& event, Now now) {
   Inside& n = *inside_;
   n.out.clear();
   const bool clock_was_set = observe_clock(n.controller.clock, now);
+  if (clock_was_set || n.host.wall_ahead == Duration::zero())
+    n.host.wall_ahead = std::chrono::milliseconds(now.wall.unix_ms) - now.mono.since_boot;
   Turn turn = n.fold(event, now);
   turn.everything |= clock_was_set;  // budgets count by it
   if (mutation::last_good_forgotten && !n.host.keeping.last_good) n.host.keeping.last_good = now.mono;

@@ -20,10 +20,13 @@ namespace haven {
 inline constexpr Duration kCallUpGrace = 60s;
 
 // The step to take now, counted from 1; 0: every budget is spent. The pass is told when that comes out differently.
-[[nodiscard]] int next_remedy(const Resource& resource, const HealthNote& note, Pass& pass);
+// `wall`: since 1970, by a clock that runs evenly; what is due by it must not depend on when it is asked.
+[[nodiscard]] int next_remedy(const Resource& resource, const HealthNote& note, Duration wall, Pass& pass);
 // Those that still count against any budget.
 [[nodiscard]] std::vector<Treatment> standing_treatments(const Resource& resource, const HealthNote& note,
-                                                         WallTime now);
+                                                         Duration wall);
+// How long ago this was, and no less than nothing; what lies far ahead was long ago.
+[[nodiscard]] Duration since(WallTime at, Duration wall);
 // nullptr: the file's ladder has no such step any more.
 [[nodiscard]] const Repair* step_of(const Resource& resource, int step);
 // How long its checks, or its call-up, may fail after a start.
