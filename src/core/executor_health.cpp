@@ -95,9 +95,12 @@ void begin_step(const Case& c, int number) {
   c.pass.act(std::move(commit));
 }
 
-void escalate(const Case& c) {
-  if (!may_treat(c)) return;
-  if (const int step = next_remedy(c.resource, c.run->health, wall_of(c), c.pass); step != 0) begin_step(c, step);
+// False: no step can be taken now.
+bool escalate(const Case& c) {
+  if (!may_treat(c)) return false;
+  const int step = next_remedy(c.resource, c.run->health, wall_of(c), c.pass);
+  if (step != 0) begin_step(c, step);
+  return step != 0;
 }
 
 // The last TreatGuest was for the record as it stands, and has come back.
@@ -177,8 +180,11 @@ void call_up(const Case& c) {
       next.why = (c.resource.before_serve.empty() ? "serve: " : "before_serve: ") + c.local.treat_message;
       return write(c, std::move(next));
     }
-    if (note.state == Health::ill) escalate(c);
+    if (note.state == Health::ill && escalate(c)) return;
     if (!c.pass.due(c.local.treat_ended + (said_no ? kCallUpAgain : kCallUpRetry))) return;
+  } else if (note.state == Health::ill) {
+    // It was found so just now, or before this havend began.
+    if (escalate(c) || (c.local.treat_result && !c.pass.due(c.local.treat_ended + kCallUpAgain))) return;
   }
   std::vector<GuestCommand> commands;
   for (const GuestCommand& command : {c.resource.before_serve, c.resource.serve})
@@ -242,7 +248,7 @@ void tend(const Case& c) {
     return step->remedy == Remedy::failover ? await_failover(c) : run_step(c, *step);
   }
   if (needs_call_up(c)) return call_up(c);
-  if (record_health(c) && c.local.health && note.state == Health::ill) escalate(c);
+  if (record_health(c) && c.local.health && note.state == Health::ill) (void)escalate(c);
 }
 
 }  // namespace haven::acting

@@ -165,7 +165,7 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
     observe_end_issued(host.guard, *end, host.moment, now.mono);
   if (const auto* order = std::get_if<AttendGuest>(&action)) {
     Local& local = host.locals[order->resource];
-    if (local.life != order->life) local.health.reset();
+    if (local.life != order->life || order->how == Attendance::none) local.health.reset();
     local.life = order->life;
     local.attended = order->how;
   }

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -48,6 +49,7 @@ class Peer {
   using Serve = std::function<void(const Visitor&)>;
   // `certificate`: a PEM file with the certificate and its key; empty: in the clear.
   explicit Peer(Serve serve, const std::string& certificate = "") : serve_(std::move(serve)) {
+    ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes as it likes
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
