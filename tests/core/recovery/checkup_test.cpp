@@ -12,7 +12,7 @@ GuestCheck check_of(CheckKind kind, int failures = 3) {
   GuestCheck check;
   check.kind = kind;
   check.failures = failures;
-  check.port = 80;
+  if (kind == CheckKind::tcp) check.port = 80;
   return check;
 }
 CheckAnswer yes() { return {true, false, {}, {}}; }
