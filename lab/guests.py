@@ -101,7 +101,8 @@ def cluster_file(lab, guest_count):
     for number in range(1, guest_count + 1):
         priority = PRIORITY_STEP * (guest_count + 1 - number)
         lines += ["[[vm]]", f'name = "web{number}"', f'domain = "{layout.SHARED}/guests/web{number}.xml"',
-                  f"priority = {min(priority, 1000)}", ""]
+                  f"priority = {min(priority, 1000)}",
+                  *lab.get("vm_lines", "").replace("{address}", layout.guest_address(number)).splitlines(), ""]
     return "\n".join(lines)
 
 

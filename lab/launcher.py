@@ -56,11 +56,11 @@ def check_haven():
 
 
 def describe(name, hosts, single, storage_paths=False, cluster_keys=None, fence_agent=None,
-             migration_bandwidth=None, own_cpus=None):
+             migration_bandwidth=None, own_cpus=None, vm_lines=""):
     """What a lab is; kept in its folder as lab.json. `storage_paths`: each host's path to the guests' disks can be lost
     (lab/path), for which the disks are slower."""
     return {"cluster_keys": cluster_keys or {}, "fence_agent": fence_agent,
-            "migration_bandwidth": migration_bandwidth, "own_cpus": own_cpus, "name": name,
+            "migration_bandwidth": migration_bandwidth, "own_cpus": own_cpus, "vm_lines": vm_lines, "name": name,
             "state": layout.state_folder(name), "hosts": 1 if single else hosts,
             "engine": "embedded" if single else "etcd", "secret": secrets.token_hex(16),
             "storage_paths": storage_paths,
@@ -68,11 +68,12 @@ def describe(name, hosts, single, storage_paths=False, cluster_keys=None, fence_
 
 
 def up(name=None, hosts=3, single=False, owner=None, guest_count=6, storage_paths=False, cluster_keys=None,
-       fence_agent=None, migration_bandwidth=None, own_cpus=None):
+       fence_agent=None, migration_bandwidth=None, own_cpus=None, vm_lines=""):
     """Brings a lab up and returns its description, once its processes run (see readiness.py for what they serve).
     `cluster_keys` stand in the cluster file's first table; `fence_agent`: a program that takes fence_ipmilan's place
     (see fence_line.py for what it may talk to); `migration_bandwidth`: of one live migration in a second, as "4MiB";
-    `own_cpus`: how many each host has, counted apart from the others' (account.py)."""
+    `own_cpus`: how many each host has, counted apart from the others' (account.py); `vm_lines`: more of each guest's
+    table in the cluster file, with {address}."""
     check_machine()
     sweep()
     name = name or f"lab{os.getpid()}"
@@ -81,7 +82,8 @@ def up(name=None, hosts=3, single=False, owner=None, guest_count=6, storage_path
     if not 1 <= hosts <= 32:
         raise LabError("a lab has 1 to 32 hosts")
     image = guest_image.build()
-    lab = describe(name, hosts, single, storage_paths, cluster_keys, fence_agent, migration_bandwidth, own_cpus)
+    lab = describe(name, hosts, single, storage_paths, cluster_keys, fence_agent, migration_bandwidth, own_cpus,
+                   vm_lines)
     os.makedirs(layout.LABS, exist_ok=True)
     try:
         os.mkdir(lab["state"], 0o700)

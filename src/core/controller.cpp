@@ -12,6 +12,7 @@
 #include "core/liveness/storage_loss.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/claim_desk.hpp"
+#include "core/recovery/gate.hpp"
 #include "core/recovery/home.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/recovery/maintenance.hpp"
@@ -188,7 +189,7 @@ struct Waiting {
 };
 
 void note_unplaced(const ControllerState& state, Unplaced unplaced, Waiting& waiting) {
-  if (unplaced.refusals.empty()) return;
+  if (unplaced.refusals.empty() && !unplaced.held) return;
   const auto said = state.said_waiting.find(unplaced.resource);
   if (said == state.said_waiting.end() || said->second != wording(unplaced))
     waiting.news.push_back(std::move(unplaced));
@@ -383,6 +384,7 @@ void observe_view(ControllerState& state, const View& view, const SelfView& self
   }
   fold_silences(state.silences, view, self.host, now.mono);
   for (const ResourceName& name : touched.resources) fold_resource(state, view, name, now.mono);
+  if (of_hosts || !touched.resources.empty()) fold_gates(state, view, now.mono);
   // Whether another host could run what this one has lost the storage of depends on everything.
   for (const auto& host : view.spec()->hosts)
     note_since(state.storage_charged_since, host.name, !storage_charge(view, host.name).empty(), now.mono);

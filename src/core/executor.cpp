@@ -48,12 +48,7 @@ void record_stuck(const Case& c) {
 void stop(const Case& c, EndReason end) {
   if (c.local.start_in_flight) return;
   if (present(c.local)) {
-    const Local& l = c.local;
-    if (!l.shutdown_sent && runs(l)) return c.pass.act(ShutdownDomain{c.resource.name, kShutdownTimeout});
-    const bool patient =
-        l.shutdown_sent && !l.shutdown_refused && runs(l) && !c.pass.due(*l.shutdown_sent + kShutdownPatience);
-    if (patient) return;
-    destroy_at_once(c);
+    end_in_order(c);
     return record_stuck(c);
   }
   if (c.sure) settle(c, end, "");
@@ -86,6 +81,7 @@ std::vector<WallTime> recent_restarts(const Case& c) {
 void mark_start(const Case& c, std::vector<WallTime> restarts, bool in_place) {
   RunRecord run = run_record(c, RunState::starting);
   run.restarts = std::move(restarts);
+  run.health = note_of_start(c);
   Commit commit = run_commit(c, run);
   if (in_place) {
     JournalRecord journal;
@@ -94,7 +90,8 @@ void mark_start(const Case& c, std::vector<WallTime> restarts, bool in_place) {
     journal.kind = JournalKind::restart;
     journal.resource = c.resource.name;
     journal.host = c.self.host;
-    journal.why = c.local.yielded                         ? "it was stopped for its host's promise"
+    journal.why = is_restarting(c)                        ? "it was ill, and is started anew"
+                  : c.local.yielded                       ? "it was stopped for its host's promise"
                   : c.local.hint == HintKind::powered_off ? "the guest switched itself off"
                                                           : "its process ended";
     commit.writes.push_back({path::kNewJournal, journal, {}});
@@ -117,6 +114,10 @@ void restart_out_of_reach(const Case& c) {
 // It ran under this claim and does not any more.
 void ended(const Case& c) {
   const Local& l = c.local;
+  if (is_restarting(c) && !l.storage_lost && in_touch(c)) {
+    if (has_room(c)) mark_start(c, recent_restarts(c), true);
+    return;
+  }
   if (l.storage_lost) return;  // nothing would start; once its disk is back it starts here, at no cost (B1, C7)
   const bool told = l.yielded || (l.hint && *l.hint != HintKind::changed);
   if (!told && l.gone_since && !c.pass.due(*l.gone_since + kHintPatience)) return;
@@ -191,7 +192,9 @@ void run(const Case& c) {
   if (going && c.run->stayed < going->generation) return keep_migrating(c);
   if (!c.sure) return;
   if (!present(c.local)) return ended(c);
+  if (is_restarting(c)) return end_to_restart(c);
   keep_running(c);
+  tend(c);
 }
 
 void act_on(const Case& c) {
@@ -210,7 +213,7 @@ void act_on(const Case& c) {
   }
   if (is_sending(c.local)) return keep_sending(c);
   const bool is_frozen = frozen_host(c.view, c.self.host) || left_alone(c.view, name);
-  if (is_frozen && c.claim->order == ClaimOrder::run && !c.host.leaving) return;
+  if (is_frozen && c.claim->order == ClaimOrder::run && !c.host.leaving) return (void)record_health(c);
   const bool recorded = c.run != nullptr && c.run->state == RunState::released;
   // It was on its way when its host was told to go down, and is over there by now.
   const bool went = c.host.leaving && has_left(c) && !present(c.local);
@@ -300,6 +303,7 @@ void act(const HostState& host, const View& view, const SelfView& self, Agenda& 
     const auto run = c.claim == nullptr ? view.runs.end() : view.runs.find(resource.name);
     if (run != view.runs.end() && run->second.value.generation == c.claim->generation) c.run = &run->second.value;
     c.sure = fresh(host, c.local);
+    keep_attendance(c);
     act_on(c);
     Decision decision = std::move(one).take();
     agenda.looked(place, !decision.actions.empty() || slots.refused(), decision.wake);

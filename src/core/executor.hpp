@@ -87,6 +87,17 @@ struct Local {
   bool cap_in_flight = false;
   std::string cap_trouble;  // why libvirt did not do it the last time
   bool left = false;        // libvirt's word that all of it went over; not seen running since
+  // Its checks (executor_health.cpp).
+  Attendance attended = Attendance::none;
+  std::uint64_t life = 0;             // of the last AttendGuest
+  std::optional<HealthSeen> health;   // of that life
+  bool fresh = false;                 // started since it was last called up, as far as this havend knows
+  std::optional<Instant> here_since;  // seen running, without a break
+  bool treat_in_flight = false;
+  Revision treat_for;                      // the run record that the last TreatGuest was sent for
+  std::optional<CallResult> treat_result;  // of that call
+  std::string treat_message;
+  Instant treat_ended;
   // The destination's part.
   std::optional<Instant> admitted_at;  // when libvirt was last allowed to let it in
   int admissions = 0;                  // of the questions that belong to that and may still come
@@ -102,6 +113,7 @@ struct HostState {
   bool looked = false;     // an inspection was answered by libvirt at least once
   bool hypervisor = true;  // libvirt answers
   HypervisorCare care;
+  Duration wall_ahead{};         // of the clock that counts since boot; read anew only where the wall clock was set
   Moment moment = 0;             // the latest
   Moment inspected = 0;          // when the last answered inspection began
   Moment inspecting = 0;         // when the one under way began
@@ -134,7 +146,9 @@ void observe_disturbance(HostState& host, bool hypervisor_answers);
 [[nodiscard]] const ResourceName* resource_of(const Action& action);
 // An action left for its adapter, and came back.
 void observe_issued(HostState& host, const View& view, const Action& action, Now now);
-void observe_call(HostState& host, const Action& action, const CallDone& done);
+void observe_call(HostState& host, const Action& action, const CallDone& done, Instant now);
+// False: it is about a life that is over.
+bool observe_health(HostState& host, const HealthSeen& seen);
 // The engine answers again: what it cost to be without it is forgotten (B1).
 // Those that need not wait any more.
 std::vector<ResourceName> observe_engine_back(HostState& host);

@@ -35,9 +35,11 @@ RunRecord run_record(const Case& c, RunState state) {
   run.generation = c.claim->generation;
   run.state = state;
   if (c.run != nullptr) run.stayed = c.run->stayed;
-  // The budget outlives every generation: it is the resource's, not the host's.
+  // Budgets outlive every generation: they are the resource's, not the host's.
   const auto known = c.view.runs.find(c.resource.name);
   if (known != c.view.runs.end()) run.restarts = known->second.value.restarts;
+  if (known != c.view.runs.end()) run.health.treatments = known->second.value.health.treatments;
+  if (c.run != nullptr) run.health = c.run->health;
   return run;
 }
 
@@ -48,6 +50,7 @@ void release(const Case& c, EndReason end, std::string detail) {
   RunRecord run = run_record(c, RunState::released);
   run.end = end;
   run.detail = std::move(detail);
+  run.health = {.treatments = std::move(run.health.treatments)};
   c.pass.act(run_commit(c, run));
 }
 
@@ -66,6 +69,15 @@ void destroy_at_once(const Case& c) {
   const bool give_up = l.destroy_refused || c.pass.due(*l.destroy_sent + kDestroyTimeout);
   if (!give_up) return;
   if (!l.kill_sent || c.pass.due(*l.kill_sent + kStuckRetry)) c.pass.act(KillDomain{c.resource.name, kKillTimeout});
+}
+
+void end_in_order(const Case& c) {
+  const Local& l = c.local;
+  const bool hangs = c.run != nullptr && c.run->health.hung;
+  if (!l.shutdown_sent && runs(l) && !hangs) return c.pass.act(ShutdownDomain{c.resource.name, kShutdownTimeout});
+  const bool patient =
+      l.shutdown_sent && !l.shutdown_refused && runs(l) && !hangs && !c.pass.due(*l.shutdown_sent + kShutdownPatience);
+  if (!patient) destroy_at_once(c);
 }
 
 void keep_running(const Case& c) {

@@ -46,6 +46,8 @@ void release(const Case& c, EndReason end, std::string detail);
 // It is gone. With its disk lost under it only proof releases it: that is said in the record (C7).
 void settle(const Case& c, EndReason end, std::string detail);
 void destroy_at_once(const Case& c);
+// Asked to switch itself off, and destroyed where that does not help in time; at once where it hangs.
+void end_in_order(const Case& c);
 // It is here, and surely so.
 void keep_running(const Case& c);
 
@@ -53,6 +55,20 @@ void keep_running(const Case& c);
 void keep_cap(const Case& c);
 // Before it is sent elsewhere, for a cap goes along: true until it is off, or libvirt would not.
 [[nodiscard]] bool takes_cap_off(const Case& c);
+
+// ---- checks (executor_health.cpp) ----
+// Its checks are run, or not, as its state has it.
+void keep_attendance(const Case& c);
+// It runs here by its record, and surely so: what its checks say is recorded, and what is to be done is.
+void tend(const Case& c);
+// The first half of that alone, for what is frozen. True: it was recorded already.
+bool record_health(const Case& c);
+// Its guest is to be started anew for its checks' sake, by the record.
+[[nodiscard]] bool is_restarting(const Case& c);
+// Ends it for that; one that hangs is not asked.
+void end_to_restart(const Case& c);
+// What stands of its health in the record of another start of it.
+[[nodiscard]] HealthNote note_of_start(const Case& c);
 
 // ---- the source of a migration ----
 [[nodiscard]] inline bool is_sending(const Local& local) { return local.migrate_in_flight || local.migrating; }

@@ -1,10 +1,12 @@
 #include "core/explain.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "core/controller.hpp"
 #include "core/liveness/promise.hpp"
 #include "core/placement/roster.hpp"
+#include "core/recovery/illness.hpp"
 #include "core/recovery/importance.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/recovery/preemption.hpp"
@@ -64,6 +66,7 @@ std::string placed_by(const JournalRecord& record) {
     case JournalKind::stayed:
     case JournalKind::capped:
     case JournalKind::uncapped:
+    case JournalKind::repair:
     case JournalKind::maintenance:
       return "";
   }
@@ -78,6 +81,21 @@ const JournalRecord* came_by(const View& view, const ResourceName& resource, con
   return nullptr;
 }
 
+// What its checks say, and how much of its ladder is used up.
+void say_health(const View& view, const Resource& resource, Explanation& out) {
+  const auto run = view.runs.find(resource.name);
+  if (!out.report.health || run == view.runs.end()) return;
+  const HealthNote& note = run->second.value.health;
+  out.why_here.push_back(is_ready(resource, note) ? "all its checks pass" : unready_words(resource, note));
+  std::map<int, int> taken;
+  for (const Treatment& treatment : note.treatments) ++taken[treatment.step];
+  for (const auto& [number, times] : taken)
+    if (const Repair* step = step_of(resource, number))
+      out.why_here.push_back("step " + std::to_string(number) + " of its ladder (" + word(step->remedy) +
+                             ") was taken " + std::to_string(times) + " of " + std::to_string(step->limit) +
+                             " times lately");
+}
+
 void say_why_here(const View& view, const Placement& placement, const Resource& resource, Explanation& out) {
   const auto calendar = view.calendars.find(resource.name);
   if (resource.when && calendar != view.calendars.end())
@@ -87,6 +105,7 @@ void say_why_here(const View& view, const Placement& placement, const Resource& 
     out.why_here.push_back(out.report.why.empty() ? std::string("no host holds it") : out.report.why);
     return;
   }
+  say_health(view, resource, out);
   const HostName& here = *out.report.host;
   if (const JournalRecord* came = came_by(view, resource.name, here))
     out.why_here.push_back(placed_by(*came) + (came->why.empty() ? "" : ": " + came->why));

@@ -41,6 +41,7 @@ std::string identity(const Action& action) {
           [](const ResumeDomain& a) { return "resume/" + a.resource.str(); },
           [](const MigrateDomain& a) { return "migrate/" + a.resource.str(); },
           [](const CapDomain& a) { return "cap/" + a.resource.str(); },
+          [](const TreatGuest& a) { return "treat/" + a.resource.str(); },
           [](const AbortMigration& a) { return "abort/" + a.resource.str(); },
           [](const Inspect&) { return std::string("inspect"); },
           [](const RestartHypervisor&) { return std::string("restart-hypervisor"); },
@@ -330,8 +331,11 @@ Node::~Node() = default;
 std::vector<Issued> Node::step(const Event& event, Now now) {
   Inside& n = *inside_;
   n.out.clear();
-  observe_clock(n.controller.clock, now);
+  const bool clock_was_set = observe_clock(n.controller.clock, now);
+  if (clock_was_set || n.host.wall_ahead == Duration::zero())
+    n.host.wall_ahead = std::chrono::milliseconds(now.wall.unix_ms) - now.mono.since_boot;
   Turn turn = n.fold(event, now);
+  turn.everything |= clock_was_set;  // budgets count by it
   if (mutation::last_good_forgotten && !n.host.keeping.last_good) n.host.keeping.last_good = now.mono;
   n.follow_standing(turn, now);
   n.add_due(turn, now);

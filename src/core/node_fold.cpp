@@ -203,10 +203,10 @@ void Node::Inside::fold_inspection(const Inspected& seen, Turn& turn, Now now) {
   turn.everything = observe_inspection(host, view, seen, now.mono);
 }
 
-void Node::Inside::fold_call(const CallDone& done, Turn& turn) {
+void Node::Inside::fold_call(const CallDone& done, Turn& turn, Now now) {
   Flight flight;
   if (!take_flight(done.call, flight)) return;
-  observe_call(host, flight.action, done);
+  observe_call(host, flight.action, done, now.mono);
   turn.acts = turn.look = true;
   const ResourceName* name = resource_of(flight.action);
   if (name != nullptr && view.spec() != nullptr) agenda.mark(view.roster(), *name);
@@ -296,7 +296,7 @@ Turn Node::Inside::fold(const Event& event, Now now) {
                  },
                  [&](const LeaseAnswer& e) { fold_lease(e, turn, now); },
                  [&](const Inspected& e) { fold_inspection(e, turn, now); },
-                 [&](const CallDone& e) { fold_call(e, turn); },
+                 [&](const CallDone& e) { fold_call(e, turn, now); },
                  [&](const DomainHint& e) {
                    observe_hint(host, e);
                    if (view.spec() != nullptr) agenda.mark(view.roster(), e.resource);
@@ -339,6 +339,11 @@ Turn Node::Inside::fold(const Event& event, Now now) {
                    turn.everything = true;
                  },
                  [&](const PeersHeard& e) { fold_heard(e, turn, now); },
+                 [&](const HealthSeen& e) {
+                   if (!observe_health(host, e)) return;
+                   if (view.spec() != nullptr) agenda.mark(view.roster(), e.resource);
+                   turn.acts = true;
+                 },
                  [&](const LoadsMeasured& e) {
                    observe_measured(host.gauges, e, now.mono);
                    turn.acts = true;
@@ -356,7 +361,7 @@ void Node::Inside::give_up_overdue(Turn& turn, Now now) {
     Flight flight;
     take_flight(call, flight);
     const CallDone unknown{call, CallResult::unknown, "no answer"};
-    observe_call(host, flight.action, unknown);
+    observe_call(host, flight.action, unknown, now.mono);
     if (const auto* agent = std::get_if<RunAgent>(&flight.action)) {
       // This host stood still, and so did the agent: it would go on now (F7).
       if (!flight.killed) out.push_back({{}, KillAgent{call}});

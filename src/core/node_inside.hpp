@@ -96,7 +96,7 @@ struct Node::Inside {
   void fold_commit(const CommitDone& done, Turn& turn, Now now);
   void fold_lease(const LeaseAnswer& answer, Turn& turn, Now now);
   void fold_inspection(const Inspected& seen, Turn& turn, Now now);
-  void fold_call(const CallDone& done, Turn& turn);
+  void fold_call(const CallDone& done, Turn& turn, Now now);
   void fold_member_read(const MemberRead& read, Turn& turn, Now now);
   void fold_voters(const VotersAnswered& answered, Turn& turn, Now now);
   void fold_agent(const AgentDone& done, Turn& turn, Now now);

@@ -8,8 +8,10 @@
 #include "core/liveness/suspicion.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/balancing.hpp"
+#include "core/recovery/gate.hpp"
 #include "core/recovery/hog_caps.hpp"
 #include "core/recovery/home.hpp"
+#include "core/recovery/illness.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/recovery/maintenance.hpp"
 
@@ -104,6 +106,16 @@ std::string stage_of(const View& view, const ResourceName& resource, const Migra
   return arrival == nullptr ? "about to be moved live to " + to : "being moved live to " + to;
 }
 
+// What its checks say, of one that runs.
+void report_health(const Resource& resource, const RunRecord& run, ResourceReport& report) {
+  const bool cared_for = !resource.checks.empty() || is_called_up(resource);
+  if (!cared_for || run.state != RunState::running) return;
+  report.health = run.health.state;
+  if (!is_ready(resource, run.health)) report.why = unready_words(resource, run.health);
+  if (const Repair* step = step_of(resource, run.health.under_way))
+    report.why += "; " + std::string(word(step->remedy)) + " is under way";
+}
+
 ResourceReport report_open(const View& view, ResourceReport report, const ClaimRecord& claim) {
   report.host = claim.host;
   if (!holds_member_key(view, claim.host, claim.incarnation)) {
@@ -130,6 +142,8 @@ ResourceReport report_open(const View& view, ResourceReport report, const ClaimR
   report.condition = ResourceCondition::starting;
   if (current && run->second.value.state == RunState::running)
     report.condition = run->second.value.paused ? ResourceCondition::paused : ResourceCondition::running;
+  if (const Resource* resource = current ? view.roster().resource(report.name) : nullptr)
+    report_health(*resource, run->second.value, report);
   report.held_to = cap_of(view, report.name);
   if (claim.migrating_to) report.why = stage_of(view, report.name, *claim.migrating_to);
   return report;
@@ -137,11 +151,7 @@ ResourceReport report_open(const View& view, ResourceReport report, const ClaimR
 
 // Why nobody has it: as the controller would find it over this view.
 std::string reason_to_wait(const View& view, const Placement& placement, const Resource& resource) {
-  for (const auto& name : resource.after) {
-    const auto run = view.runs.find(name);
-    if (run == view.runs.end() || run->second.value.state != RunState::running || claim_closed(view, name))
-      return "waits for " + name.str();
-  }
+  if (auto gate = gate_words(view, resource)) return *gate;
   const auto claim = view.claims.find(resource.name);
   if (claim == view.claims.end() || claim->second.value.order == ClaimOrder::let_go)
     if (std::string missing = missing_report(view, resource.name); !missing.empty()) return missing;
@@ -262,6 +272,13 @@ void add_resource_alarms(const View& view, std::vector<Alarm>& alarms) {
                             "say: haven fence confirm " +
                             run->second.value.host.str(),
                         run->second.value.host, resource.name});
+    const bool ill = run != view.runs.end() && run->second.value.health.state == Health::ill &&
+                     run->second.value.state == RunState::running && !claim_closed(view, resource.name);
+    if (ill)
+      alarms.push_back({"ill/" + name,
+                        name + " is ill on " + run->second.value.host.str() +
+                            (run->second.value.health.hung ? " and hangs: " : ": ") + run->second.value.health.why,
+                        run->second.value.host, resource.name});
     const bool failed = claim != view.claims.end() && claim->second.value.attempts.failed &&
                         desired_state(view, resource) == DesiredState::started;
     if (failed)
@@ -351,52 +368,6 @@ Report report_of(const View& view) {
   for (const auto& resource : view.spec()->resources)
     report.resources.push_back(report_resource(view, placement, resource));
   return report;
-}
-
-const char* word(HostCondition condition) {
-  switch (condition) {
-    case HostCondition::up:
-      return "up";
-    case HostCondition::joining:
-      return "joining";
-    case HostCondition::away:
-      return "away";
-    case HostCondition::out:
-      return "out";
-    case HostCondition::suspected:
-      return "suspected";
-    case HostCondition::fencing:
-      return "fencing";
-    case HostCondition::dead:
-      return "dead";
-    case HostCondition::unknown:
-      return "unknown";
-  }
-  return "";
-}
-
-const char* word(ResourceCondition condition) {
-  switch (condition) {
-    case ResourceCondition::running:
-      return "running";
-    case ResourceCondition::paused:
-      return "paused";
-    case ResourceCondition::starting:
-      return "starting";
-    case ResourceCondition::stopping:
-      return "stopping";
-    case ResourceCondition::stopped:
-      return "stopped";
-    case ResourceCondition::failed:
-      return "failed";
-    case ResourceCondition::waiting:
-      return "waiting";
-    case ResourceCondition::ignored:
-      return "ignored";
-    case ResourceCondition::unreadable:
-      return "unreadable";
-  }
-  return "";
 }
 
 }  // namespace haven

@@ -64,6 +64,7 @@ struct ResourceReport {
   std::string why;                    // why it is not running, or empty
   std::optional<HostName> moving_to;  // live, and not over
   std::optional<MilliCpu> held_to;    // it starves others, and has no more than this
+  std::optional<Health> health;       // of one that runs; none: it has no checks, and nothing to call up
   bool unprotected = false;           // by choice: it may stay down after the losses that `reserve` speaks of
 };
 
@@ -104,5 +105,6 @@ struct Report {
 
 [[nodiscard]] const char* word(HostCondition condition);
 [[nodiscard]] const char* word(ResourceCondition condition);
+[[nodiscard]] const char* word(Health health);
 
 }  // namespace haven

@@ -29,12 +29,14 @@ HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "hos
             {start_failed, "start-failed"}, {crashed, "crashed"}, {powered_off, "powered-off"},
             {storage_lost, "storage-lost"}, {stopped_with_host, "stopped-with-host"},
             {frozen_with_host, "frozen-with-host"}, {migrated, "migrated"})
+HAVEN_WORDS(Health, {unknown, "unknown"}, {well, "well"}, {ill, "ill"})
 HAVEN_WORDS(ArrivalState, {ready, "ready"}, {gone, "gone"})
 HAVEN_WORDS(JournalKind, {intent, "intent"}, {fenced, "fenced"}, {proved, "proved"}, {withdrawn, "withdrawn"},
             {tested, "tested"}, {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"},
-            {migrate, "migrate"}, {stayed, "stayed"}, {capped, "capped"}, {uncapped, "uncapped"}, {stop, "stop"},
-            {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"}, {maintenance, "maintenance"},
-            {engine, "engine"}, {applied, "applied"}, {alarm, "alarm"}, {cleared, "cleared"})
+            {migrate, "migrate"}, {stayed, "stayed"}, {capped, "capped"}, {uncapped, "uncapped"}, {repair, "repair"},
+            {stop, "stop"}, {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"},
+            {maintenance, "maintenance"}, {engine, "engine"}, {applied, "applied"}, {alarm, "alarm"},
+            {cleared, "cleared"})
 #undef HAVEN_WORDS
 
 inline constexpr Range kSmall{0, 1'000'000};
@@ -301,6 +303,20 @@ void describe(Io& io, typename Io::template Ref<ClaimRecord> r) {
   io.field("resume", r.resume);
 }
 template <class Io>
+void describe(Io& io, typename Io::template Ref<Treatment> r) {
+  io.number("step", r.step, kSmall);
+  io.field("at_ms", r.at);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<HealthNote> r) {
+  io.field("state", r.state);
+  io.field("why", r.why);
+  io.field("hung", r.hung);
+  io.field("called_up", r.called_up);
+  io.number("under_way", r.under_way, kSmall);
+  io.field("treatments", r.treatments);
+}
+template <class Io>
 void describe(Io& io, typename Io::template Ref<RunRecord> r) {
   io.field("host", r.host);
   io.field("incarnation", r.incarnation);
@@ -313,6 +329,7 @@ void describe(Io& io, typename Io::template Ref<RunRecord> r) {
   io.field("unsettled", r.unsettled);
   io.field("restarts_ms", r.restarts);
   io.field("stayed", r.stayed);
+  io.field("health", r.health);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<JournalReason> r) {

@@ -13,7 +13,8 @@ tl::expected<file::DomainText, std::string> domain_text(const std::string& xml) 
                           .name = facts->name,
                           .container = facts->driver == port::Driver::lxc,
                           .cpu = facts->vcpus,
-                          .memory = facts->memory};
+                          .memory = facts->memory,
+                          .agent = facts->agent};
 }
 
 file::ReadDomain domain_files(std::map<std::string, std::string>& texts) {

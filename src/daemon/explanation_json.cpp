@@ -48,6 +48,7 @@ Json explanation_json(const Explanation& e) {
   return {{"resource", e.report.name.str()},
           {"state", word(e.report.condition)},
           {"host", name_or_null(e.report.host)},
+          {"health", e.report.health ? Json(word(*e.report.health)) : Json(nullptr)},
           {"why", e.report.why},
           {"unprotected", e.report.unprotected},
           {"why_here", e.why_here},

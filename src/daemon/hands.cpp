@@ -187,6 +187,17 @@ struct Hands::Performing {
   void operator()(const CapDomain& a) {
     if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.cap(call, r->uuid, a.cap, a.timeout);
   }
+  void operator()(const TreatGuest& a) {
+    const Resource* r = known(a.resource);
+    if (r == nullptr) return;
+    if (hands.edges_.guests == nullptr)
+      answers.emplace_back(CallDone{call, CallResult::unknown, "nothing can be run in guests here"});
+    else
+      hands.edges_.guests->treat(call, r->uuid, a.commands, a.timeout);
+  }
+  void operator()(const AttendGuest& a) {
+    if (hands.edges_.attend) hands.edges_.attend(a);
+  }
   void operator()(const AbortMigration& a) {
     if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.abort_migration(call, r->uuid, a.timeout);
   }

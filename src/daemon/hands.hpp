@@ -19,6 +19,7 @@
 #include "daemon/spec_store.hpp"
 #include "port/engine.hpp"
 #include "port/fence_device.hpp"
+#include "port/guests.hpp"
 #include "port/hypervisor.hpp"
 #include "port/storage.hpp"
 #include "port/watchdog.hpp"
@@ -48,6 +49,9 @@ struct Edges {
   // Another file holds from now on: who takes part in heartbeats. May be empty; must not wait.
   std::function<void(std::shared_ptr<const Spec>)> spec_changed = {};
   port::Watchdog* watchdog = nullptr;  // nullptr: this host has none
+  // The checks of a guest are run from now on, or not any more. Must not wait. Empty: nobody runs any.
+  std::function<void(const AttendGuest&)> attend = {};
+  port::Guests* guests = nullptr;  // nullptr: nothing can be run in guests here
 };
 
 class Hands {

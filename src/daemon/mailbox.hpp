@@ -39,7 +39,7 @@ struct HookQuestion {
 using Task = std::function<void()>;
 
 using Message = std::variant<port::EngineEvent, port::HypervisorEvent, port::AgentDone, port::StorageLooked,
-                             port::WatchdogEvent, HookQuestion, HostProblems, port::Measured, Task, PeersHeard>;
+                             port::WatchdogEvent, HookQuestion, HostProblems, port::Measured, Task, PeersHeard, HealthSeen>;
 
 // CLOCK_BOOTTIME and the wall clock.
 [[nodiscard]] Now read_clocks();

@@ -15,6 +15,8 @@
 
 #include "adapter/etcd/etcd_engine.hpp"
 #include "adapter/fence_agent/fence_agents.hpp"
+#include "adapter/guest/guest_probes.hpp"
+#include "adapter/guest/libvirt_edges.hpp"
 #include "adapter/heartbeat/heart.hpp"
 #include "adapter/libvirt/caps.hpp"
 #include "adapter/libvirt/host.hpp"
@@ -31,6 +33,7 @@
 #include "daemon/alarm_watch.hpp"
 #include "daemon/api.hpp"
 #include "daemon/boot.hpp"
+#include "daemon/check_rounds.hpp"
 #include "daemon/chores.hpp"
 #include "daemon/disarm.hpp"
 #include "daemon/etcd_member/engine_member.hpp"
@@ -365,6 +368,11 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
   // What is measured may be dropped: more of it comes.
   adapter::LoadMeter meter(LoadReader(), kLoadSampled,
                            [mailbox](port::Measured measured) { (void)mailbox->offer(std::move(measured)); });
+  CheckRounds rounds(node->seed, [mailbox](HealthSeen seen) { mailbox->post(std::move(seen)); });
+  adapter::guest::GuestProbes guests(
+      libvirt::guest_edges(), [&rounds](port::GuestChecked checked) { rounds.answered(std::move(checked)); },
+      [mailbox](port::CallDone done) { mailbox->post(port::HypervisorEvent(std::move(done))); });
+  rounds.begin(guests);
   std::optional<adapter::Heart> heart;
   Edges edges{**engine,
               hypervisor,
@@ -386,8 +394,11 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
               [&](const std::shared_ptr<const Spec>& spec) {
                 if (heart) heart->know(adapter::heart_roster_of(*spec));
                 meter.want(spec->cluster.balance != Balance::off);
+                rounds.know(spec);
               },
-              watchdog.get()};
+              watchdog.get(),
+              [&rounds](const AttendGuest& order) { rounds.attend(order); },
+              &guests};
   Runtime runtime(*node, mailbox, own, std::move(edges), config.cluster, lists_of_before(config));
   const bool embedded = config.engine == file::EngineKind::embedded;
   Host here;

@@ -142,6 +142,8 @@ void Runtime::take(const Message& message) {
     turn(*problems);
   } else if (const auto* measured = std::get_if<port::Measured>(&message)) {
     turn(hands_.domains().translate(*measured));
+  } else if (const auto* health = std::get_if<HealthSeen>(&message)) {
+    turn(*health);
   } else if (const auto* heard = std::get_if<PeersHeard>(&message)) {
     turn(*heard);
   } else if (const auto* task = std::get_if<Task>(&message)) {

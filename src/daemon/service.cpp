@@ -118,6 +118,7 @@ Json status_json(const Report& report, const HostName& host, std::vector<Alarm> 
                          {"priority", resource.priority},
                          {"unprotected", resource.unprotected},
                          {"held_to_thousandths", resource.held_to ? Json(resource.held_to->count) : Json()},
+                         {"health", resource.health ? Json(word(*resource.health)) : Json()},
                          {"why", resource.why},
                          {"moving_to", resource.moving_to ? Json(resource.moving_to->str()) : Json()},
                          {"moving", moving_json(resource, sendings)}});

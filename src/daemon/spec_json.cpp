@@ -22,6 +22,10 @@ std::span<const Word<DesiredState>> words_of<DesiredState>();
 HAVEN_WORDS(OnStopFail, {hold, "hold"}, {fence, "fence"})
 HAVEN_WORDS(OnPoweroff, {restart, "restart"}, {stop, "stop"})
 HAVEN_WORDS(Failback, {off, "off"}, {migrate, "migrate"}, {restart, "restart"})
+HAVEN_WORDS(CheckKind, {guest_agent, "guest-agent"}, {tcp, "tcp"}, {http, "http"}, {exec, "exec"}, {memory, "memory"},
+            {disk_io, "disk-io"})
+HAVEN_WORDS(Remedy, {command, "command"}, {application, "application"}, {restart, "restart"}, {failover, "failover"})
+HAVEN_WORDS(AfterTimeout, {hold, "hold"}, {go_on, "continue"})
 HAVEN_WORDS(Balance, {off, "off"}, {advise, "advise"}, {automatic, "auto"})
 HAVEN_WORDS(Hogs, {tell, "tell"}, {cap, "cap"})
 HAVEN_WORDS(RuleKind, {apart, "apart"}, {together, "together"})
@@ -115,6 +119,30 @@ void describe(Io& io, typename Io::template Ref<Calendar> c) {
   io.field("offsets", c.offsets);
 }
 template <class Io>
+void describe(Io& io, typename Io::template Ref<GuestCheck> c) {
+  io.field("kind", c.kind);
+  io.field("address", c.address);
+  io.number("port", c.port, {0, 65535});
+  io.field("url", c.url);
+  io.number("status", c.status, {0, 999});
+  io.field("contains", c.contains);
+  io.field("authority", c.authority);
+  io.field("command", c.command);
+  io.field("available_mib", c.available);
+  io.field("interval_ns", c.interval);
+  io.field("timeout_ns", c.timeout);
+  io.number("failures", c.failures, {1, 1000});
+  io.field("grace_ns", c.grace);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<Repair> r) {
+  io.field("remedy", r.remedy);
+  io.field("command", r.command);
+  io.number("limit", r.limit, {0, 1000});
+  io.field("within_ns", r.within);
+  io.field("timeout_ns", r.timeout);
+}
+template <class Io>
 void describe(Io& io, typename Io::template Ref<StoredResource> s) {
   auto& r = s.resource;
   io.field("name", r.name);
@@ -139,6 +167,12 @@ void describe(Io& io, typename Io::template Ref<StoredResource> s) {
   io.field("preempt", r.preempt);
   io.field("unprotected", r.unprotected);
   io.field("when", r.when);
+  io.field("checks", r.checks);
+  io.field("repairs", r.repairs);
+  io.field("before_serve", r.before_serve);
+  io.field("serve", r.serve);
+  io.field("after_timeout_ns", r.after_timeout);
+  io.field("on_after_timeout", r.on_after_timeout);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<Rule> r) {

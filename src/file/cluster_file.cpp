@@ -51,6 +51,7 @@ void read_domains(Draft& draft, Purpose purpose, const ReadDomain& read_domain, 
     r.xml = text->xml;
     r.uuid = text->uuid;
     r.container = text->container;
+    check_health(vm, *text, problems);
     if (r.uuid.empty()) {
       problems.add(vm.domain->at, "domain " + in_quotes(path) + " has no uuid",
                    "<uuid>…</uuid> in the XML, as `virsh dumpxml` writes it");

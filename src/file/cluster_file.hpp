@@ -27,6 +27,7 @@ struct DomainText {
   bool container = false;
   Vcpu cpu;
   MiB memory;
+  bool agent = false;  // it has a channel to a guest agent
 };
 // Reads a domain XML file; the error says what is wrong with it. `path` is the file's `domain`, relative ones being
 // joined to the cluster file's folder.

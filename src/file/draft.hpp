@@ -47,6 +47,8 @@ struct VmDraft {
   std::vector<LocatedText> only, never, after;
   std::vector<std::vector<LocatedText>> prefer;
   Position hosts_at;
+  std::vector<Position> check_at;  // as in resource.checks
+  Position repair_at, call_up_at;
   std::int64_t instances = 1;
   FailureDomain spread = FailureDomain::host;
 };
@@ -66,6 +68,11 @@ struct Draft {
 
 // Keys and values, each by itself.
 [[nodiscard]] Draft read_draft(const toml::table& root, Purpose purpose, Problems& problems);
+
+// Of one [[vm]] table: its checks, what is done for it, how long it waits for others.
+void read_health(Table& table, VmDraft& draft);
+// What its domain must have for them.
+void check_health(const VmDraft& vm, const DomainText& domain, Problems& problems);
 
 // Fills uuid, xml, cpu and memory in from the domains' XML.
 void read_domains(Draft& draft, Purpose purpose, const ReadDomain& read_domain, Problems& problems);

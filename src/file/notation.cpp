@@ -94,6 +94,64 @@ std::string fingerprint(const std::string& xml) {
   return text;
 }
 
+const char* word_of(CheckKind kind) {
+  switch (kind) {
+    case CheckKind::guest_agent:
+      return "guest-agent";
+    case CheckKind::tcp:
+      return "tcp";
+    case CheckKind::http:
+      return "http";
+    case CheckKind::exec:
+      return "exec";
+    case CheckKind::memory:
+      return "memory";
+    case CheckKind::disk_io:
+      return "disk-io";
+  }
+  return "";
+}
+
+// What stands at its default stays out.
+std::string check_of(const GuestCheck& c) {
+  const GuestCheck usual;
+  std::string out = "{ kind = " + toml_text(word_of(c.kind));
+  const auto text = [&](const char* key, const std::string& value) {
+    if (!value.empty()) out += std::string(", ") + key + " = " + toml_text(value);
+  };
+  const auto span = [&](const char* key, Duration value, Duration by_default) {
+    if (value != by_default) text(key, format_duration(value));
+  };
+  text("address", c.address);
+  if (c.port != 0) out += ", port = " + std::to_string(c.port);
+  text("url", c.url);
+  if (c.status != 0) out += ", status = " + std::to_string(c.status);
+  text("contains", c.contains);
+  text("ca", c.authority);
+  if (!c.command.empty()) out += ", command = " + list_of(c.command);
+  if (c.available.count != 0) text("available", format_size(c.available));
+  span("interval", c.interval, usual.interval);
+  span("timeout", c.timeout, usual.timeout);
+  if (c.failures != usual.failures) out += ", failures = " + std::to_string(c.failures);
+  span("grace", c.grace, usual.grace);
+  return out + " }";
+}
+
+std::string repair_of(const Repair& r) {
+  std::string out = "{ kind = " + toml_text(word(r.remedy));
+  if (!r.command.empty()) out += ", command = " + list_of(r.command);
+  out += ", limit = " + std::to_string(r.limit) + ", within = " + toml_text(format_duration(r.within));
+  if (!r.command.empty()) out += ", timeout = " + toml_text(format_duration(r.timeout));
+  return out + " }";
+}
+
+template <class T>
+std::string tables_of(const std::vector<T>& all, std::string (*one)(const T&)) {
+  std::string out;
+  for (const T& each : all) out += (out.empty() ? "" : ", ") + one(each);
+  return out.empty() ? "" : "[" + out + "]";
+}
+
 }  // namespace
 
 const char* word_of(FailureDomain level) {
@@ -218,7 +276,13 @@ Keys keys_of(const Resource& r) {
           {"retry", flag(r.retry)},
           {"on_stop_fail", r.on_stop_fail == OnStopFail::fence ? "fence" : "hold"},
           {"on_poweroff", r.on_poweroff == OnPoweroff::stop ? "stop" : "restart"},
-          {"after", list_of(r.after)}};
+          {"after", list_of(r.after)},
+          {"after_timeout", format_duration(r.after_timeout)},
+          {"on_after_timeout", r.on_after_timeout == AfterTimeout::go_on ? "continue" : "hold"},
+          {"before_serve", list_of(r.before_serve)},
+          {"serve", list_of(r.serve)},
+          {"check", tables_of(r.checks, check_of)},
+          {"repair", tables_of(r.repairs, repair_of)}};
 }
 
 Keys keys_of(const Rule& r) {

@@ -340,7 +340,8 @@ VmDraft read_vm(Table table, Purpose purpose) {
   if (const auto v = table.flag("cap")) r.cap = *v;
   r.preempt = table.flag("preempt").value_or(false);
   read_when(table, r);
-  for (const char* key : {"rto", "rpo", "check"}) table.not_yet(key);
+  read_health(table, draft);
+  for (const char* key : {"rto", "rpo"}) table.not_yet(key);
   table.finish();
   return draft;
 }

@@ -9,7 +9,8 @@ namespace {
 
 // Of keys_of(Resource): those whose value in a file is a text and therefore quoted.
 bool is_word(const std::string& key) {
-  static const std::set<std::string> kWords{"state", "tolerate", "when", "on_stop_fail", "on_poweroff"};
+  static const std::set<std::string> kWords{"state",        "tolerate",    "when",
+                                            "on_stop_fail", "on_poweroff", "on_after_timeout"};
   return kWords.contains(key);
 }
 
@@ -22,7 +23,7 @@ std::string vm_table(const Resource& resource, const std::string& domain) {
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const auto& [key, value] = keys[i];
     if (kFromXml.contains(key) || value == defaults[i].second) continue;
-    const bool text = is_word(key) || key == "restarts.within";
+    const bool text = is_word(key) || key == "restarts.within" || key == "after_timeout";
     out += key + " = " + (text ? toml_text(value) : value) + "\n";
   }
   return out;

@@ -15,7 +15,7 @@ bool says(const World& world, const ResourceName& resource, ResourceCondition wa
 
 bool needs_report(const Expectation& e) {
   return e.what == Claimed::stopped || e.what == Claimed::failed || e.what == Claimed::advised ||
-         e.what == Claimed::held || e.what == Claimed::free;
+         e.what == Claimed::held || e.what == Claimed::free || e.what == Claimed::well || e.what == Claimed::ill;
 }
 
 bool is_advised(const World& world, const ResourceName& resource, const HostName& to) {
@@ -25,8 +25,17 @@ bool is_advised(const World& world, const ResourceName& resource, const HostName
          });
 }
 
+bool is_of_health(const World& world, const ResourceName& resource, Health wanted) {
+  const auto report = world.report();
+  return report && std::ranges::any_of(report->resources, [&](const ResourceReport& r) {
+           return r.name == resource && r.health == wanted;
+         });
+}
+
 EventKind counted_by(Claimed what) {
   if (what == Claimed::fences) return EventKind::intent;
+  if (what == Claimed::restarts) return EventKind::restart;
+  if (what == Claimed::repairs) return EventKind::repair;
   return what == Claimed::alarms ? EventKind::alarm : EventKind::migrate;
 }
 
@@ -64,6 +73,10 @@ bool Expectations::holds(const Expectation& e) const {
       return world_.held(e.resource);
     case Claimed::free:
       return world_.running(e.resource) && !world_.held(e.resource);
+    case Claimed::well:
+      return is_of_health(world_, e.resource, Health::well);
+    case Claimed::ill:
+      return is_of_health(world_, e.resource, Health::ill);
     case Claimed::fenced:
     case Claimed::not_fenced: {
       const auto fenced = fenced_hosts(events);
@@ -72,7 +85,9 @@ bool Expectations::holds(const Expectation& e) const {
     }
     case Claimed::fences:
     case Claimed::alarms:
-    case Claimed::migrations: {
+    case Claimed::migrations:
+    case Claimed::restarts:
+    case Claimed::repairs: {
       const EventKind counted = counted_by(e.what);
       return std::ranges::count_if(events, [&](const TimelineEvent& event) {
                return event.kind == counted && event.at_ms >= 0;

@@ -20,6 +20,7 @@ FaultSource::FaultSource(World& world, const Spec& spec, std::uint64_t seed, std
       random_(seed ^ 0x5bd1e995ULL),
       swaying_(seed ^ 0x2545f491ULL),
       sways_(spec.cluster.balance == Balance::automatic),
+      ailing_(seed ^ 0x369dea0fULL),
       note_(std::move(note)) {
   for (const Host& host : spec.hosts) {
     hosts_.push_back(host.name);
@@ -30,6 +31,7 @@ FaultSource::FaultSource(World& world, const Spec& spec, std::uint64_t seed, std
   if (!spec.cluster.witness.empty()) machines_.emplace_back(spec.cluster.witness);
   for (const Resource& resource : spec.resources) {
     resources_.push_back(resource.name);
+    if (!resource.checks.empty()) checked_.push_back(resource.name);
     as_written_[resource.name] = resource;
   }
   Random apart(seed);
@@ -49,6 +51,7 @@ void FaultSource::begin() {
   later(kRounds, [this] { person_passes(); });
   if (blackout_after_) later(*blackout_after_, [this] { blackout(); });
   if (sways_) sway();
+  if (!checked_.empty()) ail();
 }
 
 // Faults come in bursts: half of them follow the last one closely, for it is the second one that hurts.
@@ -151,6 +154,24 @@ void FaultSource::sway() {
   load.cpu = {swaying_.once_in(3) ? 0 : swaying_.between(0, 8000)};
   deed(load, "load " + name + " " + std::to_string(load.cpu.count));
   later(std::chrono::seconds(swaying_.between(5, 60)), [this] { sway(); });
+}
+
+// An application fails, until a step of its ladder mends it, or somebody does.
+void FaultSource::ail() {
+  ++struck_["application"];
+  static const std::array<std::pair<AppFault, const char*>, 5> kFaults{{{AppFault::fail, "fail"},
+                                                                        {AppFault::slow, "slow"},
+                                                                        {AppFault::damage, "damage"},
+                                                                        {AppFault::leak, "leak"},
+                                                                        {AppFault::stall, "stall"}}};
+  const auto& [fault, name] = kFaults[ailing_.below(kFaults.size())];
+  HurtApp hurt{checked_[ailing_.below(checked_.size())], fault, std::nullopt};
+  if (!ailing_.once_in(3)) hurt.mended_by = static_cast<Remedy>(ailing_.below(4));
+  deed(hurt, "app " + hurt.resource.str() + " " + name);
+  later(std::chrono::seconds(ailing_.between(5, 400)), [this, resource = hurt.resource] {
+    deed(HurtApp{resource, AppFault::heal, std::nullopt}, "app " + resource.str() + " heal");
+  });
+  later(std::chrono::seconds(ailing_.between(5, 120)), [this] { ail(); });
 }
 
 // The whole cluster at once; its machines do not boot equally fast (B3).

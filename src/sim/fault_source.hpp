@@ -67,6 +67,7 @@ class FaultSource {
   void failures();
   void operators();
   void sway();
+  void ail();
   void take_out_of_service(const HostName& host);
   void files();
   void shutdown();
@@ -86,6 +87,8 @@ class FaultSource {
   Random random_;
   Random swaying_;  // apart, so that what else happens is the same with it and without
   bool sways_ = false;
+  Random ailing_;                        // likewise
+  std::vector<ResourceName> checked_{};  // what has checks
   std::function<void(std::string)> note_;
   std::vector<HostName> hosts_;
   std::vector<ResourceName> resources_;

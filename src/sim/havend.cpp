@@ -29,6 +29,7 @@ void Havend::start() {
   config.released = machine_.notes;
   config.promise = machine_.promise_note;
   config.seed = random_.next();
+  const std::uint64_t seed = config.seed;
   ++life_;
   if (with_twins) {
     NodeConfig full = config;
@@ -36,7 +37,9 @@ void Havend::start() {
     twin_ = std::make_unique<Node>(std::move(full));
   }
   node_ = std::make_unique<Node>(std::move(config));
-  wake_armed_ = kNever;
+  rounds_.emplace(seed);
+  known_spec_.reset();
+  wake_armed_ = rounds_armed_ = kNever;
   listed_ = lost_ = must_list_ = pump_armed_ = false;
   reached_ = in_reach();
   later(kMessage, [this] { tell(Tick{}); });
@@ -78,6 +81,7 @@ std::vector<Issued> Havend::step(const Event& event) {
 void Havend::tell(const Event& event) {
   if (!alive()) return;
   perform(step(event));
+  if (alive()) know_checks();
 }
 
 void Havend::perform(std::vector<Issued> issued) {

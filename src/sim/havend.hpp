@@ -14,7 +14,9 @@
 
 #include "core/controller.hpp"
 #include "core/node.hpp"
+#include "core/recovery/rounds.hpp"
 #include "port/load_meter.hpp"
+#include "sim/applications.hpp"
 #include "sim/engine_room.hpp"
 #include "sim/machine.hpp"
 
@@ -53,6 +55,9 @@ class Havend {
     std::function<void()> came_or_went;    // alive() changed
     std::function<void()> health_changed;  // alive() or troubled() changed
     std::function<void(const std::string& rule, const std::string& text)> breach;
+    // Of a guest of this host: its checks, and commands in it.
+    std::function<CheckAnswer(const ResourceName&, const GuestCheck&)> check;
+    std::function<Applications::Treated(const TreatGuest&)> treat;
     std::function<void(std::string)> differs;  // a node by marks and its twin part; only where twins are wanted
   };
   Havend(Queue& queue, Random& random, Timeline& timeline, Machine& machine, EngineRoom& engine, const Host& host,
@@ -129,6 +134,8 @@ class Havend {
   void perform_one(CallId call, ResumeDomain& action);
   void perform_one(CallId call, MigrateDomain& action);
   void perform_one(CallId call, CapDomain& action);
+  void perform_one(CallId call, TreatGuest& action);
+  void perform_one(CallId call, AttendGuest& action);
   void perform_one(CallId call, AbortMigration& action);
   void perform_one(CallId call, Inspect& action);
   void perform_one(CallId call, EndVirtualHost& action);
@@ -152,6 +159,11 @@ class Havend {
   [[nodiscard]] AgentResult agent_result(const RunAgent& run) const;
   void agent_ends(CallId call, std::uint64_t token, AgentResult result, std::string message);
 
+  void tell_health();
+  void know_checks();
+  void arm_rounds();
+  void ask_guests();
+
   void pump_soon();
   void pump();
   void list();
@@ -170,6 +182,9 @@ class Havend {
 
   std::unique_ptr<Node> node_;
   std::unique_ptr<Node> twin_;
+  std::optional<Rounds> rounds_;
+  std::shared_ptr<const Spec> known_spec_;  // to them
+  Instant rounds_armed_ = kNever;
   std::uint64_t life_ = 0;  // counts processes: what an earlier one asked is not answered
   Instant wake_armed_ = kNever;
   std::map<CallId, Agent> agents_;

@@ -383,6 +383,9 @@ void HypervisorState::end_process(const std::string& uuid, Instant now) {
 void HypervisorState::hang_guest(const std::string& uuid) {
   if (Guest* guest = find(uuid)) guest->obeys = false;
 }
+void HypervisorState::go_on_guests() {
+  for (auto& [uuid, guest] : guests_) guest.obeys = true;
+}
 void HypervisorState::pause_guest(const std::string& uuid, bool io_error, Instant now) {
   if (Guest* guest = find(uuid)) set_paused(*guest, io_error, now);
 }
@@ -428,6 +431,11 @@ std::vector<port::VmProcess> HypervisorState::processes() const {
 std::optional<MilliCpu> HypervisorState::cap_of(const std::string& uuid) const {
   const auto found = guests_.find(uuid);
   return found == guests_.end() ? std::nullopt : found->second.domain.cap;
+}
+
+bool HypervisorState::hangs(const std::string& uuid) const {
+  const auto found = guests_.find(uuid);
+  return found != guests_.end() && !found->second.obeys;
 }
 
 DomainState HypervisorState::state_of(const std::string& uuid) const {

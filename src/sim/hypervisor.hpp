@@ -80,6 +80,7 @@ class HypervisorState {
   void crash_guest(const std::string& uuid, Instant now);      // it panics, and its process ends
   void power_off_guest(const std::string& uuid, Instant now);  // from inside
   void hang_guest(const std::string& uuid);                    // it no longer obeys a shutdown
+  void go_on_guests();                                         // those that hang do not any more
   void end_process(const std::string& uuid, Instant now);      // somebody's SIGKILL
   void pause_guest(const std::string& uuid, bool io_error, Instant now);
   void resume_guest(const std::string& uuid, Instant now);
@@ -126,6 +127,7 @@ class HypervisorState {
   // The truth, by uuid.
   [[nodiscard]] std::vector<port::VmProcess> processes() const;
   [[nodiscard]] std::optional<MilliCpu> cap_of(const std::string& uuid) const;
+  [[nodiscard]] bool hangs(const std::string& uuid) const;
   [[nodiscard]] port::DomainState state_of(const std::string& uuid) const;  // absent: no process and none on its way
 
  private:

@@ -383,11 +383,13 @@ void Machine::take(const ProcessChange& change) {
       copies_.erase(resource);
       return callbacks_.copy_gone(resource);
     case ProcessChange::Kind::runs:
-    case ProcessChange::Kind::resumes:
-      copies_.erase(resource);
+    case ProcessChange::Kind::resumes: {
+      const bool came_alive = copies_.erase(resource) > 0 || change.kind == ProcessChange::Kind::resumes;
+      if (!came_alive) callbacks_.guest_starts(resource);
       callbacks_.goes_on(resource, change.stale);
       processes_[resource] = false;
       return timeline_.process(EventKind::run, resource, name_);
+    }
     case ProcessChange::Kind::pauses:
       processes_[resource] = true;
       return timeline_.process(EventKind::halt, resource, name_, "paused");

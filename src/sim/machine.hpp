@@ -43,6 +43,7 @@ class Machine {
     // Does this to another host's libvirt. False: its machine cannot be reached.
     std::function<bool(const HostName&, const std::function<void(HypervisorState&)>&)> reach;
     std::function<bool(const ResourceName&)> is_sent_here;
+    std::function<void(const ResourceName&)> guest_starts;         // anew: it did not come here alive
     std::function<void(const ResourceName&)> moved_off;            // all of it stands at another host
     std::function<void(const ResourceName&, bool stale)> goes_on;  // it is about to run here
     std::function<void(const ResourceName&)> copy_gone;            // what came in here, and never ran, is gone
@@ -148,6 +149,7 @@ class Machine {
   void slow_libvirt(Duration more, bool queued = false);
   // The processes that exist here; true: paused.
   [[nodiscard]] std::optional<MilliCpu> cap_of(const ResourceName& guest) const { return libvirt_.cap_of(guest.str()); }
+  [[nodiscard]] bool guest_hangs(const ResourceName& guest) const { return libvirt_.hangs(guest.str()); }
   [[nodiscard]] const std::map<ResourceName, bool>& processes() const { return processes_; }
   // What came in by migration and has not run here.
   [[nodiscard]] const std::set<ResourceName>& copies() const { return copies_; }

@@ -24,6 +24,8 @@ const char* word(EventKind kind) {
       return "recover";
     case EventKind::restart:
       return "restart";
+    case EventKind::repair:
+      return "repair";
     case EventKind::migrate:
       return "migrate";
     case EventKind::stop:

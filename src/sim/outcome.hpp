@@ -24,6 +24,7 @@ enum class EventKind {
   proved,
   recover,
   restart,
+  repair,
   migrate,
   stop,
   place_failed,

@@ -55,6 +55,20 @@ std::vector<Violation> held_for_nothing(World& world) {
   return held;
 }
 
+// What has checks, runs, and is not found well by them.
+std::vector<Violation> ill_ones(World& world) {
+  std::vector<Violation> ill;
+  const auto report = world.report();
+  if (!report) return ill;
+  for (const ResourceReport& one : report->resources) {
+    const bool checked = one.health && world.running(one.name);
+    if (!checked || *one.health == Health::well) continue;
+    ill.push_back({world.timeline().now_ms(), "health", one.name, world.hosts_of(one.name),
+                   one.name.str() + " is not found well after everything was healed: " + one.why});
+  }
+  return ill;
+}
+
 Tally tally_of(const std::vector<TimelineEvent>& events) {
   const auto count = [&](EventKind kind) {
     return std::ranges::count_if(events, [&](const TimelineEvent& event) { return event.kind == kind; });
@@ -65,6 +79,7 @@ Tally tally_of(const std::vector<TimelineEvent>& events) {
           count(EventKind::proved),
           count(EventKind::recover),
           count(EventKind::restart),
+          count(EventKind::repair),
           std::ranges::count_if(events,
                                 [](const TimelineEvent& event) {
                                   return event.kind == EventKind::migrate && event.why.starts_with("balance: ");
@@ -75,6 +90,7 @@ Tally tally_of(const std::vector<TimelineEvent>& events) {
 std::vector<Violation> not_well(World& world) {
   std::vector<Violation> all = dead_ones(world);
   for (Violation& held : held_for_nothing(world)) all.push_back(std::move(held));
+  for (Violation& ill : ill_ones(world)) all.push_back(std::move(ill));
   return all;
 }
 
@@ -155,6 +171,7 @@ Tally& Tally::operator+=(const Tally& other) {
   returns += other.returns;
   failovers += other.failovers;
   restarts += other.restarts;
+  repairs += other.repairs;
   balanced += other.balanced;
   for (const auto& [kind, count] : other.faults) faults[kind] += count;
   return *this;

@@ -19,7 +19,7 @@ inline constexpr Duration kLiveWithin = 200s + 100s + 10min;
 
 // What happened in a run, or in many: a simulator in which nothing happens finds nothing.
 struct Tally {
-  std::int64_t starts = 0, intents = 0, fences = 0, returns = 0, failovers = 0, restarts = 0;
+  std::int64_t starts = 0, intents = 0, fences = 0, returns = 0, failovers = 0, restarts = 0, repairs = 0;
   std::int64_t balanced = 0;                   // moves begun for balance
   std::map<std::string, std::int64_t> faults;  // by kind
   Tally& operator+=(const Tally& other);

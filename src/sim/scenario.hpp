@@ -4,7 +4,7 @@
 // Where FORMATS leaves a choice, this reader takes what an operator would expect:
 // - `run` statements stand before the first `at`, one for each resource at most.
 // - `by` may stand behind `expect RESOURCE ...` and `expect fenced HOST`; `expect not fenced`, `expect fences`,
-//   `expect alarms` and `expect migrations` hold over the whole run and take none.
+//   `expect alarms`, `expect migrations`, `expect restarts` and `expect repairs` hold over the whole run and take none.
 // - The host of start-fails, stop-fails, kill-fails, migrate-fails and migrate-reply-lost is needed: a name, or `any`.
 // - `hang`, `network` and the like are about hosts; the witness stands in `power`, `cut` and `heal` only.
 // - A resource that a later `add` brings may be named from that statement on; `add` may bring back what a `remove`
@@ -89,6 +89,19 @@ struct HurtGuest {
   ResourceName resource;
   GuestFault fault = GuestFault::crash;
 };
+enum class AppFault {
+  fail,    // it answers wrongly
+  heal,    // it is well again
+  slow,    // it answers nothing in time, and its guest is busy
+  damage,  // it answers wrongly, and before_serve finds its data damaged
+  leak,    // no memory is left in its guest
+  stall,   // its disks' requests do not come to an end
+};
+struct HurtApp {
+  ResourceName resource;
+  AppFault fault = AppFault::fail;
+  std::optional<Remedy> mended_by{};  // none: by `heal` alone
+};
 enum class LibvirtFault { hang, resume, crash };
 struct HurtLibvirt {
   HostName host;
@@ -125,8 +138,8 @@ struct Add {
   Resource resource;
 };
 using Deed = std::variant<SetPower, SetNetwork, SetHang, ShutDown, SetCut, SetLink, SetStore, SetStorage, SetUplink,
-                          SetFenceDevice, SetWatchdog, Reinstall, HurtGuest, HurtLibvirt, CrashHavend, LetFail, Order,
-                          Remove, Add, SetLoad>;
+                          SetFenceDevice, SetWatchdog, Reinstall, HurtGuest, HurtApp, HurtLibvirt, CrashHavend, LetFail,
+                          Order, Remove, Add, SetLoad>;
 struct Statement {
   Duration at{};
   Deed deed;
@@ -143,17 +156,21 @@ enum class Claimed {
   advised,
   held,
   free,
+  well,
+  ill,
   fenced,
   not_fenced,
   fences,
   alarms,
-  migrations
+  migrations,
+  restarts,
+  repairs
 };
 struct Expectation {
   Claimed what = Claimed::running;
   ResourceName resource;
   HostName host;
-  int count = 0;               // of fences, alarms or migrations
+  int count = 0;               // of fences, alarms, migrations, restarts or repairs
   std::optional<Duration> by;  // none: at the end, or over the whole run
   std::string text;
 };

@@ -136,6 +136,18 @@ Answer guest(Context& c) {
   return HurtGuest{*resource, static_cast<GuestFault>(*fault)};
 }
 
+Answer app(Context& c) {
+  const auto resource = c.words.resource(c.line, c.at);
+  const auto fault = c.words.one_of(c.line, {"fail", "heal", "slow", "damage", "leak", "stall"});
+  if (!resource || !fault) return std::nullopt;
+  HurtApp deed{*resource, static_cast<AppFault>(*fault), std::nullopt};
+  if (deed.fault == AppFault::heal || c.line.peek() == nullptr) return deed;
+  const auto remedy = c.words.one_of(c.line, {"command", "application", "restart", "failover"});
+  if (!remedy) return std::nullopt;
+  deed.mended_by = static_cast<Remedy>(*remedy);
+  return deed;
+}
+
 Answer libvirt(Context& c) {
   const auto host = c.words.host(c.line);
   const auto fault = c.words.one_of(c.line, {"hang", "resume", "crash"});
@@ -319,7 +331,7 @@ const std::map<std::string, Verb>& verbs() {
       {"remove", remove},
       {"load", load},
       {"add", add},
-      {"app", nullptr},
+      {"app", app},
       {"migrate", migrate},
       {"maintenance", maintenance},
       {"health", nullptr},
@@ -327,12 +339,39 @@ const std::map<std::string, Verb>& verbs() {
   return kVerbs;
 }
 
+// Empty: nothing is counted.
+std::string counted_by(Claimed what) {
+  switch (what) {
+    case Claimed::fences:
+      return "fences";
+    case Claimed::alarms:
+      return "alarms";
+    case Claimed::migrations:
+      return "migrations";
+    case Claimed::restarts:
+      return "restarts";
+    case Claimed::repairs:
+      return "repairs";
+    case Claimed::on_host:
+    case Claimed::running:
+    case Claimed::stopped:
+    case Claimed::failed:
+    case Claimed::advised:
+    case Claimed::held:
+    case Claimed::free:
+    case Claimed::well:
+    case Claimed::ill:
+    case Claimed::fenced:
+    case Claimed::not_fenced:
+      return "";
+  }
+  return "";
+}
+
 std::optional<Expectation> expect_of_cluster(Line& line, Vocabulary& words, Expectation e) {
-  if (e.what == Claimed::fences || e.what == Claimed::alarms || e.what == Claimed::migrations) {
-    const auto count = words.number(line, 0, 1'000'000,
-                                    e.what == Claimed::fences   ? "number of fences"
-                                    : e.what == Claimed::alarms ? "number of alarms"
-                                                                : "number of migrations");
+  const std::string counted = counted_by(e.what);
+  if (!counted.empty()) {
+    const auto count = words.number(line, 0, 1'000'000, "number of " + counted);
     if (!count) return std::nullopt;
     e.count = *count;
     return e;
@@ -345,7 +384,8 @@ std::optional<Expectation> expect_of_cluster(Line& line, Vocabulary& words, Expe
 
 std::optional<Expectation> expect_resource(Line& line, Vocabulary& words, Expectation e) {
   const auto resource = words.resource(line, std::nullopt);
-  const auto state = words.one_of(line, {"on", "running", "stopped", "failed", "advised", "held", "free"});
+  const auto state =
+      words.one_of(line, {"on", "running", "stopped", "failed", "advised", "held", "free", "well", "ill"});
   if (!state) return std::nullopt;
   e.what = static_cast<Claimed>(*state);
   if (e.what == Claimed::on_host || e.what == Claimed::advised) {
@@ -412,6 +452,12 @@ std::optional<Expectation> read_expectation(Line& line, Vocabulary& words) {
     read = expect_of_cluster(line, words, e);
   } else if (line.take_if("migrations")) {
     e.what = Claimed::migrations;
+    read = expect_of_cluster(line, words, e);
+  } else if (line.take_if("restarts")) {
+    e.what = Claimed::restarts;
+    read = expect_of_cluster(line, words, e);
+  } else if (line.take_if("repairs")) {
+    e.what = Claimed::repairs;
     read = expect_of_cluster(line, words, e);
   } else if (line.peek() == nullptr) {
     words.wrong(where, "the line ends too early", "what is expected, as web1 on h2");

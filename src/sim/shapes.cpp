@@ -85,6 +85,35 @@ void add_rules(Spec& spec, Random& random) {
   }
 }
 
+// Two of three guests are checked, some are called up, some wait for others.
+void add_checks(Spec& spec, Random& random) {
+  for (std::size_t i = 0; i < spec.resources.size(); ++i) {
+    Resource& resource = spec.resources[i];
+    if (random.once_in(3)) continue;
+    constexpr std::array kKinds{CheckKind::guest_agent, CheckKind::tcp,    CheckKind::http,
+                                CheckKind::exec,        CheckKind::memory, CheckKind::disk_io};
+    for (std::size_t n = random.below(3) + 1; n > 0; --n) {
+      GuestCheck check;
+      check.kind = kKinds[random.below(kKinds.size())];
+      check.available = MiB{64};
+      check.failures = static_cast<int>(random.between(1, 3));
+      check.grace = std::chrono::seconds(random.between(10, 60));
+      resource.checks.push_back(check);
+    }
+    for (const Remedy remedy : {Remedy::command, Remedy::application, Remedy::restart, Remedy::failover})
+      if (!random.once_in(3))
+        resource.repairs.push_back(
+            {remedy, {"mend"}, static_cast<int>(random.between(0, 2)), std::chrono::minutes(random.between(1, 20))});
+    if (random.once_in(3)) resource.before_serve = {"verify"};
+    if (random.once_in(3)) resource.serve = {"serve"};
+    const bool waits = !resource.after.empty() || !spec.resources[0].after.empty();
+    if (i == 0 || waits || !random.once_in(3)) continue;
+    resource.after = {spec.resources[0].name};
+    resource.on_after_timeout = random.once_in(2) ? AfterTimeout::go_on : AfterTimeout::hold;
+    resource.after_timeout = std::chrono::seconds(random.between(10, 600));
+  }
+}
+
 }  // namespace
 
 Spec varied(const Spec& spec, std::uint64_t seed) {
@@ -96,6 +125,13 @@ Spec varied(const Spec& spec, std::uint64_t seed) {
   // Drawn apart, so that the rest is as it was.
   if (Random(seed ^ 0xbf58476dULL).once_in(2)) result.cluster.balance = Balance::automatic;
   if (Random(seed ^ 0x94d049bbULL).once_in(2)) result.cluster.hogs = Hogs::cap;
+  return Random(seed ^ 0xd6e8feb8ULL).once_in(2) ? checked(result, seed) : result;
+}
+
+Spec checked(const Spec& spec, std::uint64_t seed) {
+  Random random(seed ^ 0x71d67fffULL);
+  Spec result = spec;
+  add_checks(result, random);
   return result;
 }
 

@@ -59,6 +59,7 @@ void follow(const TimelineEvent& event, const HostName& host, Course& course, Wh
     case EventKind::proved:
     case EventKind::recover:
     case EventKind::restart:
+    case EventKind::repair:
     case EventKind::migrate:
     case EventKind::stop:
     case EventKind::freeze:

@@ -78,6 +78,14 @@ World::World(const Spec& spec, std::uint64_t seed, Pace pace)
         [this, name = host.name](const std::string& rule, const std::string& text) {
           checker_.breach(rule, name, text);
         },
+        [this, name = host.name](const ResourceName& resource, const GuestCheck& check) {
+          return applications_.check(resource, check, truth_of(resource, name), queue_.now());
+        },
+        [this, name = host.name](const TreatGuest& treat) {
+          const auto known = resources_.find(treat.resource);
+          const bool verifies = known != resources_.end() && !known->second.before_serve.empty();
+          return applications_.treat(treat, verifies, truth_of(treat.resource, name), queue_.now());
+        },
         [this](std::string words) { checker_.differs(std::move(words)); }};
     havends_.push_back(
         std::make_unique<Havend>(queue_, random_, timeline_, machine(host.name), *engine_, host, std::move(callbacks)));
@@ -147,6 +155,9 @@ void World::wire_migration(Machine::Callbacks& callbacks, MachineIndex m) {
       return other->index() != m && reaches(*other) && other->is_sending(resource, machines_[m]->name());
     });
   };
+  callbacks.guest_starts = [this, m](const ResourceName& resource) {
+    applications_.starts(resource, machines_[m]->name(), queue_.now());
+  };
   callbacks.moved_off = [this, m](const ResourceName& resource) { in_transit_[resource] = machines_[m]->name(); };
   callbacks.goes_on = [this, m](const ResourceName& resource, bool stale) {
     end_transit(resource);
@@ -162,6 +173,12 @@ void World::wire_migration(Machine::Callbacks& callbacks, MachineIndex m) {
 void World::end_transit(const ResourceName& resource) {
   if (const auto left = in_transit_.extract(resource); !left.empty())
     timeline_.process(EventKind::halt, resource, left.mapped(), "migrated");
+}
+
+GuestTruth World::truth_of(const ResourceName& resource, const HostName& host) const {
+  const Machine& there = machine(host);
+  const auto process = there.processes().find(resource);
+  return {process != there.processes().end() && !process->second, there.guest_hangs(resource), there.uplink()};
 }
 
 void World::network_changed() {
@@ -216,6 +233,10 @@ void World::journal(const JournalRecord& record) {
       break;
     case JournalKind::restart:
       event.kind = EventKind::restart;
+      break;
+    case JournalKind::repair:
+      event.kind = EventKind::repair;
+      event.level = record.level;
       break;
     case JournalKind::migrate:
       event.kind = EventKind::migrate;
@@ -314,6 +335,11 @@ bool World::running(const ResourceName& resource) const {
     const auto process = machine->processes().find(resource);
     return process != machine->processes().end() && !process->second;
   });
+}
+
+bool World::serves(const ResourceName& resource) const {
+  return running(resource) && !applications_.is_hurt(resource) &&
+         std::ranges::none_of(machines_, [&](const auto& machine) { return machine->guest_hangs(resource); });
 }
 
 const Havend* World::speaker() const {

@@ -50,6 +50,8 @@ class World {
   // True: some process of it is not paused.
   [[nodiscard]] bool running(const ResourceName& resource) const;
   [[nodiscard]] bool held(const ResourceName& resource) const;  // by libvirt, where it runs
+  // It runs, and nothing is wrong with what it is there for.
+  [[nodiscard]] bool serves(const ResourceName& resource) const;
   [[nodiscard]] Machine& machine(const HostName& name) const { return *machines_.at(index_.at(name)); }
   [[nodiscard]] Havend& havend(const HostName& name) const { return *havends_.at(index_.at(name)); }
   [[nodiscard]] const std::vector<std::unique_ptr<Havend>>& havends() const { return havends_; }
@@ -81,6 +83,7 @@ class World {
   void act(const SetWatchdog& deed);
   void act(const Reinstall& deed);
   void act(const HurtGuest& deed);
+  void act(const HurtApp& deed);
   void act(const HurtLibvirt& deed);
   void act(const CrashHavend& deed);
   void act(const LetFail& deed);
@@ -94,6 +97,7 @@ class World {
   void wire_migration(Machine::Callbacks& callbacks, MachineIndex m);
   void end_transit(const ResourceName& resource);
   void lay_outlets();
+  [[nodiscard]] GuestTruth truth_of(const ResourceName& resource, const HostName& host) const;
   void switch_device(const RunAgent& run, bool on);
   void engine_committed();
   void journal(const JournalRecord& record);
@@ -128,6 +132,7 @@ class World {
   std::vector<Failing> failing_;
   std::map<ResourceName, HostName> in_transit_;  // left there, and goes on nowhere yet
   Loads loads_;
+  Applications applications_;
   std::unique_ptr<OperatorDesk> desk_;
   std::unique_ptr<Pulse> pulse_;
   Revision checked_;  // the checker has seen everything up to here

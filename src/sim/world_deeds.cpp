@@ -90,6 +90,11 @@ void World::act(const HurtGuest& deed) {
   }
 }
 
+void World::act(const HurtApp& deed) {
+  const auto hosts = hosts_of(deed.resource);
+  applications_.hurt(deed, hosts.empty() ? HostName{} : hosts.front());
+}
+
 void World::act(const HurtLibvirt& deed) {
   Machine& host = machine(deed.host);
   if (!host.on()) return;
@@ -185,6 +190,7 @@ void World::heal() {
   network_.heal_all();
   engine_->heal();
   failing_.clear();
+  applications_.heal_all();
   for (const auto& machine : machines_) {
     machine->set_device_mode(std::nullopt, DeviceMode::working);
     machine->set_watchdog_broken(false);
@@ -193,7 +199,10 @@ void World::heal() {
       if (!machine->storage()) machine->set_storage(true);
       machine->set_uplink(true);
       machine->slow_libvirt(Duration::zero());
-      machine->with_libvirt([](HypervisorState& libvirt, Instant now) { libvirt.go_on(now); });
+      machine->with_libvirt([](HypervisorState& libvirt, Instant now) {
+        libvirt.go_on(now);
+        libvirt.go_on_guests();
+      });
       havend(machine->name()).set_trouble({});
     }
     if (machine->below() == nullptr) machine->switch_on();

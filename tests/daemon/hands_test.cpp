@@ -85,6 +85,44 @@ class HandsTest : public testing::Test {
   std::shared_ptr<const Spec> spec_;
 };
 
+// Remembers what it was asked.
+class RememberingGuests final : public port::Guests {
+ public:
+  void check(std::uint64_t, const std::string&, const GuestCheck&) override {}
+  void treat(CallId call, const std::string& uuid, const std::vector<GuestCommand>& commands, Duration) override {
+    treated.push_back(call);
+    whom = uuid;
+    what = commands;
+  }
+  std::vector<CallId> treated;
+  std::string whom;
+  std::vector<GuestCommand> what;
+};
+
+TEST_F(HandsTest, TreatsAGuestByTheUuidOfItsDomain) {
+  RememberingGuests guests;
+  std::vector<AttendGuest> attended;
+  Edges edges = hands_.edges();
+  edges.guests = &guests;
+  edges.attend = [&](const AttendGuest& order) { attended.push_back(order); };
+  Hands hands(std::move(edges), own_, "prod");
+  hands.know(spec_);
+  hands.perform({CallId{5}, TreatGuest{ResourceName("web1"), {{"mend", "-f"}}, false, 1s}}, answers_);
+  EXPECT_EQ(guests.treated, std::vector{CallId{5}});
+  EXPECT_EQ(guests.whom, uuid_of(1));
+  EXPECT_EQ(guests.what, (std::vector<GuestCommand>{{"mend", "-f"}}));
+  hands.perform({CallId{}, AttendGuest{ResourceName("web1"), 3, Attendance::full}}, answers_);
+  ASSERT_EQ(attended.size(), 1u);
+  EXPECT_EQ(attended[0].life, 3u);
+  EXPECT_TRUE(answers_.empty());
+}
+
+TEST_F(HandsTest, AnswersWhereNothingCanBeRunInGuests) {
+  perform(TreatGuest{ResourceName("web1"), {{"mend"}}, false, 1s}, 6);
+  ASSERT_EQ(answers_.size(), 1u);
+  EXPECT_EQ(std::get<CallDone>(answers_[0]).result, CallResult::unknown);
+}
+
 TEST_F(HandsTest, HandsTheRestartOfLibvirtsServiceToWhoeverCan) {
   perform(RestartHypervisor{1s}, 7);
   EXPECT_EQ(restarts_, std::vector{CallId{7}});

@@ -160,7 +160,8 @@ class Draw {
                          flag(),
                          flag(),
                          list([&] { return wall(); }),
-                         generation()};
+                         generation(),
+                         health()};
       case 11:
         return DevicesRecord{list([&] {
                                return ProbedDevice{text(), text(), text(), flag()};
@@ -205,6 +206,16 @@ class Draw {
   std::vector<Unfit> unfit() {
     return list([&] { return Unfit{resource(), text(), flag()}; });
   }
+  HealthNote health() {
+    return {word({Health::unknown, Health::well, Health::ill}),
+            text(),
+            flag(),
+            flag(),
+            static_cast<int>(number(0, 9)),
+            list([&] {
+              return Treatment{static_cast<int>(number(1, 9)), wall()};
+            })};
+  }
   int percent() { return static_cast<int>(number(0, 100)); }
   BalanceRecord balance() {
     return {list([&] {
@@ -227,8 +238,9 @@ class Draw {
     r.at = wall();
     if (flag()) r.by = host();
     using enum JournalKind;
-    r.kind = word({intent, fenced, proved,       withdrawn, tested, recover,     place,  restart, relocate, migrate,
-                   stayed, stop,   place_failed, failed,    freeze, maintenance, engine, applied, alarm,    cleared});
+    r.kind = word({intent,   fenced,  proved, withdrawn, tested,       recover,  place,  restart,
+                   relocate, migrate, stayed, stop,      place_failed, failed,   freeze, maintenance,
+                   engine,   applied, alarm,  cleared,   capped,       uncapped, repair});
     if (flag()) r.resource = resource();
     if (flag()) r.host = host();
     if (flag()) r.from = host();
@@ -289,6 +301,22 @@ class Draw {
     });
     return h;
   }
+  GuestCheck check() {
+    return {word({CheckKind::guest_agent, CheckKind::tcp, CheckKind::http, CheckKind::exec, CheckKind::memory,
+                  CheckKind::disk_io}),
+            text(),
+            static_cast<int>(number(0, 65535)),
+            text(),
+            static_cast<int>(number(0, 599)),
+            text(),
+            text(),
+            list([&] { return text(); }),
+            {number(0, 9999)},
+            Duration(number(1, 1LL << 50)),
+            Duration(number(1, 1LL << 50)),
+            static_cast<int>(number(1, 9)),
+            Duration(number(0, 1LL << 50))};
+  }
   Resource resource_of_spec() {
     Resource r;
     r.name = resource();
@@ -312,6 +340,16 @@ class Draw {
     r.tolerate_host = flag();
     r.preempt = flag();
     r.unprotected = flag();
+    r.checks = list([&] { return check(); });
+    r.repairs = list([&] {
+      return Repair{word({Remedy::command, Remedy::application, Remedy::restart, Remedy::failover}),
+                    list([&] { return text(); }), static_cast<int>(number(0, 9)), Duration(number(1, 1LL << 50)),
+                    Duration(number(1, 1LL << 50))};
+    });
+    r.before_serve = list([&] { return text(); });
+    r.serve = list([&] { return text(); });
+    r.after_timeout = Duration(number(0, 1LL << 50));
+    r.on_after_timeout = word({AfterTimeout::hold, AfterTimeout::go_on});
     if (flag())
       r.when = Calendar{text(), list([&] {
                           return CalendarWindow{static_cast<int>(number(0, 127)), static_cast<int>(number(0, 1439)),

@@ -95,6 +95,13 @@ TEST(ClusterFile, SaysEveryKeyOfAFullFile) {
   web1.tolerate_host = false;
   web1.preempt = true;
   web1.cap = false;
+  GuestCheck tcp;
+  tcp.kind = CheckKind::tcp;
+  tcp.port = 80;
+  web1.checks = {tcp};
+  web1.repairs = {{Remedy::restart, {}, 2, 1h}};
+  web1.after_timeout = 3min;
+  web1.on_after_timeout = AfterTimeout::go_on;
   expected.resources = {db1, web1};
   expected.rules = {{RuleKind::apart, {ResourceName("web1"), ResourceName("db1")}, FailureDomain::host, true},
                     {RuleKind::together, {ResourceName("db1"), ResourceName("web1")}, FailureDomain::site, false}};

@@ -363,7 +363,6 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Case{"TolerateSite", vm("tolerate = \"site\"\n"), "17:12", "not yet", "\"guest\" or \"host\""},
                     Case{"Rto", vm("rto = \"30s\"\n"), "17:1", "not yet", ""},
                     Case{"Rpo", vm("rpo = \"0s\"\n"), "17:1", "not yet", ""},
-                    Case{"Check", vm("[[vm.check]]\nkind = \"tcp\"\n"), "17:6", "check in [[vm]]: not yet", ""},
                     Case{"Service", base("[[service]]\nname = \"a\"\n"), "13:3", "service in the file: not yet", ""},
                     Case{"Group", base("[[group]]\nname = \"a\"\n"), "13:3", "not yet", ""},
                     Case{"Instances", applied("instances = 2\n"), "16:13", "not yet", "instances = 1", Purpose::apply}),

@@ -75,7 +75,16 @@ retry = false
 on_stop_fail = "fence"
 on_poweroff = "stop"
 after = ["db1"]
+after_timeout = "3m"
+on_after_timeout = "continue"
 instances = 1
+[[vm.check]]
+kind = "tcp"
+port = 80
+[[vm.repair]]
+kind = "restart"
+limit = 2
+within = "1h"
 
 [[rule]]
 kind = "apart"

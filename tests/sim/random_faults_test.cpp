@@ -78,6 +78,19 @@ TEST_P(RandomFaults, BreakNoPromiseWhileLoadSways) {
   EXPECT_GT(tally.balanced, 0);
 }
 
+// Applications fail while everything else does.
+TEST_P(RandomFaults, BreakNoPromiseWhileApplicationsFail) {
+  Tally tally;
+  for (std::uint64_t seed = GetParam(); seed < GetParam() + kPortion; seed += 2) {
+    const Spec spec = checked(small_cluster(seed % 3 == 0 ? 5 : 3, 8), seed);
+    const RandomRun run = random_run(spec, seed, kHours);
+    EXPECT_TRUE(run.good()) << story(run);
+    tally += run.tally;
+  }
+  EXPECT_GT(tally.faults["application"], 0);
+  EXPECT_GT(tally.repairs, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomFaults, testing::Range<std::uint64_t>(1, kSeeds + 1, kPortion));
 
 }  // namespace

@@ -132,6 +132,7 @@ void read_devices(const xmlNode* domain, DomainFacts& facts) {
   const xmlNode* devices = child(domain, "devices");
   for (const xmlNode* node = devices ? devices->children : nullptr; node != nullptr; node = node->next) {
     if (is(node, "disk")) facts.disks.push_back(disk_of(node));
+    if (is(node, "channel")) facts.agent |= attribute(child(node, "target"), "name") == "org.qemu.guest_agent.0";
     if (is(node, "interface")) {
       const std::string link = link_of(node);
       const bool known = std::find(facts.links.begin(), facts.links.end(), link) != facts.links.end();

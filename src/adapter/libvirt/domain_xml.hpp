@@ -37,6 +37,7 @@ struct DomainFacts {
   std::vector<std::string> filesystems;          // host directories that it mounts: a container's root and more
   std::vector<std::string> links;                // bridges and devices of this host that its network goes by, each once
   std::string on_poweroff, on_reboot, on_crash;  // as written; empty: libvirt's own (destroy, restart, destroy)
+  bool agent = false;                            // it has a channel to QEMU's guest agent
   std::vector<std::string> boot_files;           // kernel, initrd, device tree: must exist where it starts
 };
 

@@ -105,6 +105,26 @@ struct CapDomain {
   std::optional<MilliCpu> cap;
   Duration timeout{};
 };
+// Runs these in the guest, one after the other, as its agent can; the first that does not succeed ends it. failed: one
+// said no, and the message is what it said; unknown: nobody knows, or there is nobody in the guest who could.
+struct TreatGuest {
+  ResourceName resource;
+  std::vector<GuestCommand> commands;
+  bool calls_up = false;  // afterwards what it is there for is up
+  Duration timeout{};     // of all of them
+};
+// Its checks are run from now on, until another one says otherwise. A new `life` forgets what was found before. No
+// answer; what they find is told by HealthSeen when it changes.
+enum class Attendance {
+  none,
+  without_network,  // those that ask by the network stand still, and say nothing
+  full,
+};
+struct AttendGuest {
+  ResourceName resource;
+  std::uint64_t life = 0;
+  Attendance how = Attendance::none;
+};
 // Libvirt is to end the migration under way; done: it was told to.
 struct AbortMigration {
   ResourceName resource;
@@ -188,11 +208,11 @@ struct Say {
   std::string text;
 };
 
-using Action =
-    std::variant<Commit, GrantLease, KeepAlive, ReadMember, AskVoters, ArmWatchdog, PetWatchdog, DisarmWatchdog,
-                 StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain, MigrateDomain, CapDomain,
-                 AbortMigration, Inspect, EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent,
-                 NoteRelease, NotePromise, PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
+using Action = std::variant<Commit, GrantLease, KeepAlive, ReadMember, AskVoters, ArmWatchdog, PetWatchdog,
+                            DisarmWatchdog, StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain,
+                            MigrateDomain, CapDomain, TreatGuest, AttendGuest, AbortMigration, Inspect, EndVirtualHost,
+                            RestartHypervisor, RunAgent, ProbeDevice, KillAgent, NoteRelease, NotePromise,
+                            PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
 using Actions = std::vector<Action>;
 
 // An action on its way, as the node hands it out. call is 0 for what is not answered.

@@ -169,6 +169,16 @@ struct LoadsMeasured {
   std::vector<GuestFigures> guests;  // of the spec's, all that run here; each once
 };
 
+// What the checks of a guest of this host say now, and did not say before (AttendGuest).
+struct HealthSeen {
+  ResourceName resource;
+  std::uint64_t life = 0;
+  Health state = Health::unknown;
+  bool hung = false;
+  bool by_network = false;  // ill, and only by checks that ask by the network
+  std::string why{};
+};
+
 // ---- this host ----
 // libvirt is about to start a domain, or to let one migrate in, and asks whether it may (C5, F3).
 struct HookAsked {
@@ -245,6 +255,6 @@ struct Tick {};
 using Event = std::variant<Tick, EngineListed, EngineChanged, EngineLost, EngineBack, CommitDone, LeaseGranted,
                            LeaseAnswer, MemberRead, VotersAnswered, WatchdogArmed, WatchdogBroke, Inspected, CallDone,
                            DomainHint, HypervisorLost, HypervisorBack, AgentDone, DeviceProbed, HookAsked, HostProblems,
-                           OperatorAsked, ShutdownAsked, PeersHeard, LoadsMeasured>;
+                           OperatorAsked, ShutdownAsked, PeersHeard, LoadsMeasured, HealthSeen>;
 
 }  // namespace haven

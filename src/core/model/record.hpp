@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/model/balance_record.hpp"
+#include "core/model/health.hpp"
 #include "core/model/ids.hpp"
 #include "core/model/spec.hpp"
 #include "core/model/units.hpp"
@@ -372,6 +373,7 @@ struct RunRecord {
   bool unsettled = false;           // it ended while its disk was out of reach: only proof releases it (C7)
   std::vector<WallTime> restarts;   // in place, within the budget's window; outlives a failover
   Generation stayed{};              // the migration to that generation is over, and it is here still
+  HealthNote health{};              // what its checks say of it, and what is done about that
   friend bool operator==(const RunRecord&, const RunRecord&) = default;
 };
 
@@ -389,6 +391,7 @@ enum class JournalKind {
   stayed,  // a migration came to nothing
   capped,  // it starves others, and is held to its share
   uncapped,
+  repair,  // its checks fail, and a step of its ladder is taken
   stop,
   place_failed,
   failed,

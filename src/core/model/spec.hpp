@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/model/calendar.hpp"
+#include "core/model/health.hpp"
 #include "core/model/ids.hpp"
 #include "core/model/units.hpp"
 
@@ -101,14 +102,24 @@ struct Resource {
   bool retry = true;
   OnStopFail on_stop_fail = OnStopFail::hold;
   OnPoweroff on_poweroff = OnPoweroff::restart;
-  std::vector<ResourceName> after;  // started once these run
+  std::vector<ResourceName> after;  // started once these pass their checks (run, where they have none)
   bool tolerate_host = true;        // tolerate = "guest": not counted after a host's loss, restarted all the same
   // Accepted when the file was applied, not in the file: it may stay down after the losses that `reserve` speaks of.
   bool unprotected = false;
   bool cap = true;                 // false: it is never held to its share, though it starve others
   std::optional<Calendar> when{};  // needed at these times only; none: always
+  std::vector<GuestCheck> checks{};
+  std::vector<Repair> repairs{};  // the ladder; empty: it is never treated
+  // After each start of the guest, in this order, before its checks count: the first must succeed for the second.
+  GuestCommand before_serve{}, serve{};
+  Duration after_timeout = 10min;  // so long `after` is waited for; 0: for ever
+  AfterTimeout on_after_timeout = AfterTimeout::hold;
   friend bool operator==(const Resource&, const Resource&) = default;
 };
+// Something must be done in it after each start, before it counts as there.
+[[nodiscard]] inline bool is_called_up(const Resource& resource) {
+  return !resource.before_serve.empty() || !resource.serve.empty();
+}
 [[nodiscard]] inline bool can_move_live(const Resource& resource) {
   return resource.live_migration && !resource.container;
 }

@@ -47,6 +47,11 @@ Roster::Roster(std::shared_ptr<const Spec> of)
   for (std::size_t place = 0; place < order.size(); ++place) rank[place_of(order[place])] = place;
   for (std::size_t set = 0; set < sets.size(); ++set)
     for (const Resource* member : sets[set]) set_of[place_of(member)] = set;
+  for (const Resource& resource : spec->resources)
+    for (const auto& name : resource.after)
+      if (const auto before = index(name)) awaited.push_back(*before);
+  std::sort(awaited.begin(), awaited.end());
+  awaited.erase(std::unique(awaited.begin(), awaited.end()), awaited.end());
   weigh();
 }
 

@@ -32,6 +32,7 @@ struct Roster {
   std::vector<std::size_t> set_of;  // by resource
   // By resource: the highest priority of those that its absence concerns: itself, its set, whoever starts after it.
   std::vector<int> weight;
+  std::vector<std::size_t> awaited;                 // resources that another one comes after, each once
   std::vector<std::vector<std::size_t>> members;    // by rule: its resources
   std::vector<std::vector<std::size_t>> rules;      // by resource: its rules
   std::vector<std::vector<std::size_t>> templates;  // by resource: the other instances of its template

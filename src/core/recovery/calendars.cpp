@@ -24,11 +24,12 @@ bool has_calendar(const View& view, const ResourceName& name) {
 
 }  // namespace
 
-void observe_clock(WallClock& clock, Now now) {
+bool observe_clock(WallClock& clock, Now now) {
   if (!clock.last) clock.trusted_from = now.mono + kClockSettles;
-  if (clock.last && apart(*clock.last, now) > kClockJump)
-    clock.trusted_from = std::max(*clock.trusted_from, now.mono + kClockTrusted);
+  const bool was_set = clock.last && apart(*clock.last, now) > kClockJump;
+  if (was_set) clock.trusted_from = std::max(*clock.trusted_from, now.mono + kClockTrusted);
   clock.last = now;
+  return was_set;
 }
 
 void decide_calendars(const WallClock& clock, const View& view, Pass& pass) {

@@ -25,8 +25,8 @@ struct WallClock {
   std::optional<Instant> trusted_from;  // its word may close a calendar from here on
 };
 
-// At every event.
-void observe_clock(WallClock& clock, Now now);
+// At every event. True: it was set, and whatever rests on it may come out differently from now on.
+bool observe_clock(WallClock& clock, Now now);
 
 // What the calendars of the file say otherwise than their records do, recorded by one commit. Records of what has no
 // calendar any more go.

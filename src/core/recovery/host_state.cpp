@@ -33,6 +33,10 @@ void forget_course(Local& local) {
 
 void fold_presence(Local& local, bool was_present, Instant now) {
   const bool is_present = local.domain.has_value() || local.process;
+  if (local.domain != DomainCondition::running)
+    local.here_since.reset();
+  else if (!local.here_since)
+    local.here_since = now;
   if (is_present) {
     local.gone_since.reset();
     if (!was_present) local.hint.reset();
@@ -67,6 +71,7 @@ const ResourceName* resource_of(const Action& action) {
   if (const auto* a = std::get_if<ResumeDomain>(&action)) return &a->resource;
   if (const auto* a = std::get_if<MigrateDomain>(&action)) return &a->resource;
   if (const auto* a = std::get_if<CapDomain>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<TreatGuest>(&action)) return &a->resource;
   if (const auto* a = std::get_if<AbortMigration>(&action)) return &a->resource;
   return nullptr;
 }
@@ -158,11 +163,25 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
   if (const auto* note = std::get_if<NoteRelease>(&action)) host.released[note->resource] = note->generation;
   if (const auto* end = std::get_if<EndVirtualHost>(&action))
     observe_end_issued(host.guard, *end, host.moment, now.mono);
+  if (const auto* order = std::get_if<AttendGuest>(&action)) {
+    Local& local = host.locals[order->resource];
+    if (local.life != order->life || order->how == Attendance::none) local.health.reset();
+    local.life = order->life;
+    local.attended = order->how;
+  }
   const ResourceName* name = resource_of(action);
   if (name == nullptr) return;
   Local& local = host.locals[*name];
+  if (std::holds_alternative<TreatGuest>(action)) {
+    local.treat_in_flight = true;
+    local.treat_for = view.mod_of(path::run(*name));
+    local.treat_result.reset();
+    return;  // what is present does not change by it
+  }
   local.touched = ++host.moment;
   if (std::holds_alternative<StartDomain>(action)) {
+    local.fresh = true;
+    local.treat_result.reset();
     const auto run = view.runs.find(*name);
     // It runs by its record, or was started for it before: a restart in place while the engine is out of reach.
     const bool again =
@@ -202,7 +221,7 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
   }
 }
 
-void observe_call(HostState& host, const Action& action, const CallDone& done) {
+void observe_call(HostState& host, const Action& action, const CallDone& done, Instant now) {
   if (const auto* end = std::get_if<EndVirtualHost>(&action))
     observe_end_done(host.guard, *end, done.result, host.moment);
   if (std::holds_alternative<RestartHypervisor>(action))
@@ -210,6 +229,14 @@ void observe_call(HostState& host, const Action& action, const CallDone& done) {
   const ResourceName* name = resource_of(action);
   if (name == nullptr) return;
   Local& local = host.locals[*name];
+  if (std::holds_alternative<TreatGuest>(action)) {
+    local.treat_in_flight = false;
+    local.treat_result = done.result;
+    local.treat_message = done.message.substr(0, kSaidKept);
+    local.treat_ended = now;
+    if (std::get<TreatGuest>(action).calls_up && done.result == CallResult::done) local.fresh = false;
+    return;
+  }
   local.touched = ++host.moment;
   const bool bad = done.result != CallResult::done;
   if (std::holds_alternative<StartDomain>(action)) {
@@ -229,6 +256,13 @@ void observe_call(HostState& host, const Action& action, const CallDone& done) {
   }
   if (std::holds_alternative<ShutdownDomain>(action)) local.shutdown_refused = bad;
   if (std::holds_alternative<DestroyDomain>(action)) local.destroy_refused = bad;
+}
+
+bool observe_health(HostState& host, const HealthSeen& seen) {
+  const auto local = host.locals.find(seen.resource);
+  if (local == host.locals.end() || local->second.life != seen.life) return false;
+  local->second.health = seen;
+  return true;
 }
 
 std::vector<ResourceName> observe_engine_back(HostState& host) {

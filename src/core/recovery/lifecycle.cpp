@@ -6,7 +6,9 @@
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/case.hpp"
+#include "core/recovery/gate.hpp"
 #include "core/recovery/home.hpp"
+#include "core/recovery/illness.hpp"
 #include "core/recovery/maintenance.hpp"
 #include "core/recovery/preemption.hpp"
 #include "core/recovery/uplink.hpp"
@@ -108,18 +110,6 @@ Step claim_for(const Case& c, const HostName& host, const Ending& ending, std::v
   return step;
 }
 
-std::optional<std::string> waits_for(const Case& c) {
-  for (const auto& name : c.resource.after) {
-    const auto run = c.view.runs.find(name);
-    const auto claim = c.view.claims.find(name);
-    const bool runs = run != c.view.runs.end() && claim != c.view.claims.end() &&
-                      run->second.value.state == RunState::running && !claim_closed(c.view, name) &&
-                      run->second.value.generation == claim->second.value.generation;
-    if (!runs) return "waits for " + name.str();
-  }
-  return std::nullopt;
-}
-
 bool retry_due(const Case& c) {
   if (!c.resource.retry) return false;
   const auto since = c.state.failed_since.find(c.resource.name);
@@ -195,7 +185,11 @@ Step place(const Case& c) {
   std::optional<HostName> wanted = c.order != nullptr ? c.order->relocate_to : std::nullopt;
   const auto home = cleared || wanted ? std::nullopt : home_of(c.view, c.resource.name);
   if (home && !home->back) return unplaced(c, {}, sentence(*home, c.resource.name));
-  if (const auto wait = waits_for(c)) return unplaced(c, {}, *wait);
+  if (auto gate = gate_of(c.state, c.view, c.resource, c.pass)) {
+    Step step = unplaced(c, {}, std::move(gate->waits));
+    step.unplaced->held = gate->held;
+    return step;
+  }
   if (home && home->frozen) return place_at_home(c, *home, ending);
   const Occasion occasion = ending.failover ? Occasion::recovery : Occasion::start;
   const std::vector<Refusal> avoid = avoidance(c, ending.attempts);
@@ -358,6 +352,23 @@ Step leave_dead_network(const Case& c) {
   return ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, "its network has no uplink where it is"));
 }
 
+// Its ladder has come to the step that moves it. As long as no other host can take it, it stays: ill is better than
+// down.
+Step leave_for_health(const Case& c) {
+  const HealthNote& note = c.run->health;
+  const Repair* step = step_of(c.resource, note.under_way);
+  if (step == nullptr || step->remedy != Remedy::failover) return {};
+  c.placement.release(c.resource.name, c.claim->host);
+  std::vector<Refusal> avoid = avoidance(c, c.claim->attempts);
+  avoid.push_back({c.claim->host, "it is ill there"});
+  const Choice choice = c.placement.choose(c.resource.name, avoid);
+  c.placement.book(c.resource.name, c.claim->host);
+  Step waits;
+  waits.restless = true;
+  if (!choice.host || *choice.host == c.claim->host) return waits;
+  return ordered(c, ClaimOrder::stop, *choice.host, moving(c, *choice.host, "it is ill: " + note.why));
+}
+
 // Failures are forgotten after a good run of `within`.
 Step refill(const Case& c) {
   const Attempts& attempts = c.claim->attempts;
@@ -388,6 +399,7 @@ Step running_well(const Case& c, bool may_mend) {
   if (leaves.move || leaves.unplaced) return leaves;
   leaves = leave_dead_network(c);
   if (leaves.move) return leaves;
+  if (Step ill = leave_for_health(c); ill.move || ill.restless) return ill;
   Step step = refill(c);
   if (!step.move && may_mend) step = mend(c);
   step.restless |= leaves.restless;

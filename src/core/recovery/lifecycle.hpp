@@ -26,6 +26,7 @@ struct Unplaced {
   ResourceName resource;
   std::vector<Refusal> refusals;  // per host
   std::string why;                // where it is not the hosts' fault
+  bool held = false;              // it waited for others until its time was over: that is news
 };
 
 struct Step {
