@@ -41,6 +41,7 @@ std::string identity(const Action& action) {
           [](const ResumeDomain& a) { return "resume/" + a.resource.str(); },
           [](const MigrateDomain& a) { return "migrate/" + a.resource.str(); },
           [](const CapDomain& a) { return "cap/" + a.resource.str(); },
+          [](const SetLinks& a) { return "links/" + a.resource.str(); },
           [](const AbortMigration& a) { return "abort/" + a.resource.str(); },
           [](const Inspect&) { return std::string("inspect"); },
           [](const RestartHypervisor&) { return std::string("restart-hypervisor"); },
@@ -196,7 +197,7 @@ void Node::Inside::pass_look(Now now) {
   if (session.exited) return;
   for (int round = 0; round < 2; ++round) {
     Pass pass(now);
-    look(host, pass);
+    look(host, view, self, pass);
     Decision decision = std::move(pass).take();
     look_wake = decision.wake;
     if (decision.actions.empty()) break;
@@ -331,6 +332,7 @@ std::vector<Issued> Node::step(const Event& event, Now now) {
   Inside& n = *inside_;
   n.out.clear();
   observe_clock(n.controller.clock, now);
+  if (!n.host.began) n.host.began = now.mono;
   Turn turn = n.fold(event, now);
   if (mutation::last_good_forgotten && !n.host.keeping.last_good) n.host.keeping.last_good = now.mono;
   n.follow_standing(turn, now);

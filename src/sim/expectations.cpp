@@ -64,6 +64,10 @@ bool Expectations::holds(const Expectation& e) const {
       return world_.held(e.resource);
     case Claimed::free:
       return world_.running(e.resource) && !world_.held(e.resource);
+    case Claimed::linked:
+      return world_.running(e.resource) && !world_.linked_on(e.resource).empty();
+    case Claimed::unlinked:
+      return world_.running(e.resource) && world_.linked_on(e.resource).empty();
     case Claimed::fenced:
     case Claimed::not_fenced: {
       const auto fenced = fenced_hosts(events);

@@ -121,12 +121,17 @@ struct SetLoad {
 struct Remove {
   ResourceName resource;
 };
+// A successor with all that its predecessor has, which is to take its place.
+struct Replace {
+  ResourceName successor;
+  Succession succession;
+};
 struct Add {
   Resource resource;
 };
 using Deed = std::variant<SetPower, SetNetwork, SetHang, ShutDown, SetCut, SetLink, SetStore, SetStorage, SetUplink,
                           SetFenceDevice, SetWatchdog, Reinstall, HurtGuest, HurtLibvirt, CrashHavend, LetFail, Order,
-                          Remove, Add, SetLoad>;
+                          Remove, Add, Replace, SetLoad>;
 struct Statement {
   Duration at{};
   Deed deed;
@@ -143,6 +148,8 @@ enum class Claimed {
   advised,
   held,
   free,
+  linked,
+  unlinked,
   fenced,
   not_fenced,
   fences,

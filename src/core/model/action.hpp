@@ -74,6 +74,7 @@ struct StartDomain {
   ResourceName resource;
   Generation generation;
   Duration timeout{};
+  bool unlinked = false;  // its network links are down from the first moment on
 };
 struct ShutdownDomain {
   ResourceName resource;
@@ -105,6 +106,12 @@ struct CapDomain {
   std::optional<MilliCpu> cap;
   Duration timeout{};
 };
+// All its network links, as it runs now: they go along in a migration, and a start says anew how they are.
+struct SetLinks {
+  ResourceName resource;
+  bool up = true;
+  Duration timeout{};
+};
 // Libvirt is to end the migration under way; done: it was told to.
 struct AbortMigration {
   ResourceName resource;
@@ -112,7 +119,8 @@ struct AbortMigration {
 };
 struct Inspect {
   Duration timeout{};
-};  // answered by Inspected
+  std::vector<ResourceName> links{};  // whose links are to be looked at too
+};                                    // answered by Inspected
 // Ends the domain of an accused virtual host on this hypervisor host (F3): by libvirt, or by pid without it.
 struct EndVirtualHost {
   HostName host;
@@ -191,7 +199,7 @@ struct Say {
 using Action =
     std::variant<Commit, GrantLease, KeepAlive, ReadMember, AskVoters, ArmWatchdog, PetWatchdog, DisarmWatchdog,
                  StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain, MigrateDomain, CapDomain,
-                 AbortMigration, Inspect, EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent,
+                 SetLinks, AbortMigration, Inspect, EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent,
                  NoteRelease, NotePromise, PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
 using Actions = std::vector<Action>;
 

@@ -83,6 +83,17 @@ struct RestartBudget {
   friend bool operator==(const RestartBudget&, const RestartBudget&) = default;
 };
 
+// It is to take another resource's place (docs/decisions/0007-replacement.md): it runs with its network links down
+// until it has proved itself, then the links change hands. Not in the file: `haven replace` says it.
+struct Succession {
+  ResourceName predecessor;
+  Duration prove = 30s;      // it runs for so long without ending
+  Duration settle = 10min;   // with the links; until then it is taken back by itself if it fails
+  Duration timeout = 10min;  // by then it has proved itself, or it never does
+  WallTime asked;            // tells two replacements of the same names apart
+  friend bool operator==(const Succession&, const Succession&) = default;
+};
+
 struct Resource {
   ResourceName name;
   std::string uuid;        // of its domain; empty in the simulator
@@ -107,6 +118,8 @@ struct Resource {
   bool unprotected = false;
   bool cap = true;                 // false: it is never held to its share, though it starve others
   std::optional<Calendar> when{};  // needed at these times only; none: always
+  std::optional<Succession> succession{};
+  ResourceName replaced{};  // it took this one's place for good, and the file did not say so yet; empty: nobody's
   friend bool operator==(const Resource&, const Resource&) = default;
 };
 [[nodiscard]] inline bool can_move_live(const Resource& resource) {

@@ -9,6 +9,7 @@
 #include "core/model/overloaded.hpp"
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
+#include "core/recovery/succession.hpp"
 
 namespace haven {
 
@@ -105,6 +106,8 @@ void View::forget(const std::string& path, const path::Parts& parts) {
     runs.erase(ResourceName{parts.first});
   else if (kind == "arrival")
     arrivals.erase(ResourceName{parts.first});
+  else if (kind == "handover")
+    handovers.erase(ResourceName{parts.first});
   else if (kind == "member")
     members.erase(HostName{parts.first});
   else if (kind == "machine")
@@ -204,6 +207,9 @@ void View::store(const std::string& path, const path::Parts& parts, const Record
                  },
                  [&](const ArrivalRecord& r) {
                    arrivals[resource()] = {r, mod};
+                 },
+                 [&](const HandoverRecord& r) {
+                   handovers[resource()] = {r, mod};
                  },
                  [&](const JournalRecord& r) { journal[path] = r; },
                  [&](const QuestionRecord& r) {
@@ -369,6 +375,7 @@ bool left_alone(const View& view, const ResourceName& resource) {
 }
 
 DesiredState desired_state(const View& view, const Resource& resource) {
+  if (stopped_by_replacement(view, resource.name)) return DesiredState::stopped;
   const auto order = view.orders.find(resource.name);
   if (order != view.orders.end() && order->second.value.state) return *order->second.value.state;
   if (!resource.when || resource.state != DesiredState::started) return resource.state;

@@ -93,6 +93,7 @@ class View {
   std::map<ResourceName, Stored<RunRecord>> runs;
   std::map<ResourceName, Stored<CalendarRecord>> calendars;
   std::map<ResourceName, Stored<ArrivalRecord>> arrivals;
+  std::map<ResourceName, Stored<HandoverRecord>> handovers;  // by successor
   std::map<HostName, Stored<MemberRecord>> members;
   std::map<HostName, Stored<MachineRecord>> machines;
   std::map<HostName, Stored<AwayRecord>> away;

@@ -7,6 +7,7 @@
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/case.hpp"
+#include "core/recovery/succession.hpp"
 
 namespace haven::stepping {
 namespace {
@@ -64,6 +65,7 @@ Step hand_over(const Case& c) {
   claim.generation = m.generation;
   claim.attempts = c.claim->attempts;
   claim.epoch = epoch_of(c.view);
+  claim.links = c.claim->links;
   claim.resume = (released && c.run->end == EndReason::migrated) || mutation::stale_memory;
   std::optional<JournalRecord> journal;
   if (!released) {
@@ -114,7 +116,9 @@ bool destination_is_clear(const Case& c) {
 }
 
 bool moves_live(const Case& c) {
-  if (!can_move_live(c.resource) || c.claim->migrating_to || !runs_well(c)) return false;
+  // What is about to lose its links loses them where it stands.
+  if (!can_move_live(c.resource) || c.claim->migrating_to || !runs_well(c) || !links_settled(c.view, c.resource.name))
+    return false;
   const auto stayed = c.state.stayed_since.find(c.resource.name);
   return stayed == c.state.stayed_since.end() || c.pass.due(stayed->second.second + kMigrateAgain);
 }
@@ -142,6 +146,7 @@ Step migrate_by_order(const Case& c) {
   if (to == c.claim->host) why = "it runs there already";
   if (why.empty() && !runs_well(c)) why = "it does not run just now";
   if (why.empty() && !can_move_live(c.resource)) why = "it is not moved live";
+  if (why.empty() && !links_settled(c.view, c.resource.name)) why = "its links are changing hands just now";
   if (why.empty()) return begin_migration(c, to, "the operator said so");
   JournalRecord journal = entry(c, JournalKind::place_failed, to, "cannot migrate");
   journal.reasons.push_back({to, why});
