@@ -15,7 +15,7 @@ bool says(const World& world, const ResourceName& resource, ResourceCondition wa
 
 bool needs_report(const Expectation& e) {
   return e.what == Claimed::stopped || e.what == Claimed::failed || e.what == Claimed::advised ||
-         e.what == Claimed::held || e.what == Claimed::free;
+         e.what == Claimed::held || e.what == Claimed::free || e.what == Claimed::linked || e.what == Claimed::unlinked;
 }
 
 bool is_advised(const World& world, const ResourceName& resource, const HostName& to) {

@@ -15,11 +15,14 @@ constexpr Duration kRounds = 300s;
 
 }  // namespace
 
-FaultSource::FaultSource(World& world, const Spec& spec, std::uint64_t seed, std::function<void(std::string)> note)
+FaultSource::FaultSource(World& world, const Spec& spec, std::uint64_t seed, std::function<void(std::string)> note,
+                         bool replaces)
     : world_(world),
       random_(seed ^ 0x5bd1e995ULL),
       swaying_(seed ^ 0x2545f491ULL),
+      replacing_(seed ^ 0x9e3779b9ULL),
       sways_(spec.cluster.balance == Balance::automatic),
+      replaces_(replaces),
       note_(std::move(note)) {
   for (const Host& host : spec.hosts) {
     hosts_.push_back(host.name);
@@ -49,6 +52,7 @@ void FaultSource::begin() {
   later(kRounds, [this] { person_passes(); });
   if (blackout_after_) later(*blackout_after_, [this] { blackout(); });
   if (sways_) sway();
+  if (replaces_) replacements();
 }
 
 // Faults come in bursts: half of them follow the last one closely, for it is the second one that hurts.
@@ -448,6 +452,7 @@ void FaultSource::take_back_orders() {
   for (const ResourceName& resource : resources_) {
     deed(Order{OperatorVerb::start, resource, {}}, "start " + resource.str());
   }
+  take_back_replacements();
 }
 
 }  // namespace haven::sim

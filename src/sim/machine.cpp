@@ -395,6 +395,7 @@ void Machine::take(const ProcessChange& change) {
       processes_[resource] = false;
       return timeline_.process(EventKind::run, resource, name_);
     case ProcessChange::Kind::links:
+      timeline_.process(linked(resource) ? EventKind::linked : EventKind::unlinked, resource, name_);
       return callbacks_.links_changed(resource);
     case ProcessChange::Kind::pauses:
       processes_[resource] = true;

@@ -240,6 +240,9 @@ void World::journal(const JournalRecord& record) {
     case JournalKind::alarm:
       event.kind = EventKind::alarm;
       break;
+    case JournalKind::replace:
+      event.kind = EventKind::replace;
+      break;
     case JournalKind::tested:
     case JournalKind::withdrawn:
     case JournalKind::stayed:
@@ -250,7 +253,6 @@ void World::journal(const JournalRecord& record) {
     case JournalKind::maintenance:
     case JournalKind::engine:
     case JournalKind::applied:
-    case JournalKind::replace:
     case JournalKind::cleared:
       return;  // no word of FORMATS' list
   }

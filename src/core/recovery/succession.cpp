@@ -216,8 +216,14 @@ bool links_wanted(const View& view, const ResourceName& resource) {
 bool stopped_by_replacement(const View& view, const ResourceName& resource) {
   const auto r = replacement_of(view, resource);
   if (!r) return false;
-  if (r->successor.name == resource) return r->record.phase == HandoverPhase::over;
-  return r->record.phase == HandoverPhase::kept || r->record.phase == HandoverPhase::finishing;
+  const HandoverPhase phase = r->record.phase;
+  if (r->predecessor.name == resource) return phase == HandoverPhase::kept || phase == HandoverPhase::finishing;
+  if (phase == HandoverPhase::over) return true;
+  if (!claim_closed(view, resource) || !view.claims.contains(resource)) return false;
+  // What is about to be taken back need not start once more.
+  const bool fell = !failure_of(view, resource).empty();
+  return phase == HandoverPhase::returning || (fell && phase == HandoverPhase::proving) ||
+         (fell && phase == HandoverPhase::settling && is_well(view, r->predecessor.name));
 }
 
 bool links_settled(const View& view, const ResourceName& resource) {
