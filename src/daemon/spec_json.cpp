@@ -115,6 +115,14 @@ void describe(Io& io, typename Io::template Ref<Calendar> c) {
   io.field("offsets", c.offsets);
 }
 template <class Io>
+void describe(Io& io, typename Io::template Ref<Succession> s) {
+  io.field("predecessor", s.predecessor);
+  io.field("prove_ns", s.prove);
+  io.field("settle_ns", s.settle);
+  io.field("timeout_ns", s.timeout);
+  io.field("asked_ms", s.asked);
+}
+template <class Io>
 void describe(Io& io, typename Io::template Ref<StoredResource> s) {
   auto& r = s.resource;
   io.field("name", r.name);
@@ -139,6 +147,8 @@ void describe(Io& io, typename Io::template Ref<StoredResource> s) {
   io.field("preempt", r.preempt);
   io.field("unprotected", r.unprotected);
   io.field("when", r.when);
+  io.field("succession", r.succession);
+  io.maybe("replaced", r.replaced);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<Rule> r) {

@@ -138,7 +138,6 @@ class Hypervisor {
   virtual void kill(CallId call, const std::string& uuid, const std::string& name, Duration timeout) = 0;
   // `links`: the uuids of those whose links are to be looked at too.
   virtual void inspect(CallId call, Duration timeout, const std::vector<std::string>& links) = 0;
-  void inspect(CallId call, Duration timeout) { inspect(call, timeout, {}); }
 };
 
 }  // namespace haven::port

@@ -312,7 +312,7 @@ struct Migration {
 // Whether the network links of a resource are up. Only the two of a replacement ever bear an order about it.
 struct Links {
   bool up = true;
-  std::uint64_t turn = 0;  // counts the orders; 0: there was none, and its links are as its XML says
+  std::int64_t turn = 0;   // counts the orders; 0: there was none, and its links are as its XML says
   friend bool operator==(const Links&, const Links&) = default;
 };
 
@@ -401,7 +401,7 @@ struct RunRecord {
   bool unsettled = false;           // it ended while its disk was out of reach: only proof releases it (C7)
   std::vector<WallTime> restarts;   // in place, within the budget's window; outlives a failover
   Generation stayed{};              // the migration to that generation is over, and it is here still
-  std::uint64_t links_turn = 0;     // its links were seen as that turn of its claim says, and start so from then on
+  std::int64_t links_turn = 0;      // its links were seen as that turn of its claim says, and start so from then on
   friend bool operator==(const RunRecord&, const RunRecord&) = default;
 };
 

@@ -293,6 +293,16 @@ tl::expected<Spec, std::string> spec_after(const View& view, Spec spec, const Re
   return spec;
 }
 
+std::string replacement_under_way(const View& view) {
+  for (const std::size_t index : view.roster().successors) {
+    const ResourceName& name = view.spec()->resources[index].name;
+    const auto r = replacement_of(view, name);
+    if (!r || (r->record.phase == HandoverPhase::over && claim_closed(view, name))) continue;
+    return name.str() + " is replacing " + r->predecessor.name.str() + " (" + told(*r, r->record.phase) + ")";
+  }
+  return "";
+}
+
 tl::expected<Commit, std::string> replacement_commit(const View& view, const OperatorAsked& asked, const SelfView& self,
                                                      Now now) {
   const auto r = replacement_of(view, asked.resource);

@@ -48,6 +48,9 @@ struct Replacement {
 // Error: it has not ended yet.
 [[nodiscard]] tl::expected<Spec, std::string> spec_after(const View& view, Spec spec, const ResourceName& resource);
 
+// Why no other file may be applied now: a replacement that has not ended. Empty: there is none.
+[[nodiscard]] std::string replacement_under_way(const View& view);
+
 // The operator's word: it is taken back, or for good. Empty: it is so already. Error: why that cannot be.
 [[nodiscard]] tl::expected<Commit, std::string> replacement_commit(const View& view, const OperatorAsked& asked,
                                                                    const SelfView& self, Now now);
