@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapter/libvirt/domain_links.hpp"
 #include "adapter/libvirt/domain_xml.hpp"
 #include "port/fence_device.hpp"
 #include "port/hypervisor.hpp"
@@ -56,6 +57,11 @@ class FolderHypervisor final : public port::Hypervisor {
     const auto uuid = libvirt::parse_domain_uuid(xml);
     if (!uuid || std::filesystem::exists(vm(*uuid))) return answer(call, port::CallResult::failed);
     write_text(vm(*uuid), "");
+    const auto linked = libvirt::any_link_up(xml);
+    if (linked && !*linked)
+      unlinked.insert(*uuid);
+    else
+      unlinked.erase(*uuid);
     std::ofstream(folder_ + "/starts", std::ios::app) << *uuid << "\n";
     answer(call, port::CallResult::done);
   }
