@@ -327,6 +327,18 @@ TEST(Replacement, AfterItsEndThePredecessorIsGoneFromTheFileAndTheSuccessorHasIt
   EXPECT_EQ(after->resource(r("db1"))->after, std::vector<ResourceName>{r("web2")});
 }
 
+TEST(Replacement, OfSeveralInARowTheLastHasThePlaceOfTheOneThatTheFileNames) {
+  Replacing s;
+  s.hand_over();
+  s.say(OperatorVerb::hand_finish, "web1");
+  s.ends("web1", EndReason::stopped);
+  Spec stored = s.spec();
+  stored.resources[0].replaced = r("web0");
+  const auto after = spec_after(s.node->view(), stored, r("web1"));
+  ASSERT_TRUE(after) << after.error();
+  EXPECT_EQ(after->resource(r("web2"))->replaced, r("web0"));
+}
+
 TEST(Replacement, RefusesWhatMakesNoSense) {
   Replacing s;
   const auto refused = [&](OperatorVerb verb, const std::string& name) {
@@ -339,6 +351,16 @@ TEST(Replacement, RefusesWhatMakesNoSense) {
   EXPECT_NE(refused(OperatorVerb::ignore, "web1").find("web2 is replacing web1"), std::string::npos);
   EXPECT_NE(replace_refusal(s.node->view(), r("web1")).find("already"), std::string::npos);
   EXPECT_NE(replacement_under_way(s.node->view()), "");
+}
+
+TEST(Replacement, WhatCannotBeReadLeavesBothAsTheyAre) {
+  Replacing s;
+  s.hand_over();
+  const ClaimRecord old = *s.claim("web1"), next = *s.claim("web2");
+  s.put(path::handover(r("web2")), UnreadableRecord{"not JSON"});
+  s.run_for(10min);
+  EXPECT_EQ(*s.claim("web1"), old);
+  EXPECT_EQ(*s.claim("web2"), next);
 }
 
 TEST(Replacement, AFreshOneOfTheSameNameBeginsAnew) {

@@ -14,8 +14,12 @@
 namespace haven {
 
 bool View::unreadable(const ResourceName& resource) const {
-  return !unreadable_.empty() && (unreadable(path::claim(resource)) || unreadable(path::run(resource)) ||
-                                  unreadable(path::order(resource)) || unreadable(path::arrival(resource)));
+  if (unreadable_.empty()) return false;
+  for (const auto& path : {path::claim(resource), path::run(resource), path::order(resource), path::arrival(resource),
+                           path::handover(resource)})
+    if (unreadable(path)) return true;
+  const auto index = roster_ ? roster_->index(resource) : std::nullopt;
+  return index && unreadable(path::handover(roster_->spec->resources[roster_->partner[*index]].name));
 }
 
 Revision View::mod_of(const std::string& path) const {

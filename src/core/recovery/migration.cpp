@@ -28,6 +28,9 @@ bool runs_well(const Case& c) {
   return c.run != nullptr && c.run->state == RunState::running && !c.run->paused && !c.run->unsettled;
 }
 
+// It loses them where it stands, and moves afterwards.
+bool is_losing_links(const Case& c) { return !c.claim->links.up && !links_settled(c.view, c.resource.name); }
+
 // The destination is to destroy what it has, and to say so.
 Step call_off(const Case& c, const std::string& why) {
   ClaimRecord claim = *c.claim;
@@ -116,9 +119,7 @@ bool destination_is_clear(const Case& c) {
 }
 
 bool moves_live(const Case& c) {
-  // What is about to lose its links loses them where it stands.
-  if (!can_move_live(c.resource) || c.claim->migrating_to || !runs_well(c) || !links_settled(c.view, c.resource.name))
-    return false;
+  if (!can_move_live(c.resource) || c.claim->migrating_to || !runs_well(c) || is_losing_links(c)) return false;
   const auto stayed = c.state.stayed_since.find(c.resource.name);
   return stayed == c.state.stayed_since.end() || c.pass.due(stayed->second.second + kMigrateAgain);
 }
@@ -146,7 +147,7 @@ Step migrate_by_order(const Case& c) {
   if (to == c.claim->host) why = "it runs there already";
   if (why.empty() && !runs_well(c)) why = "it does not run just now";
   if (why.empty() && !can_move_live(c.resource)) why = "it is not moved live";
-  if (why.empty() && !links_settled(c.view, c.resource.name)) why = "its links are changing hands just now";
+  if (why.empty() && is_losing_links(c)) why = "its links are changing hands just now";
   if (why.empty()) return begin_migration(c, to, "the operator said so");
   JournalRecord journal = entry(c, JournalKind::place_failed, to, "cannot migrate");
   journal.reasons.push_back({to, why});

@@ -280,6 +280,9 @@ tl::expected<Spec, std::string> spec_after(const View& view, Spec spec, const Re
   const ResourceName stays = finished ? r->successor.name : r->predecessor.name;
   if (!claim_closed(view, leaves) || open_migration(view, leaves) != nullptr)
     return tl::unexpected(leaves.str() + " has not stopped yet");
+  // By which the operator's file still calls it.
+  const Resource* leaving = spec.resource(leaves);
+  const ResourceName in_file = leaving == nullptr || leaving->replaced.empty() ? leaves : leaving->replaced;
   std::erase_if(spec.resources, [&](const Resource& one) { return one.name == leaves; });
   std::erase_if(spec.rules, [&](const Rule& rule) {
     return std::find(rule.resources.begin(), rule.resources.end(), leaves) != rule.resources.end();
@@ -288,7 +291,7 @@ tl::expected<Spec, std::string> spec_after(const View& view, Spec spec, const Re
     std::replace(one.after.begin(), one.after.end(), leaves, stays);
     if (one.name != stays || !finished) continue;
     one.succession.reset();
-    one.replaced = leaves;
+    one.replaced = in_file;
   }
   return spec;
 }
@@ -328,8 +331,7 @@ void decide_replacements(const ControllerState& state, const View& view, const S
   for (const std::size_t index : view.roster().successors) {
     const ResourceName& name = view.spec()->resources[index].name;
     const auto r = replacement_of(view, name);
-    if (!r || view.unreadable(path::handover(name)) || view.unreadable(name) || view.unreadable(r->predecessor.name))
-      continue;
+    if (!r || view.unreadable(name) || view.unreadable(r->predecessor.name)) continue;
     if (left_alone(view, name) || left_alone(view, r->predecessor.name)) continue;
     const auto next = next_phase(state, view, *r, pass);
     if (!next) continue;
