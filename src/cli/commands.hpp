@@ -79,6 +79,19 @@ struct MigrateOptions {
   bool no_wait = false;
 };
 int migrate(const Client& client, const Output& output, const MigrateOptions& options);
+struct ReplaceOptions {
+  std::string resource;         // either of the two for back and finish
+  std::string with;             // the new one's domain XML
+  std::string name;             // of the new one; empty: its domain's
+  std::string prove = "30s";    // it runs for so long without ending
+  std::string settle = "10m";   // then the old one is stopped
+  std::string timeout = "10m";  // by then it has proved itself, or it never does
+  bool back = false;
+  bool finish = false;
+  bool unprotected = false;  // as in ApplyOptions
+  bool no_wait = false;
+};
+int replace(const Client& client, const Output& output, const ReplaceOptions& options);
 // For whom root acts (sudo); empty: for nobody else.
 [[nodiscard]] std::string on_behalf_of();
 // Asks for the name, on the terminal or from standard input: the word of a person who has looked, not of a script that

@@ -98,11 +98,42 @@ void add_migrate(CLI::App& app, Line& line) {
   });
 }
 
+void add_replace(CLI::App& app, Line& line) {
+  auto* sub = command(app, "replace",
+                      "Replace a guest by a new one: it proves itself without network links, then the links change "
+                      "hands, and the old one is kept for a way back. Interrupted, it goes on without you",
+                      "haven replace web1 --with web1-new.xml");
+  auto options = std::make_shared<ReplaceOptions>();
+  sub->add_option("RESOURCE", options->resource, "its name in the cluster file")->required();
+  auto* with = sub->add_option("--with", options->with, "the new one's domain XML");
+  auto* back = sub->add_flag("--back", options->back, "the old one serves again, and the new one leaves the file");
+  auto* finish =
+      sub->add_flag("--finish", options->finish, "the new one serves for good, and the old one leaves the file");
+  with->excludes(back)->excludes(finish);
+  back->excludes(finish);
+  sub->add_option("--name", options->name, "of the new one; without it its domain's name")->needs(with);
+  sub->add_option("--prove", options->prove, "it is to run for so long without ending")
+      ->capture_default_str()
+      ->needs(with);
+  sub->add_option("--settle", options->settle,
+                  "so long the old one runs on beside it, and gets its links back if the new one fails")
+      ->capture_default_str()
+      ->needs(with);
+  sub->add_option("--timeout", options->timeout, "by then it has proved itself, or it is stopped and taken out again")
+      ->capture_default_str()
+      ->needs(with);
+  sub->add_flag("--unprotected", options->unprotected, "accept what may stay down after a loss meanwhile")->needs(with);
+  sub->add_flag("--no-wait", options->no_wait, "do not wait for its end");
+  sub->callback(
+      [&line, options] { line.run = [options](const Client& c, const Output& o) { return replace(c, o, *options); }; });
+}
+
 void add_orders(CLI::App& app, Line& line) {
   add_order(app, line, "start", "It shall run", "haven start web1");
   add_order(app, line, "stop", "It shall be stopped", "haven stop web1");
   add_order(app, line, "relocate", "Move it by stop and start", "haven relocate web1 h2");
   add_migrate(app, line);
+  add_replace(app, line);
   add_order(app, line, "disable", "It shall be stopped, whatever failed before", "haven disable web1");
   add_order(app, line, "ignore", "Leave it alone, as it is", "haven ignore web1");
   add_order(app, line, "clear", "Forget its failures and try again; of a host, its losses", "haven clear web1");

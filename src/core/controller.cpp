@@ -17,6 +17,7 @@
 #include "core/recovery/lifecycle.hpp"
 #include "core/recovery/maintenance.hpp"
 #include "core/recovery/sets.hpp"
+#include "core/recovery/succession.hpp"
 #include "core/recovery/uplink.hpp"
 #include "core/report.hpp"
 
@@ -76,6 +77,19 @@ void fold_resource(ControllerState& state, const View& view, const ResourceName&
   const bool cut_off =
       runs && uplink_lost(view, claim->second.value.host, name) && !uplink_refusals(view, name).empty();
   note_since(state.uplink_lost_since, name, cut_off, now);
+}
+
+void fold_replacements(ControllerState& state, const View& view, Instant now) {
+  std::erase_if(state.handover_since, [&](const auto& known) {
+    const Resource* resource = view.roster().resource(known.first);
+    return resource == nullptr || !resource->succession;
+  });
+  for (const std::size_t index : view.roster().successors) {
+    const ResourceName& name = view.spec()->resources[index].name;
+    const HandoverPhase phase = replacement_of(view, name)->record.phase;
+    const auto [known, fresh] = state.handover_since.try_emplace(name, phase, now);
+    if (!fresh && known->second.first != phase) known->second = {phase, now};
+  }
 }
 
 void fold_hosts(ControllerState& state, const View& view, Instant now) {
@@ -315,6 +329,10 @@ void keep_house(const View& view, Pass& pass) {
     if (view.roster().resource(name) == nullptr) write(path::order(name), std::nullopt);
   for (const auto& [host, load] : view.loads)
     if (view.roster().host(host) == nullptr) write(path::load(host), std::nullopt);
+  for (const auto& [successor, handover] : view.handovers) {
+    const Resource* resource = view.roster().resource(successor);
+    if (resource == nullptr || !resource->succession) write(path::handover(successor), std::nullopt);
+  }
   if (view.journal.size() > kJournalKept + kJournalStep) {
     auto entry = view.journal.begin();
     for (std::size_t i = 0; i < kHouseWrites; ++i, ++entry) commit.writes.push_back({entry->first, std::nullopt, {}});
@@ -385,6 +403,7 @@ void observe_view(ControllerState& state, const View& view, const SelfView& self
   fold_silences(state.silences, view, self.host, now.mono);
   for (const ResourceName& name : touched.resources) fold_resource(state, view, name, now.mono);
   if (of_hosts || !touched.resources.empty()) fold_gates(state, view, now.mono);
+  if (touched.all) fold_replacements(state, view, now.mono);
   // Whether another host could run what this one has lost the storage of depends on everything.
   for (const auto& host : view.spec()->hosts)
     note_since(state.storage_charged_since, host.name, !storage_charge(view, host.name).empty(), now.mono);
@@ -463,6 +482,7 @@ void decide(const ControllerState& state, const View& view, const SelfView& self
   if (frozen(view)) return;
   decide_fences(state, view, self, pass);
   decide_calendars(state.clock, view, pass);
+  decide_replacements(state, view, self, pass);
   std::vector<Unplaced> unplaced;
   desk.decide(state, view, self, pass, unplaced);
   Waiting waiting;

@@ -102,6 +102,7 @@ struct ControllerState {
   std::map<ResourceName, Instant> failed_since;
   std::map<ResourceName, Instant> running_since;
   std::map<ResourceName, Instant> unready_since;  // somebody comes after them, and they are not ready
+  std::map<ResourceName, std::pair<HandoverPhase, Instant>> handover_since;  // by successor: since when in that phase
   std::map<HostName, Instant> up_since;
   std::map<HostName, Instant> storage_charged_since;
   // The boot whose loads stand in the engine, and since when without a break, as far as this node saw.

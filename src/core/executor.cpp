@@ -82,6 +82,8 @@ void mark_start(const Case& c, std::vector<WallTime> restarts, bool in_place) {
   RunRecord run = run_record(c, RunState::starting);
   run.restarts = std::move(restarts);
   run.health = note_of_start(c);
+  // Nothing of it is here, and what starts under this claim starts without links.
+  if (!c.claim->links.up && c.claim->links.turn == 1 && !present(c.local)) run.links_turn = c.claim->links.turn;
   Commit commit = run_commit(c, run);
   if (in_place) {
     JournalRecord journal;
@@ -99,6 +101,11 @@ void mark_start(const Case& c, std::vector<WallTime> restarts, bool in_place) {
   c.pass.act(std::move(commit));
 }
 
+StartDomain start_of(const Case& c) {
+  const bool unlinked = !c.claim->links.up && !mutation::link_unmarked;
+  return {c.resource.name, c.claim->generation, kStartTimeout, unlinked};
+}
+
 // Engine out of reach: what this incarnation itself started may start again here, at no cost (B1); not on a host with a
 // promise (C6).
 void restart_out_of_reach(const Case& c) {
@@ -107,8 +114,7 @@ void restart_out_of_reach(const Case& c) {
   // Another engine, made anew, may have given it to another host (E3).
   if (!ours || l.start_in_flight || c.self.outdated || c.claim->migrating_to || clock_of(c.host.keeping)) return;
   const Duration delay = std::min(kRestartDelayLimit, kRestartDelay * (1 << std::clamp(l.unrecorded - 1, 0, 8)));
-  if (!l.restarted || c.pass.due(*l.restarted + delay))
-    c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});
+  if (!l.restarted || c.pass.due(*l.restarted + delay)) c.pass.act(start_of(c));
 }
 
 // It ran under this claim and does not any more.
@@ -142,7 +148,7 @@ void starting(const Case& c) {
   if (present(l)) return take_up(c) ? record_running(c) : void();
   const bool sent = l.start_for == c.view.mod_of(path::run(c.resource.name)) && l.start_result.has_value();
   if (!sent) {
-    if (in_touch(c) && has_room(c)) c.pass.act(StartDomain{c.resource.name, c.claim->generation, kStartTimeout});
+    if (in_touch(c) && has_room(c)) c.pass.act(start_of(c));
     return;
   }
   // Its disk was lost while it came up: what failed it is not the host, nor the guest (B1).
@@ -191,7 +197,7 @@ void run(const Case& c) {
   const std::optional<Migration>& going = c.claim->migrating_to;
   if (going && c.run->stayed < going->generation) return keep_migrating(c);
   if (!c.sure) return;
-  if (!present(c.local)) return ended(c);
+  if (!present(c.local)) return records_absent_links(c) ? void() : ended(c);
   if (is_restarting(c)) return end_to_restart(c);
   keep_running(c);
   tend(c);
@@ -272,12 +278,21 @@ void publish_protected(const HostState& host, const View& view, Pass& pass) {
   if (host.published_edition != view.spec_edition() || !same) pass.act(std::move(list));
 }
 
+// Those of this boot about whose links anything was ever ordered.
+std::vector<ResourceName> with_ordered_links(const View& view, const SelfView& self) {
+  std::vector<ResourceName> names;
+  for (const auto& [name, claim] : view.claims)
+    if (claim.value.links.turn != 0 && claim.value.host == self.host && claim.value.incarnation == self.incarnation)
+      names.push_back(name);
+  return names;
+}
+
 }  // namespace
 
-void look(const HostState& host, Pass& pass) {
+void look(const HostState& host, const View& view, const SelfView& self, Pass& pass) {
   const bool stale = host.hypervisor && host.inspected < last_touched(host);
   if (stale || !host.asked || pass.due(*host.asked + (host.hypervisor ? kInspectInterval : kInspectRetry)))
-    pass.act(Inspect{kInspectTimeout});
+    pass.act(Inspect{kInspectTimeout, with_ordered_links(view, self)});
 }
 
 void act(const HostState& host, const View& view, const SelfView& self, Agenda& agenda, Pass& pass) {

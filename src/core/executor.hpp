@@ -45,6 +45,11 @@ inline constexpr Duration kAbortTimeout = 10s;
 inline constexpr Duration kAbortInterval = 5s;
 inline constexpr Duration kCapTimeout = 10s;
 inline constexpr Duration kCapRetry = 30s;  // what libvirt refused, or somebody else has changed
+inline constexpr Duration kLinksTimeout = 10s;
+inline constexpr Duration kLinksRetry = 5s;
+// An order to libvirt that was given up, or that an earlier havend gave, is carried out within this or never: libvirt
+// itself gives up a domain that is busy after 30 s.
+inline constexpr Duration kLinksOrderLasts = 40s;
 // What came in by migration and cannot be resumed after so many tries is started anew.
 inline constexpr int kResumesOfArrival = 6;
 // Restarts in place while the engine is out of reach cost no budget (B1): they come ever more slowly instead.
@@ -98,6 +103,12 @@ struct Local {
   std::optional<CallResult> treat_result;  // of that call
   std::string treat_message;
   Instant treat_ended;
+  // Its network links, of those that take part in a replacement.
+  std::optional<bool> linked;  // as last inspected; nullopt: not known
+  bool links_in_flight = false;
+  std::optional<Instant> links_sent;
+  bool links_asked = true;                  // then
+  std::optional<Instant> links_unanswered;  // when an order to put them up was sent of which nobody knows the end
   // The destination's part.
   std::optional<Instant> admitted_at;  // when libvirt was last allowed to let it in
   int admissions = 0;                  // of the questions that belong to that and may still come
@@ -120,6 +131,7 @@ struct HostState {
   std::optional<Instant> asked;  // when an inspection was last sent
   Moment touched = 0;            // all resources: libvirt came back, the spec changed
   std::map<ResourceName, Local> locals;
+  std::optional<Instant> began;                 // this havend: what an earlier one asked of libvirt may still come
   std::map<ResourceName, Generation> released;  // the notes under /run
   bool found_none = false;                      // at the first look of this boot (F8)
   std::optional<ShutdownKind> leaving;          // the host shuts down: everything is to leave or to stop
@@ -170,6 +182,6 @@ void observe_admitted(HostState& host, const HookAsked& asked, Instant now);
 // The orders for this host: for the resources on the agenda, and for its own affairs.
 void act(const HostState& host, const View& view, const SelfView& self, Agenda& agenda, Pass& pass);
 // When to look at the hypervisor.
-void look(const HostState& host, Pass& pass);
+void look(const HostState& host, const View& view, const SelfView& self, Pass& pass);
 
 }  // namespace haven

@@ -35,6 +35,7 @@ RunRecord run_record(const Case& c, RunState state) {
   run.generation = c.claim->generation;
   run.state = state;
   if (c.run != nullptr) run.stayed = c.run->stayed;
+  if (c.run != nullptr) run.links_turn = c.run->links_turn;
   // Budgets outlive every generation: they are the resource's, not the host's.
   const auto known = c.view.runs.find(c.resource.name);
   if (known != c.view.runs.end()) run.restarts = known->second.value.restarts;
@@ -90,6 +91,7 @@ void keep_running(const Case& c) {
       (!l.resume_sent || c.pass.due(*l.resume_sent + kResumeInterval)))
     c.pass.act(ResumeDomain{c.resource.name, kShutdownTimeout});
   keep_cap(c);
+  keep_links(c);
   const bool paused = l.domain == DomainCondition::paused || l.domain == DomainCondition::paused_io_error;
   if (!in_touch(c) || c.run->paused == paused) return;
   RunRecord run = *c.run;

@@ -53,6 +53,10 @@ void keep_running(const Case& c);
 
 // It is held to its share of the CPUs, or not any more.
 void keep_cap(const Case& c);
+// Its network links are as its claim says, and its record says so.
+void keep_links(const Case& c);
+// It is not here, and starts without links from now on, which its record is to say. True: that is being written.
+[[nodiscard]] bool records_absent_links(const Case& c);
 // Before it is sent elsewhere, for a cap goes along: true until it is off, or libvirt would not.
 [[nodiscard]] bool takes_cap_off(const Case& c);
 

@@ -115,6 +115,7 @@ void keep_migrating(const Case& c) {
   if (tried && l.left && !m.cancelled && stands_still(l)) return destroy_at_once(c);
   const bool may = !tried && may_go(c);
   if (may && l.domain == DomainCondition::running && takes_cap_off(c)) return;
+  if (may && l.links_in_flight) return;
   // Stopped for a migration that a havend before this one began: libvirt lets this one wait, and ends that one.
   if (may && (l.domain == DomainCondition::running || l.domain == DomainCondition::in_migration))
     return c.pass.act(MigrateDomain{c.resource.name, m.host, m.generation, kMigrateTimeout});

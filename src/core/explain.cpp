@@ -61,6 +61,7 @@ std::string placed_by(const JournalRecord& record) {
     case JournalKind::freeze:
     case JournalKind::engine:
     case JournalKind::applied:
+    case JournalKind::replace:
     case JournalKind::alarm:
     case JournalKind::cleared:
     case JournalKind::stayed:

@@ -66,6 +66,43 @@ void judge_migration(const View& before, const ResourceName& name, const ClaimRe
                    "the claim of " + name.str() + " forgot its migration, and " + m.host.str() + " may still have it"});
 }
 
+// The other one of its replacement; nullptr: it takes part in none.
+const Resource* other_of(const Spec& spec, const ResourceName& name) {
+  for (const Resource& resource : spec.resources) {
+    if (!resource.succession) continue;
+    if (resource.name == name) return spec.resource(resource.succession->predecessor);
+    if (resource.succession->predecessor == name) return &resource;
+  }
+  return nullptr;
+}
+
+// By its own record for that very order, or because nothing of it can run.
+bool said_unlinked(const View& view, const ResourceName& name) {
+  const auto found = view.claims.find(name);
+  if (found == view.claims.end()) return true;
+  const ClaimRecord& claim = found->second.value;
+  if (released(view, name, claim) || proof_stands(view, claim))
+    return claim.order == ClaimOrder::let_go || !claim.links.up;
+  const auto run = view.runs.find(name);
+  return claim.order != ClaimOrder::let_go && !claim.links.up && run != view.runs.end() &&
+         run->second.value.generation == claim.generation && run->second.value.links_turn == claim.links.turn;
+}
+
+// Of the two of a replacement only one has its links up. A claim that is new keeps what stood there.
+void judge_links(const View& before, const ResourceName& name, const ClaimRecord& next, std::vector<Breach>& found) {
+  const Resource* other = before.spec() == nullptr ? nullptr : other_of(*before.spec(), name);
+  if (other == nullptr || !next.links.up || next.order == ClaimOrder::let_go) return;
+  const auto known = before.claims.find(name);
+  const bool was_up =
+      known != before.claims.end() && known->second.value.links.up && known->second.value.order != ClaimOrder::let_go;
+  if (was_up || said_unlinked(before, other->name)) return;
+  found.push_back(
+      {"one-address",
+       name,
+       {next.host},
+       "the links of " + name.str() + " go up, and nobody said that those of " + other->name.str() + " are down"});
+}
+
 void judge_claim(const View& before, const ResourceName& name, const ClaimRecord* next, std::vector<Breach>& found) {
   const auto known = before.claims.find(name);
   if (known == before.claims.end()) return;
@@ -194,6 +231,8 @@ std::vector<Breach> breaches_of_commit(const View& before, const EngineChanged& 
     const path::Parts parts = path::split(change.path);
     const ResourceName name{parts.first};
     if (parts.kind == "claim") judge_claim(before, name, claim_in(change), found);
+    if (const ClaimRecord* claim = parts.kind == "claim" ? claim_in(change) : nullptr)
+      judge_links(before, name, *claim, found);
     if (parts.kind == "run" && change.value) {
       if (const auto* run = std::get_if<RunRecord>(&*change.value)) judge_run(before, name, *run, found);
     }

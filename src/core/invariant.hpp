@@ -24,6 +24,7 @@ struct Breach {
 // What this commit did that no commit may do: a claim that leaves an incarnation which neither released it nor is
 // proved dead (C3); generations that do not grow (C1); a run record without its claim (C2), or of what was released
 // (C4); a proof taken back (F6). `before`: what the engine held until then.
+// one-address: a claim whose links go up while the other of its replacement may still have its own.
 [[nodiscard]] std::vector<Breach> breaches_of_commit(const View& before, const EngineChanged& commit);
 
 // The resources that this commit gave to a host where they did not run: not those that it left, stopped or adopted.

@@ -29,6 +29,8 @@ inline bool third_host = false;             // M3: what the source released goes
 inline bool stale_memory = false;           // M2: what came in goes on, however its source ended
 inline bool moves_forgotten = false;  // what was moved for balance is moved again as if it had not been; no barrier
 inline bool orders_vanish = false;    // an order that says nothing is deleted: its key is absent once more
+inline bool link_early = false;       // one-address: the successor is linked before its predecessor's record says down
+inline bool link_unmarked = false;    // one-address: what starts under an order down starts with its links up
 // Promises (P2 to P5).
 inline bool late_pet = false;             // the watchdog is petted up to the deadline itself
 inline bool keep_alive_is_good = false;   // a keep-alive's answer counts as last good
@@ -61,6 +63,8 @@ inline constexpr bool agents_live_on = false;
 inline constexpr bool shots_forgotten = false;
 inline constexpr bool moves_forgotten = false;
 inline constexpr bool orders_vanish = false;
+inline constexpr bool link_early = false;
+inline constexpr bool link_unmarked = false;
 inline constexpr bool late_pet = false;
 inline constexpr bool keep_alive_is_good = false;
 inline constexpr bool last_good_forgotten = false;

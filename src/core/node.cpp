@@ -42,6 +42,7 @@ std::string identity(const Action& action) {
           [](const MigrateDomain& a) { return "migrate/" + a.resource.str(); },
           [](const CapDomain& a) { return "cap/" + a.resource.str(); },
           [](const TreatGuest& a) { return "treat/" + a.resource.str(); },
+          [](const SetLinks& a) { return "links/" + a.resource.str(); },
           [](const AbortMigration& a) { return "abort/" + a.resource.str(); },
           [](const Inspect&) { return std::string("inspect"); },
           [](const RestartHypervisor&) { return std::string("restart-hypervisor"); },
@@ -197,7 +198,7 @@ void Node::Inside::pass_look(Now now) {
   if (session.exited) return;
   for (int round = 0; round < 2; ++round) {
     Pass pass(now);
-    look(host, pass);
+    look(host, view, self, pass);
     Decision decision = std::move(pass).take();
     look_wake = decision.wake;
     if (decision.actions.empty()) break;
@@ -334,6 +335,7 @@ std::vector<Issued> Node::step(const Event& event, Now now) {
   const bool clock_was_set = observe_clock(n.controller.clock, now);
   if (clock_was_set || n.host.wall_ahead == Duration::zero())
     n.host.wall_ahead = std::chrono::milliseconds(now.wall.unix_ms) - now.mono.since_boot;
+  if (!n.host.began) n.host.began = now.mono;
   Turn turn = n.fold(event, now);
   turn.everything |= clock_was_set;  // budgets count by it
   if (mutation::last_good_forgotten && !n.host.keeping.last_good) n.host.keeping.last_good = now.mono;

@@ -26,7 +26,7 @@ void turn_for_lane(const std::string& lane, Turn& turn) {
   else if (lane == "register" || lane == "away")
     turn.session = true;
   else if (lane == "leader" || lane == "claims" || lane == "journal" || lane == "house" || lane == "promises" ||
-           lane == "balance" || lane.starts_with("fence/"))
+           lane == "balance" || lane.starts_with("fence/") || lane.starts_with("handover/"))
     turn.brain = true;
   else if (lane.starts_with("device/"))
     turn.probes = true;

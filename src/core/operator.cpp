@@ -12,6 +12,7 @@
 #include "core/placement/roster.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/recovery/maintenance.hpp"
+#include "core/recovery/succession.hpp"
 
 namespace haven {
 namespace {
@@ -49,9 +50,24 @@ std::string migrate_refusal(const View& view, const Resource& resource, const Ho
   return "";
 }
 
+// Empty: a replacement has nothing against it.
+std::string replacement_refuses(const View& view, const OperatorAsked& asked) {
+  const auto r = replacement_of(view, asked.resource);
+  if (!r) return "";
+  const std::string end = ": haven replace " + r->predecessor.name.str() + " --back or --finish ends that";
+  if (asked.verb == OperatorVerb::ignore)
+    return r->successor.name.str() + " is replacing " + r->predecessor.name.str() +
+           ", and what is ignored could be linked by anybody" + end;
+  if (asked.verb == OperatorVerb::start && stopped_by_replacement(view, asked.resource))
+    return asked.resource.str() + " is kept stopped while " + r->successor.name.str() + " replaces " +
+           r->predecessor.name.str() + end;
+  return "";
+}
+
 Result order_resource(const View& view, const OperatorAsked& asked) {
   const Resource* resource = view.roster().resource(asked.resource);
   if (resource == nullptr) return tl::unexpected("there is no resource " + asked.resource.str());
+  if (std::string refusal = replacement_refuses(view, asked); !refusal.empty()) return tl::unexpected(refusal);
   OrderRecord order = order_of(view, asked.resource);
   const auto override_with = [&](DesiredState state) {
     // What follows a calendar is not what the file's `state` alone says.
@@ -102,6 +118,8 @@ Result order_resource(const View& view, const OperatorAsked& asked) {
     case OperatorVerb::resume:
     case OperatorVerb::fence_confirm:
     case OperatorVerb::fence_test:
+    case OperatorVerb::hand_back:
+    case OperatorVerb::hand_finish:
       break;
   }
   Result commit = order_commit(view, asked.resource, order);
@@ -245,6 +263,10 @@ tl::expected<Obeyed, std::string> operator_commit(const View& view, const Operat
       break;
     case OperatorVerb::fence_test:
       result = test_commit(view, asked, self, now);
+      break;
+    case OperatorVerb::hand_back:
+    case OperatorVerb::hand_finish:
+      result = replacement_commit(view, asked, self, now);
       break;
     case OperatorVerb::start:
     case OperatorVerb::stop:

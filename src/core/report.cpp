@@ -14,6 +14,7 @@
 #include "core/recovery/illness.hpp"
 #include "core/recovery/lifecycle.hpp"
 #include "core/recovery/maintenance.hpp"
+#include "core/recovery/succession.hpp"
 
 namespace haven {
 namespace {
@@ -175,6 +176,41 @@ ResourceReport report_frozen(const View& view, const Resource& resource, Resourc
   const std::string why = its_host ? "its host " + claim->second.value.host.str() + " is frozen" : "frozen";
   report.why += report.why.empty() ? why : "; " + why;
   return report;
+}
+
+// What its part in a replacement adds to what is said of it.
+std::string sentence(const ReplacementReport& replacement, const ResourceName& name) {
+  const std::string& old = replacement.predecessor.str();
+  const bool is_successor = replacement.successor == name;
+  const std::string back = ": haven replace " + old + " --back";
+  switch (replacement.phase) {
+    case HandoverPhase::proving:
+      return is_successor ? "proves itself for " + old + ", without links" : "";
+    case HandoverPhase::handing:
+      return is_successor ? "takes over the links of " + old : "gives its links to " + replacement.successor.str();
+    case HandoverPhase::settling:
+      return is_successor ? "serves in place of " + old : "runs without links, for a way back" + back;
+    case HandoverPhase::kept:
+      return is_successor ? "serves in place of " + old : "kept for a way back" + back;
+    case HandoverPhase::recalling:
+      return is_successor ? "is taken back" : "starts for the way back";
+    case HandoverPhase::returning:
+      return is_successor ? "gives its links back to " + old : "takes its links back";
+    case HandoverPhase::over:
+      return is_successor ? "does not replace " + old + (replacement.why.empty() ? "" : ": " + replacement.why) : "";
+    case HandoverPhase::finishing:
+      return is_successor ? "" : "replaced by " + replacement.successor.str();
+  }
+  return "";
+}
+
+void add_replacement(const View& view, ResourceReport& report) {
+  const auto r = replacement_of(view, report.name);
+  if (!r) return;
+  report.replacement = ReplacementReport{r->predecessor.name, r->successor.name, r->record.phase,
+                                         links_wanted(view, report.name), r->record.why};
+  const std::string words = sentence(*report.replacement, report.name);
+  if (!words.empty()) report.why += (report.why.empty() ? "" : "; ") + words;
 }
 
 ResourceReport report_resource(const View& view, const Placement& placement, const Resource& resource) {
@@ -366,7 +402,7 @@ Report report_of(const View& view) {
   report.balance = report_balance(view);
   const Placement placement = book_view(view);
   for (const auto& resource : view.spec()->resources)
-    report.resources.push_back(report_resource(view, placement, resource));
+    add_replacement(view, report.resources.emplace_back(report_resource(view, placement, resource)));
   return report;
 }
 

@@ -54,6 +54,14 @@ struct HostReport {
   std::optional<MaintenanceReport> maintenance;  // none: it is in service, and nothing is to return
 };
 
+// Of a replacement that has not ended.
+struct ReplacementReport {
+  ResourceName predecessor, successor;
+  HandoverPhase phase = HandoverPhase::proving;
+  bool linked = false;  // the links are, or are about to be, this one's
+  std::string why;      // it goes back; or empty
+};
+
 // FORMATS, "final": running, paused, stopped, failed, waiting; and what lies between.
 enum class ResourceCondition { running, paused, starting, stopping, stopped, failed, waiting, ignored, unreadable };
 struct ResourceReport {
@@ -66,6 +74,7 @@ struct ResourceReport {
   std::optional<MilliCpu> held_to;    // it starves others, and has no more than this
   std::optional<Health> health;       // of one that runs; none: it has no checks, and nothing to call up
   bool unprotected = false;           // by choice: it may stay down after the losses that `reserve` speaks of
+  std::optional<ReplacementReport> replacement;  // it is one of the two
 };
 
 // What the balancer recommends, and what it did; none with balance = "off".

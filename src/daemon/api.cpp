@@ -39,6 +39,9 @@ void route(httplib::Server& server, Service& service) {
   server.Get("/v1/spec", [&](const Request&, Response& r) { give(r, service.spec()); });
   server.Get("/v1/domain", [&](const Request& q, Response& r) { give(r, service.domain(query_of(q))); });
   server.Post("/v1/apply", [&](const Request& q, Response& r) { give(r, service.apply(q.body, q.remote_addr)); });
+  server.Post("/v1/replace", [&](const Request& q, Response& r) { give(r, service.replace(q.body, q.remote_addr)); });
+  server.Post("/v1/replace/end",
+              [&](const Request& q, Response& r) { give(r, service.end_replacement(q.body, q.remote_addr)); });
   server.Post("/v1/operator", [&](const Request& q, Response& r) { give(r, service.operate(q.body, q.remote_addr)); });
 }
 
@@ -66,7 +69,7 @@ void answer_errors(httplib::Server& server) {
                                          : "no valid request",
                          q.path,
                          unknown ? "/v1/status, /v1/journal, /v1/explain, /v1/maintenance, /v1/spec, /v1/domain, "
-                                   "/v1/apply, /v1/operator, /v1/cluster/…"
+                                   "/v1/apply, /v1/replace, /v1/operator, /v1/cluster/…"
                                  : ""));
     r.status = status;
   });

@@ -7,6 +7,7 @@
 
 #include "core/model/wording.hpp"
 #include "core/recovery/lifecycle.hpp"
+#include "core/recovery/succession.hpp"
 #include "daemon/codec.hpp"
 #include "daemon/domain_text.hpp"
 #include "daemon/journal_entry.hpp"
@@ -105,6 +106,7 @@ tl::expected<Applier::Present, Refusal> Applier::present() {
       present.capacities.push_back(host);
     }
     if (view.spec() == nullptr) return;
+    present.replacing = replacement_under_way(view);
     for (const auto& [name, claim] : view.claims) {
       const Resource* resource = view.spec()->resource(name);
       if (resource != nullptr && !claim_closed(view, name)) present.running[name] = resource->uuid;
@@ -230,28 +232,37 @@ tl::expected<ApplyResult, Refusal> Applier::apply(const ApplyRequest& request) {
     return tl::unexpected(Refusal{Refusal::Kind::bad_input, again.error()});
   }
 
+  std::vector<std::string> warnings;
+  if (auto barred = judge_replacements(*now, *spec, request.dry_run, warnings); !barred)
+    return tl::unexpected(barred.error());
+  auto result = take(request, std::move(*spec), *now);
+  if (result) result->warnings.insert(result->warnings.begin(), warnings.begin(), warnings.end());
+  return result;
+}
+
+tl::expected<ApplyResult, Refusal> Applier::take(const ApplyRequest& request, Spec spec, const Present& present) {
   ApplyResult result;
   Refusal refusal;
-  Spec filled = *spec;
-  judge(filled, *now, refusal, result.warnings);
+  Spec filled = spec;
+  judge(filled, present, refusal, result.warnings);
   if (!refusal.errors.empty()) return tl::unexpected(refusal);
-  FitAnswers fits = ask_hosts(filled, *now);
+  FitAnswers fits = ask_hosts(filled, present);
   const FitJudged fitness = judge_fitness(filled, fits);
   for (const std::string& sentence : fitness.nowhere)
     refusal.errors.push_back(error(sentence, "a domain that some host can run, or a host that has what it needs"));
   if (!refusal.errors.empty()) return tl::unexpected(refusal);
   result.warnings.insert(result.warnings.end(), fitness.warnings.begin(), fitness.warnings.end());
-  if (auto admitted = admit(request, *now, filled, *spec, result.warnings); !admitted)
+  if (auto admitted = admit(request, present, filled, spec, result.warnings); !admitted)
     return tl::unexpected(admitted.error());
   codec::SpecDocument document;
   document.file_name = request.file_name;
   document.text = request.text;
   document.domains = request.domains;
-  document.spec = std::make_shared<const Spec>(std::move(*spec));
+  document.spec = std::make_shared<const Spec>(std::move(spec));
   const auto cut = codec::cut(document);
   if (!cut) return tl::unexpected(Refusal{Refusal::Kind::bad_input, {error(cut.error(), "a smaller file")}});
 
-  const Spec before = now->stored.document ? *now->stored.document->spec : Spec{};
+  const Spec before = present.stored.document ? *present.stored.document->spec : Spec{};
   result.changes = file::diff(before, *document.spec);
   for (const Resource& resource : document.spec->resources) {
     const Resource* old = before.resource(resource.name);
@@ -261,10 +272,10 @@ tl::expected<ApplyResult, Refusal> Applier::apply(const ApplyRequest& request) {
     result.changes.push_back({file::DiffLine::Kind::changed, "vm", resource.name.str(), "protection", words(was),
                               words(resource.unprotected)});
   }
-  result.seen = request.seen.value_or(now->stored.mod);
-  result.changed = cut->id != now->stored.id;
+  result.seen = request.seen.value_or(present.stored.mod);
+  result.changed = cut->id != present.stored.id;
   if (request.dry_run || !result.changed) return result;
-  const auto stored = store(request, *cut, *document.spec, *now, fits, result.seen);
+  const auto stored = store(request, *cut, *document.spec, present, fits, result.seen);
   if (!stored) return tl::unexpected(stored.error());
   // So that who asks next is told of the new file. Its being late is no failure: it is stored.
   (void)settle([&](const Runtime::Sight& sight) { return sight.store.stored().mod >= *stored; }, limits_.settle);

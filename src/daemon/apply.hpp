@@ -29,6 +29,18 @@ struct ApplyRequest {
   std::string by;                              // who asks, for the journal
 };
 
+// `haven replace V --with NEW.xml`.
+struct ReplaceRequest {
+  ResourceName resource;
+  ResourceName name;     // of the new one
+  std::string xml_path;  // as the operator called it
+  std::string xml;       // what stands there
+  Duration prove{}, settle{}, timeout{};
+  bool dry_run = false;      // judge and compare only
+  bool unprotected = false;  // as in ApplyRequest
+  std::string by;
+};
+
 // What speaks against it; nothing was stored. An error's `file` is empty where no place in the file is to blame.
 struct Refusal {
   enum class Kind {
@@ -60,6 +72,10 @@ class Applier {
 
   // Blocks; one at a time.
   [[nodiscard]] tl::expected<ApplyResult, Refusal> apply(const ApplyRequest& request);
+  // The file as it is stored, with a successor in it; likewise.
+  [[nodiscard]] tl::expected<ApplyResult, Refusal> replace(const ReplaceRequest& request);
+  // And without the one that its replacement leaves behind, once that has ended. `resource`: either of the two.
+  [[nodiscard]] tl::expected<ApplyResult, Refusal> end_replacement(const ResourceName& resource, const std::string& by);
 
  private:
   // What the cluster is now, as far as a new file must fit it.
@@ -72,8 +88,15 @@ class Applier {
     std::map<ResourceName, std::string> running;  // uuid of what is claimed or runs
     FitAnswers fits;                              // as far as hosts have said
     std::map<HostName, Footprint> others;         // what runs there and is no resource
+    // Of the stored file: why nothing else may be applied while a replacement is under way; empty: none is.
+    std::string replacing;
   };
+  // What is parsed or made is judged, and stored unless it is a dry run.
+  [[nodiscard]] tl::expected<ApplyResult, Refusal> take(const ApplyRequest& request, Spec spec, const Present& present);
   [[nodiscard]] tl::expected<Present, Refusal> present();
+  // Whether this file may be applied beside the replacements that the stored one knows of.
+  [[nodiscard]] static tl::expected<void, Refusal> judge_replacements(const Present& present, const Spec& spec,
+                                                                      bool dry_run, std::vector<std::string>& warnings);
   void judge(Spec& spec, const Present& present, Refusal& refusal, std::vector<std::string>& warnings);
   // Marks in `spec` what is unprotected by choice, the one that `request` makes or an earlier one.
   [[nodiscard]] tl::expected<void, Refusal> admit(const ApplyRequest& request, const Present& present,

@@ -30,13 +30,15 @@ HAVEN_WORDS(EndReason, {none, "none"}, {stopped, "stopped"}, {host_leaving, "hos
             {storage_lost, "storage-lost"}, {stopped_with_host, "stopped-with-host"},
             {frozen_with_host, "frozen-with-host"}, {migrated, "migrated"})
 HAVEN_WORDS(Health, {unknown, "unknown"}, {well, "well"}, {ill, "ill"})
+HAVEN_WORDS(HandoverPhase, {proving, "proving"}, {handing, "handing"}, {settling, "settling"}, {kept, "kept"},
+            {recalling, "recalling"}, {returning, "returning"}, {over, "over"}, {finishing, "finishing"})
 HAVEN_WORDS(ArrivalState, {ready, "ready"}, {gone, "gone"})
 HAVEN_WORDS(JournalKind, {intent, "intent"}, {fenced, "fenced"}, {proved, "proved"}, {withdrawn, "withdrawn"},
             {tested, "tested"}, {recover, "recover"}, {place, "place"}, {restart, "restart"}, {relocate, "relocate"},
             {migrate, "migrate"}, {stayed, "stayed"}, {capped, "capped"}, {uncapped, "uncapped"}, {repair, "repair"},
             {stop, "stop"}, {place_failed, "place-failed"}, {failed, "failed"}, {freeze, "freeze"},
-            {maintenance, "maintenance"}, {engine, "engine"}, {applied, "applied"}, {alarm, "alarm"},
-            {cleared, "cleared"})
+            {maintenance, "maintenance"}, {engine, "engine"}, {applied, "applied"}, {replace, "replace"},
+            {alarm, "alarm"}, {cleared, "cleared"})
 #undef HAVEN_WORDS
 
 inline constexpr Range kSmall{0, 1'000'000};
@@ -301,6 +303,15 @@ void describe(Io& io, typename Io::template Ref<ClaimRecord> r) {
   io.field("migrating_to", r.migrating_to);
   io.field("spent", r.spent);
   io.field("resume", r.resume);
+  io.field("links_up", r.links.up);
+  io.number("links_turn", r.links.turn, kNatural);
+}
+template <class Io>
+void describe(Io& io, typename Io::template Ref<HandoverRecord> r) {
+  io.field("predecessor", r.predecessor);
+  io.field("asked_ms", r.asked);
+  io.field("phase", r.phase);
+  io.field("why", r.why);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<Treatment> r) {
@@ -330,6 +341,7 @@ void describe(Io& io, typename Io::template Ref<RunRecord> r) {
   io.field("restarts_ms", r.restarts);
   io.field("stayed", r.stayed);
   io.field("health", r.health);
+  io.number("links_turn", r.links_turn, kNatural);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<JournalReason> r) {
@@ -386,6 +398,7 @@ ReadRecord reader_for(const std::string& kind) {
       {"claim", read_as<ClaimRecord>},
       {"run", read_as<RunRecord>},
       {"arrival", read_as<ArrivalRecord>},
+      {"handover", read_as<HandoverRecord>},
       {"journal", read_as<JournalRecord>},
       {"epoch", read_as<EpochRecord>},
       {"promise", read_as<PromiseRecord>},
@@ -406,7 +419,7 @@ bool names_are_well_formed(const path::Parts& parts) {
   if (parts.kind == "leader" || parts.kind == "journal" || parts.kind == "voters") return true;
   if (parts.kind == "epoch" || parts.kind == "dawn" || parts.kind == "balance") return parts.first.empty();
   if (parts.kind == "claim" || parts.kind == "run" || parts.kind == "calendar" || parts.kind == "arrival" ||
-      parts.kind == "spec/order") {
+      parts.kind == "handover" || parts.kind == "spec/order") {
     return well_formed(ResourceName(parts.first));
   }
   if (!well_formed(HostName(parts.first))) return false;

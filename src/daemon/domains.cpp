@@ -99,7 +99,7 @@ Inspected Domains::translate(const port::Inspected& seen) const {
     const auto condition = to_event(domain.state);
     if (!condition) continue;
     if (const Resource* r = of_uuid(domain.uuid)) {
-      result.domains.push_back({r->name, *condition, domain.migrating, domain.cap});
+      result.domains.push_back({r->name, *condition, domain.migrating, domain.cap, domain.linked});
     } else {
       others.insert(domain.uuid);
       result.others_taken.cpu += domain.footprint.cpu;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "adapter/libvirt/domain_links.hpp"
 #include "daemon/boot.hpp"
 #include "daemon/codec.hpp"
 #include "port/to_event.hpp"
@@ -157,7 +158,12 @@ struct Hands::Performing {
   }
 
   void operator()(const StartDomain& a) {
-    if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.start(call, r->xml, a.timeout);
+    const Resource* r = known(a.resource);
+    if (r == nullptr) return;
+    if (!a.unlinked) return hands.edges_.hypervisor.start(call, r->xml, a.timeout);
+    const auto unlinked = libvirt::with_links_down(r->xml);
+    if (unlinked) return hands.edges_.hypervisor.start(call, *unlinked, a.timeout);
+    answers.emplace_back(CallDone{call, CallResult::failed, "its links cannot be taken down: " + unlinked.error()});
   }
   void operator()(const ShutdownDomain& a) {
     if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.shutdown(call, r->uuid, a.timeout);
@@ -198,13 +204,19 @@ struct Hands::Performing {
   void operator()(const AttendGuest& a) {
     if (hands.edges_.attend) hands.edges_.attend(a);
   }
+  void operator()(const SetLinks& a) {
+    const Resource* r = known(a.resource);
+    if (r == nullptr) return;
+    hands.edges_.say(false, "putting the network links of " + a.resource.str() + (a.up ? " up" : " down"));
+    hands.edges_.hypervisor.set_links(call, r->uuid, a.up, a.timeout);
+  }
   void operator()(const AbortMigration& a) {
     if (const Resource* r = known(a.resource)) hands.edges_.hypervisor.abort_migration(call, r->uuid, a.timeout);
   }
   void operator()(const Inspect& a) {
     hands.inspections_[call] = {};
     hands.edges_.storage.look(call, hands.domains_.storage_paths(), a.timeout);
-    hands.edges_.hypervisor.inspect(call, a.timeout);
+    hands.edges_.hypervisor.inspect(call, a.timeout, hands.uuids_of(a.links));
   }
 
   void operator()(const RestartHypervisor& a) {

@@ -34,6 +34,7 @@ struct HookQuestion {
   std::uint64_t id = 0;
   std::string uuid;
   bool migration = false;
+  bool unlinked = false;  // every network link of it is down
 };
 // To be run by the thread that thinks.
 using Task = std::function<void()>;

@@ -361,7 +361,7 @@ tl::unexpected<std::string> serve_host(const file::LocalConfig& config, LocalAla
   Chores chores([&](const Protected& wanted) { return upkeep.tend(wanted); });
   auto hook = hook::HookServer::listen(config.run_dir + "/hook.sock", [&](const hook::HookRequest& request) {
     const auto& question = request.question;
-    (void)mailbox->offer(HookQuestion{request.id, question.uuid, question.op == hook::Op::migrate});
+    (void)mailbox->offer(HookQuestion{request.id, question.uuid, question.op == hook::Op::migrate, question.unlinked});
   });
   if (!hook) return tl::unexpected(hook.error());
 

@@ -156,11 +156,11 @@ void Runtime::ask_node(const HookQuestion& question) {
     (void)hands_.edges().answer_hook(question.id, allow, reason);
   };
   if (const Resource* resource = hands_.domains().of_uuid(question.uuid)) {
-    turn(HookAsked{CallId{question.id}, resource->name, question.migration, question.uuid});
+    turn(HookAsked{CallId{question.id}, resource->name, question.migration, question.uuid, question.unlinked});
   } else if (hands_.domains().spec() == nullptr && std::count(listed_.begin(), listed_.end(), question.uuid) > 0) {
     answer(false, "it is protected, and havend does not know the cluster file yet");
   } else {
-    turn(HookAsked{CallId{question.id}, {}, question.migration, question.uuid});
+    turn(HookAsked{CallId{question.id}, {}, question.migration, question.uuid, question.unlinked});
   }
 }
 

@@ -12,6 +12,7 @@
 #include "core/model/spelling.hpp"
 #include "core/model/wording.hpp"
 #include "core/recovery/maintenance.hpp"
+#include "core/recovery/succession.hpp"
 #include "daemon/codec.hpp"
 #include "daemon/explanation_json.hpp"
 #include "daemon/names.hpp"
@@ -70,6 +71,15 @@ Json maintenance_json(const std::optional<MaintenanceReport>& maintenance) {
   return {{"on", maintenance->on}, {"by", maintenance->by}, {"left", texts_of(maintenance->left)}};
 }
 
+Json replacement_json(const std::optional<ReplacementReport>& replacement) {
+  if (!replacement) return nullptr;
+  return {{"predecessor", replacement->predecessor.str()},
+          {"successor", replacement->successor.str()},
+          {"phase", word(replacement->phase)},
+          {"linked", replacement->linked},
+          {"why", replacement->why}};
+}
+
 using SendingsSeen = std::map<std::string, SendingFigures>;
 
 // null: it is not being moved, or nothing is known of how far it is.
@@ -121,7 +131,8 @@ Json status_json(const Report& report, const HostName& host, std::vector<Alarm> 
                          {"health", resource.health ? Json(word(*resource.health)) : Json()},
                          {"why", resource.why},
                          {"moving_to", resource.moving_to ? Json(resource.moving_to->str()) : Json()},
-                         {"moving", moving_json(resource, sendings)}});
+                         {"moving", moving_json(resource, sendings)},
+                         {"replacement", replacement_json(resource.replacement)}});
   }
   Json some_frozen = Json::object();
   for (const auto& [name, by] : report.some_frozen) some_frozen[name] = by;
@@ -194,6 +205,50 @@ std::optional<ApplyRequest> read_apply(const std::string& body) {
   return request;
 }
 
+// nullopt: absent, no whole number, or out of what a replacement may take.
+std::optional<Duration> span_of(const Json& json, const char* key) {
+  constexpr std::int64_t kMostMs = 30LL * 24 * 3600 * 1000;
+  const auto it = json.find(key);
+  if (it == json.end() || !it->is_number_integer()) return std::nullopt;
+  const auto ms = it->get<std::int64_t>();
+  return ms < 0 || ms > kMostMs ? std::nullopt : std::optional<Duration>(std::chrono::milliseconds(ms));
+}
+
+std::optional<ReplaceRequest> read_replace(const std::string& body) {
+  const Json json = Json::parse(body, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  const auto resource = text_of(json, "resource"), name = text_of(json, "name"), path = text_of(json, "path"),
+             xml = text_of(json, "xml");
+  const auto prove = span_of(json, "prove_ms"), settle = span_of(json, "settle_ms"),
+             limit = span_of(json, "timeout_ms");
+  if (!resource || !name || !path || !xml || !prove || !settle || !limit) return std::nullopt;
+  return ReplaceRequest{ResourceName(*resource),
+                        ResourceName(*name),
+                        *path,
+                        *xml,
+                        *prove,
+                        *settle,
+                        *limit,
+                        flag_of(json, "dry_run"),
+                        flag_of(json, "unprotected"),
+                        text_of(json, "by").value_or("")};
+}
+
+Answer apply_answer(const tl::expected<ApplyResult, Refusal>& result) {
+  if (!result) {
+    Json errors = Json::array();
+    for (const auto& error : result.error().errors) errors.push_back(error_json(error));
+    const bool input = result.error().kind == Refusal::Kind::bad_input;
+    return reply(input ? Code::bad_input : Code::refused, Json{{"error", errors.front()}, {"errors", errors}});
+  }
+  Json changes = Json::array();
+  for (const auto& line : result->changes) changes.push_back(file::to_string(line));
+  return data({{"changed", result->changed},
+               {"changes", changes},
+               {"warnings", result->warnings},
+               {"seen", result->seen.count}});
+}
+
 const std::map<std::string, OperatorVerb>& verbs() {
   static const std::map<std::string, OperatorVerb> kVerbs = {{"start", OperatorVerb::start},
                                                              {"stop", OperatorVerb::stop},
@@ -208,7 +263,9 @@ const std::map<std::string, OperatorVerb>& verbs() {
                                                              {"maintain", OperatorVerb::maintain},
                                                              {"resume", OperatorVerb::resume},
                                                              {"fence_confirm", OperatorVerb::fence_confirm},
-                                                             {"fence_test", OperatorVerb::fence_test}};
+                                                             {"fence_test", OperatorVerb::fence_test},
+                                                             {"hand_back", OperatorVerb::hand_back},
+                                                             {"hand_finish", OperatorVerb::hand_finish}};
   return kVerbs;
 }
 
@@ -374,19 +431,30 @@ Answer Service::apply(const std::string& body, const std::string& peer) {
                         "{\"file_name\", \"text\", \"domains\", \"seen\", \"dry_run\", \"unprotected\", \"by\"}");
   }
   request->by = said_by(peer, request->by);
-  const auto result = applier_.apply(*request);
-  if (!result) {
-    Json errors = Json::array();
-    for (const auto& error : result.error().errors) errors.push_back(error_json(error));
-    const bool input = result.error().kind == Refusal::Kind::bad_input;
-    return reply(input ? Code::bad_input : Code::refused, Json{{"error", errors.front()}, {"errors", errors}});
+  return apply_answer(applier_.apply(*request));
+}
+
+Answer Service::replace(const std::string& body, const std::string& peer) {
+  auto request = read_replace(body);
+  if (!request) {
+    return error_answer(Code::bad_request, "no request to replace a guest", "",
+                        "{\"resource\", \"name\", \"path\", \"xml\", \"prove_ms\", \"settle_ms\", "
+                        "\"timeout_ms\", \"dry_run\", \"unprotected\", \"by\"}");
   }
-  Json changes = Json::array();
-  for (const auto& line : result->changes) changes.push_back(file::to_string(line));
-  return data({{"changed", result->changed},
-               {"changes", changes},
-               {"warnings", result->warnings},
-               {"seen", result->seen.count}});
+  if (!codec::well_formed(request->resource)) {
+    return error_answer(Code::bad_input, "\"" + request->resource.str() + "\" is no name of a resource", "resource",
+                        "web1");
+  }
+  request->by = said_by(peer, request->by);
+  return apply_answer(applier_.replace(*request));
+}
+
+Answer Service::end_replacement(const std::string& body, const std::string& peer) {
+  const Json json = Json::parse(body, nullptr, false);
+  const ResourceName resource(json.is_object() ? text_of(json, "resource").value_or("") : "");
+  if (!codec::well_formed(resource))
+    return error_answer(Code::bad_request, "no request to end a replacement", "", "{\"resource\", \"by\"}");
+  return apply_answer(applier_.end_replacement(resource, said_by(peer, text_of(json, "by").value_or(""))));
 }
 
 Answer Service::operate(const std::string& body, const std::string& peer) {

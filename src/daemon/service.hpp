@@ -53,6 +53,9 @@ class Service {
   // name: a domain of this host's libvirt.
   [[nodiscard]] Answer domain(const Query& query);
   [[nodiscard]] Answer apply(const std::string& body, const std::string& peer);
+  [[nodiscard]] Answer replace(const std::string& body, const std::string& peer);
+  // The one that a replacement leaves behind is taken out of the file.
+  [[nodiscard]] Answer end_replacement(const std::string& body, const std::string& peer);
   // `peer`: the user who asks, by the kernel's word. Root may say in `by` for whom (sudo), nobody else may.
   [[nodiscard]] Answer operate(const std::string& body, const std::string& peer);
   // Whoever waits for news is answered; nobody waits any more.

@@ -143,6 +143,14 @@ void describe(Io& io, typename Io::template Ref<Repair> r) {
   io.field("timeout_ns", r.timeout);
 }
 template <class Io>
+void describe(Io& io, typename Io::template Ref<Succession> s) {
+  io.field("predecessor", s.predecessor);
+  io.field("prove_ns", s.prove);
+  io.field("settle_ns", s.settle);
+  io.field("timeout_ns", s.timeout);
+  io.field("asked_ms", s.asked);
+}
+template <class Io>
 void describe(Io& io, typename Io::template Ref<StoredResource> s) {
   auto& r = s.resource;
   io.field("name", r.name);
@@ -173,6 +181,8 @@ void describe(Io& io, typename Io::template Ref<StoredResource> s) {
   io.field("serve", r.serve);
   io.field("after_timeout_ns", r.after_timeout);
   io.field("on_after_timeout", r.on_after_timeout);
+  io.field("succession", r.succession);
+  io.maybe("replaced", r.replaced);
 }
 template <class Io>
 void describe(Io& io, typename Io::template Ref<Rule> r) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "adapter/libvirt/domain_links.hpp"
 #include "adapter/libvirt/domain_xml.hpp"
 #include "hook/gate.hpp"
 #include "hook/paths.hpp"
@@ -37,10 +38,14 @@ hook::Reply judge(hook::Op op) {
   const auto deadline = Clock::now() + kDeadline;
   const auto list = hook::read_protected({hook::kProtectedThisBoot, hook::kProtectedForGood});
   std::optional<std::string> uuid;
-  if (const auto xml = read_input(deadline))
+  bool unlinked = false;
+  if (const auto xml = read_input(deadline)) {
     if (auto parsed = libvirt::parse_domain_uuid(*xml)) uuid = std::move(*parsed);
+    const auto linked = libvirt::any_link_up(*xml);
+    unlinked = linked && !*linked;
+  }
   std::optional<hook::Reply> havend;
-  if (uuid) havend = hook::ask(hook::kSocket, {*uuid, op}, deadline);
+  if (uuid) havend = hook::ask(hook::kSocket, {*uuid, op, unlinked}, deadline);
   return hook::decide(op, uuid, list, havend);
 }
 

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace haven::hook {
+namespace {
+
+constexpr std::string_view kUnlinked = " unlinked";
+
+}  // namespace
 
 std::string_view spelled(Op op) {
   switch (op) {
@@ -23,7 +28,8 @@ std::optional<Op> parse_op(std::string_view text) {
 }
 
 std::string format(const Question& question) {
-  return "start " + question.uuid + " " + std::string(spelled(question.op)) + "\n";
+  return "start " + question.uuid + " " + std::string(spelled(question.op)) +
+         (question.unlinked ? std::string(kUnlinked) : "") + "\n";
 }
 
 std::string format(const Reply& reply) {
@@ -43,9 +49,12 @@ std::optional<Question> parse_question(std::string_view line) {
   if (line.size() < uuid_length + 2 || line[uuid_length] != ' ') return std::nullopt;
   const std::string_view uuid = line.substr(0, uuid_length);
   const auto fits = [](char c) { return c == '-' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  const auto op = parse_op(line.substr(uuid_length + 1));
+  std::string_view rest = line.substr(uuid_length + 1);
+  const bool unlinked = rest.ends_with(kUnlinked);
+  if (unlinked) rest.remove_suffix(kUnlinked.size());
+  const auto op = parse_op(rest);
   if (!op || !std::ranges::all_of(uuid, fits)) return std::nullopt;
-  return Question{std::string(uuid), *op};
+  return Question{std::string(uuid), *op, unlinked};
 }
 
 std::optional<Reply> parse_reply(std::string_view line) {

@@ -1,5 +1,6 @@
 // What the libvirt hook and havend say to each other, one line each way over a unix socket (PROTOCOL C5):
 //   hook:   start <uuid> <op>\n        op: prepare, start or migrate
+//           start <uuid> <op> unlinked\n        likewise, and every network link of the domain is down
 //   havend: yes\n  or  no <reason>\n
 #pragma once
 
@@ -19,6 +20,7 @@ enum class Op { prepare, start, migrate };
 struct Question {
   std::string uuid;  // lower case, with hyphens
   Op op = Op::start;
+  bool unlinked = false;  // every network link of it is down
   friend bool operator==(const Question&, const Question&) = default;
 };
 struct Reply {

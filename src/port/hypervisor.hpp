@@ -44,6 +44,8 @@ struct Domain {
   bool migrating = false;  // it is being sent to another host
   // What cap() holds it by, here or where it came from; 0: it was meant to, and it is not what libvirt says.
   std::optional<MilliCpu> cap{};
+  // Any of its network links is up; nullopt: that was not asked, or libvirt did not tell.
+  std::optional<bool> linked{};
 };
 // A process that is a VM, found without libvirt's help: qemu-system-* by its -uuid, libvirt_lxc by its --name.
 struct VmProcess {
@@ -128,12 +130,15 @@ class Hypervisor {
   // like again. Only of the domain as it runs now: it goes with its process, and goes along in a migration. done: read
   // back. A limit that somebody else has set is left alone: with a cap that is `failed`, without one done.
   virtual void cap(CallId call, const std::string& uuid, std::optional<MilliCpu> cap, Duration timeout) = 0;
+  // All network links of the domain as it runs now go up or down. done: read back. Not of a container.
+  virtual void set_links(CallId call, const std::string& uuid, bool up, Duration timeout) = 0;
   // Ends the sending that is under way: done means told to, not over. None is under way: failed.
   virtual void abort_migration(CallId call, const std::string& uuid, Duration timeout) = 0;
   // Ends its processes by SIGKILL, without libvirt. Done once they are gone or there were none; LXC is told by its
   // name.
   virtual void kill(CallId call, const std::string& uuid, const std::string& name, Duration timeout) = 0;
-  virtual void inspect(CallId call, Duration timeout) = 0;
+  // `links`: the uuids of those whose links are to be looked at too.
+  virtual void inspect(CallId call, Duration timeout, const std::vector<std::string>& links) = 0;
 };
 
 }  // namespace haven::port

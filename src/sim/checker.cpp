@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "core/controller.hpp"
+#include "core/placement/roster.hpp"
 #include "core/recovery/maintenance.hpp"
+#include "core/recovery/succession.hpp"
 
 namespace haven::sim {
 namespace {
@@ -21,7 +23,7 @@ bool stands(const View& view, const Order& order) {
   if (order.verb == OperatorVerb::maintain || order.verb == OperatorVerb::resume)
     return in_maintenance(view, order.host) == (order.verb == OperatorVerb::maintain);
   const Resource* resource = view.spec() == nullptr ? nullptr : view.spec()->resource(order.resource);
-  if (resource == nullptr) return true;
+  if (resource == nullptr || stopped_by_replacement(view, order.resource)) return true;
   const DesiredState ordered = order.verb == OperatorVerb::start    ? DesiredState::started
                                : order.verb == OperatorVerb::ignore ? DesiredState::ignored
                                                                     : DesiredState::stopped;
@@ -120,6 +122,20 @@ void Checker::judge_copies(const ResourceName& resource, const HostName& host) {
   }
 }
 
+void Checker::links_changed(const ResourceName& resource) {
+  if (view_.spec() == nullptr || !facts_.linked_on) return;
+  const Roster& roster = view_.roster();
+  const auto index = roster.index(resource);
+  if (!index || roster.partner[*index] == *index) return;
+  const ResourceName& other = roster.spec->resources[roster.partner[*index]].name;
+  std::vector<HostName> hosts = facts_.linked_on(resource);
+  const std::vector<HostName> others = facts_.linked_on(other);
+  if (hosts.empty() || others.empty()) return;
+  hosts.insert(hosts.end(), others.begin(), others.end());
+  violated("one-address", resource, std::move(hosts),
+           "the links of " + resource.str() + " and of " + other.str() + " are up at the same time");
+}
+
 void Checker::process_runs(const ResourceName& resource, const HostName& host) {
   std::vector<HostName> hosts = facts_.hosts_of(resource);
   if (hosts.size() > 1) {
@@ -128,6 +144,7 @@ void Checker::process_runs(const ResourceName& resource, const HostName& host) {
     violated("never-twice", resource, std::move(hosts), std::move(text));
   }
   judge_copies(resource, host);
+  links_changed(resource);
   if (proved_dead(view_, host, facts_.boot_of(host))) {
     violated("F6", resource, {host}, resource.str() + " was started on a boot that was proved dead");
   }

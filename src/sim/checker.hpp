@@ -3,6 +3,7 @@
 // never-twice: no resource has a process on two powered machines; a paused or frozen one counts, it may go on.
 // M2: what came in live goes on only where its source did not go beyond it. M3: nothing runs beside what came in live
 // elsewhere, but the source while its claim names that migration.
+// one-address: of a predecessor and its successor never both have their network links up, paused or not.
 // F6: a boot that is proved dead runs nothing, from the proof on.
 // F1: no agent switches anything off for a boot before an intent against it has outlasted its grace.
 // F7, F8: no host that is well, stands unaccused and may be given something is switched off by an agent, whoever called
@@ -33,6 +34,7 @@ class Checker {
   struct Facts {
     std::function<std::vector<HostName>(const ResourceName&)> hosts_of;   // powered machines with a process of it
     std::function<std::vector<HostName>(const ResourceName&)> copies_of;  // where it came in live and never ran
+    std::function<std::vector<HostName>(const ResourceName&)> linked_on;  // where its network links are up
     std::function<std::vector<ResourceName>(const HostName&, const Incarnation&)> running_on;  // of that boot
     std::function<std::optional<Duration>(const HostName&, const Incarnation&)> healthy_for;   // nullopt: it is not
     std::function<Incarnation(const HostName&)> boot_of;
@@ -44,6 +46,8 @@ class Checker {
   void committed(const EngineChanged& commit);
   // A process appeared, or goes on.
   void process_runs(const ResourceName& resource, const HostName& host);
+  // The network links of a process went up or down.
+  void links_changed(const ResourceName& resource);
   // A node that decides by marks did something else than one that derives everything (sim/twin).
   void differs(std::string words) { violated("marks", {}, {}, std::move(words)); }
 

@@ -17,6 +17,9 @@
 namespace haven::sim {
 namespace {
 
+// Of varied seeds, each so manieth replaces guests too.
+constexpr std::uint64_t kReplacesEach = 4;
+
 int verdict(const Outcome& outcome) { return outcome.good() ? 0 : 1; }
 
 // 2, with everything that is wrong, if the spec cannot be simulated.
@@ -101,7 +104,8 @@ std::vector<RandomRun> run_block(const SimulateOptions& options, std::uint64_t f
   const auto work = [&] {
     for (std::uint64_t i = next++; i < count; i = next++) {
       const std::uint64_t seed = first + i;
-      runs[i] = random_run(options.vary ? varied(options.spec, seed) : options.spec, seed, options.hours);
+      runs[i] = random_run(options.vary ? varied(options.spec, seed) : options.spec, seed, options.hours,
+                           options.vary && seed % kReplacesEach == 0);
     }
   };
   {

@@ -15,7 +15,8 @@ bool says(const World& world, const ResourceName& resource, ResourceCondition wa
 
 bool needs_report(const Expectation& e) {
   return e.what == Claimed::stopped || e.what == Claimed::failed || e.what == Claimed::advised ||
-         e.what == Claimed::held || e.what == Claimed::free || e.what == Claimed::well || e.what == Claimed::ill;
+         e.what == Claimed::held || e.what == Claimed::free || e.what == Claimed::well || e.what == Claimed::ill ||
+         e.what == Claimed::linked || e.what == Claimed::unlinked;
 }
 
 bool is_advised(const World& world, const ResourceName& resource, const HostName& to) {
@@ -77,6 +78,10 @@ bool Expectations::holds(const Expectation& e) const {
       return is_of_health(world_, e.resource, Health::well);
     case Claimed::ill:
       return is_of_health(world_, e.resource, Health::ill);
+    case Claimed::linked:
+      return world_.running(e.resource) && !world_.linked_on(e.resource).empty();
+    case Claimed::unlinked:
+      return world_.running(e.resource) && world_.linked_on(e.resource).empty();
     case Claimed::fenced:
     case Claimed::not_fenced: {
       const auto fenced = fenced_hosts(events);

@@ -15,12 +15,15 @@ constexpr Duration kRounds = 300s;
 
 }  // namespace
 
-FaultSource::FaultSource(World& world, const Spec& spec, std::uint64_t seed, std::function<void(std::string)> note)
+FaultSource::FaultSource(World& world, const Spec& spec, std::uint64_t seed, std::function<void(std::string)> note,
+                         bool replaces)
     : world_(world),
       random_(seed ^ 0x5bd1e995ULL),
       swaying_(seed ^ 0x2545f491ULL),
+      replacing_(seed ^ 0x9e3779b9ULL),
       sways_(spec.cluster.balance == Balance::automatic),
       ailing_(seed ^ 0x369dea0fULL),
+      replaces_(replaces),
       note_(std::move(note)) {
   for (const Host& host : spec.hosts) {
     hosts_.push_back(host.name);
@@ -52,6 +55,7 @@ void FaultSource::begin() {
   if (blackout_after_) later(*blackout_after_, [this] { blackout(); });
   if (sways_) sway();
   if (!checked_.empty()) ail();
+  if (replaces_) replacements();
 }
 
 // Faults come in bursts: half of them follow the last one closely, for it is the second one that hurts.
@@ -469,6 +473,7 @@ void FaultSource::take_back_orders() {
   for (const ResourceName& resource : resources_) {
     deed(Order{OperatorVerb::start, resource, {}}, "start " + resource.str());
   }
+  take_back_replacements();
 }
 
 }  // namespace haven::sim

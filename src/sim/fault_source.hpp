@@ -17,7 +17,9 @@ namespace haven::sim {
 class FaultSource {
  public:
   // `note`: told what is done, where somebody wants to know (empty: nobody).
-  FaultSource(World& world, const Spec& spec, std::uint64_t seed, std::function<void(std::string)> note);
+  // `replaces`: guests are replaced between the faults, too.
+  FaultSource(World& world, const Spec& spec, std::uint64_t seed, std::function<void(std::string)> note,
+              bool replaces = false);
   // From now on, until stop().
   void begin();
   void stop() { stopped_ = true; }
@@ -82,13 +84,21 @@ class FaultSource {
   void uplink();
   void migration();
   void hurt_migration(const ResourceName& resource, const HostName& from, const HostName& to);
+  void replacements();
+  void replace(const ResourceName& old);
+  void watch_handover(const ResourceName& successor, int looks);
+  void hurt_handover(const ResourceName& old, const ResourceName& successor);
+  void take_back_replacements();
 
   World& world_;
   Random random_;
-  Random swaying_;  // apart, so that what else happens is the same with it and without
+  Random swaying_;    // apart, so that what else happens is the same with it and without
+  Random replacing_;  // likewise
   bool sways_ = false;
   Random ailing_;                        // likewise
   std::vector<ResourceName> checked_{};  // what has checks
+  bool replaces_ = false;
+  int successors_ = 0;  // so far
   std::function<void(std::string)> note_;
   std::vector<HostName> hosts_;
   std::vector<ResourceName> resources_;

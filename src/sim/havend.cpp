@@ -241,7 +241,9 @@ void Havend::perform_one(CallId, Exit&) {
 
 void Havend::perform_one(CallId, Say&) {}
 
-bool Havend::hook(const ResourceName& resource, bool migration) { return ask_hook({{}, resource, migration, {}}); }
+bool Havend::hook(const ResourceName& resource, bool migration, bool unlinked) {
+  return ask_hook({{}, resource, migration, {}, unlinked});
+}
 
 // Without a havend the hook only knows the list: there stand the domains that are being fenced.
 bool Havend::hook_domain(const std::string& domain, bool migration) {

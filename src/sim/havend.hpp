@@ -81,7 +81,7 @@ class Havend {
   void libvirt_tells(const port::HypervisorEvent& event);
   void measured(const port::Measured& measured);
   // The libvirt hook's question. False without a havend that says yes at once (C5).
-  [[nodiscard]] bool hook(const ResourceName& resource, bool migration = false);
+  [[nodiscard]] bool hook(const ResourceName& resource, bool migration = false, bool unlinked = false);
   // The same about the domain of a virtual host.
   [[nodiscard]] bool hook_domain(const std::string& domain, bool migration);
   void engine_committed();
@@ -136,6 +136,7 @@ class Havend {
   void perform_one(CallId call, CapDomain& action);
   void perform_one(CallId call, TreatGuest& action);
   void perform_one(CallId call, AttendGuest& action);
+  void perform_one(CallId call, SetLinks& action);
   void perform_one(CallId call, AbortMigration& action);
   void perform_one(CallId call, Inspect& action);
   void perform_one(CallId call, EndVirtualHost& action);

@@ -17,7 +17,8 @@ CallId Havend::outside(CallId call) const { return {(life_ << kLifeShift) + call
 
 void Havend::perform_one(CallId call, StartDomain& action) {
   const std::string name = action.resource.str();
-  const std::string xml = "<domain><name>" + name + "</name><uuid>" + name + "</uuid></domain>";
+  const std::string links = action.unlinked ? "<link state='down'/>" : "";
+  const std::string xml = "<domain><name>" + name + "</name><uuid>" + name + "</uuid>" + links + "</domain>";
   machine_.with_libvirt(
       [&](HypervisorState& libvirt, Instant now) { libvirt.start(outside(call), xml, action.timeout, now); });
 }
@@ -62,6 +63,12 @@ void Havend::perform_one(CallId call, CapDomain& action) {
   });
 }
 
+void Havend::perform_one(CallId call, SetLinks& action) {
+  machine_.with_libvirt([&](HypervisorState& libvirt, Instant now) {
+    libvirt.set_links(outside(call), action.resource.str(), action.up, action.timeout, now);
+  });
+}
+
 void Havend::perform_one(CallId call, AbortMigration& action) {
   machine_.with_libvirt([&](HypervisorState& libvirt, Instant now) {
     libvirt.abort_migration(outside(call), action.resource.str(), action.timeout, now);
@@ -79,8 +86,10 @@ void Havend::perform_one(CallId call, EndVirtualHost& action) {
 }
 
 void Havend::perform_one(CallId call, Inspect& action) {
+  std::vector<std::string> links;
+  for (const ResourceName& name : action.links) links.push_back(name.str());
   machine_.with_libvirt(
-      [&](HypervisorState& libvirt, Instant now) { libvirt.inspect(outside(call), action.timeout, now); });
+      [&](HypervisorState& libvirt, Instant now) { libvirt.inspect(outside(call), action.timeout, now, links); });
 }
 
 // Its service manager ends it, hung or not, and starts another.
@@ -121,7 +130,8 @@ void Havend::libvirt_tells(const port::HypervisorEvent& event) {
       if (Machine::is_domain(domain.uuid)) {
         others.insert(domain.uuid);
       } else if (const auto condition = to_event(domain.state)) {
-        inspected.domains.push_back({ResourceName{domain.uuid}, *condition, domain.migrating, domain.cap});
+        inspected.domains.push_back(
+            {ResourceName{domain.uuid}, *condition, domain.migrating, domain.cap, domain.linked});
       }
     }
     for (const auto& process : seen->processes) {

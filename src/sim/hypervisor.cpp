@@ -23,6 +23,7 @@ std::string text_of(std::string_view xml, const std::string& element) {
 port::Domain read_domain(const std::string& xml) {
   port::Domain domain{text_of(xml, "uuid"), text_of(xml, "name"), port::Driver::qemu, DomainState::running};
   if (xml.find("</domain>") == std::string::npos || domain.name.empty()) domain.uuid.clear();
+  domain.linked = xml.find("<link state='down'/>") == std::string::npos;
   if (xml.find("type='lxc'") != std::string::npos) domain.driver = port::Driver::lxc;
   return domain;
 }
@@ -53,8 +54,13 @@ void HypervisorState::cap(CallId call, const std::string& uuid, std::optional<Mi
   order(Verb::cap, call, uuid, {}, timeout, now);
   calls_[call].cap = cap;
 }
-void HypervisorState::inspect(CallId call, Duration timeout, Instant now) {
+void HypervisorState::set_links(CallId call, const std::string& uuid, bool up, Duration timeout, Instant now) {
+  order(Verb::links, call, uuid, {}, timeout, now);
+  calls_[call].up = up;
+}
+void HypervisorState::inspect(CallId call, Duration timeout, Instant now, const std::vector<std::string>& links) {
   order(Verb::inspect, call, {}, {}, timeout, now);
+  calls_[call].links = links;
 }
 void HypervisorState::kill(CallId call, const std::string& uuid, const std::string&, Duration timeout, Instant now) {
   calls_[call] = {Verb::kill, uuid, {}, true, true, {}};
@@ -172,6 +178,13 @@ void HypervisorState::carry_out(CallId id, Instant at) {
       if (guest == nullptr) return answer(id, CallResult::failed, "libvirt has no active domain " + call.uuid);
       guest->domain.cap = call.cap;
       return answer(id, CallResult::done);
+    case Verb::links:
+      if (guest == nullptr) return answer(id, CallResult::failed, "libvirt has no active domain " + call.uuid);
+      if (!guest->to.empty() || guest->incoming)
+        return answer(id, CallResult::failed, "it is being migrated: libvirt changes nothing of it meanwhile");
+      guest->domain.linked = call.up;
+      if (guest->pid != 0) change(at, *guest, ProcessChange::Kind::links, ProcessChange::Why::started);
+      return answer(id, CallResult::done);
     case Verb::migrate:
       return carry_out_migrate(id, call, at);
     case Verb::abort:
@@ -186,8 +199,9 @@ void HypervisorState::carry_out(CallId id, Instant at) {
 }
 
 // libvirt asks twice: `prepare`, then `start`.
-bool HypervisorState::may_start(const std::string& uuid) const {
-  return !world_.hook || (world_.hook(uuid, false) && world_.hook(uuid, false));
+bool HypervisorState::may_start(const port::Domain& domain) const {
+  const bool unlinked = domain.linked == false;
+  return !world_.hook || (world_.hook(domain.uuid, false, unlinked) && world_.hook(domain.uuid, false, unlinked));
 }
 
 void HypervisorState::carry_out_start(CallId id, const Call& call, Instant at) {
@@ -197,7 +211,7 @@ void HypervisorState::carry_out_start(CallId id, const Call& call, Instant at) {
       std::ranges::any_of(guests_, [&](const auto& other) { return other.second.domain.name == domain.name; });
   if (guests_.contains(domain.uuid) || name_taken)
     return answer(id, CallResult::failed, "domain " + domain.name + " is already active");
-  if (!may_start(domain.uuid)) return answer(id, CallResult::failed, "the hook refused this start");
+  if (!may_start(domain)) return answer(id, CallResult::failed, "the hook refused this start");
   if (fails(Verb::start, domain.uuid)) return answer(id, CallResult::failed, "the simulation refuses this start");
   const auto life = ++last_life_;
   guests_[domain.uuid] = {domain, 0, life, true, false, false, {}, {}};
@@ -240,8 +254,12 @@ void HypervisorState::answer_inspect(CallId id, bool reached) {
   const auto found = calls_.find(id);
   if (found == calls_.end() || !std::exchange(found->second.open, false)) return;
   port::Inspected inspected{id, reached, {}, processes()};
-  for (const auto& [uuid, guest] : guests_)
-    if (reached) inspected.domains.push_back(guest.domain);
+  for (const auto& [uuid, guest] : guests_) {
+    if (!reached) break;
+    inspected.domains.push_back(guest.domain);
+    if (std::ranges::find(found->second.links, uuid) == found->second.links.end())
+      inspected.domains.back().linked.reset();
+  }
   outcome_.events.push_back(std::move(inspected));
 }
 
@@ -300,6 +318,7 @@ bool HypervisorState::world_fails(Verb verb, const std::string& uuid) const {
     case Verb::resume:
       return world_.fails(Deed::migrate_reply, uuid);
     case Verb::cap:
+    case Verb::links:
     case Verb::abort:
     case Verb::inspect:
       return false;
@@ -436,6 +455,11 @@ std::optional<MilliCpu> HypervisorState::cap_of(const std::string& uuid) const {
 bool HypervisorState::hangs(const std::string& uuid) const {
   const auto found = guests_.find(uuid);
   return found != guests_.end() && !found->second.obeys;
+}
+
+bool HypervisorState::linked(const std::string& uuid) const {
+  const auto found = guests_.find(uuid);
+  return found != guests_.end() && found->second.domain.linked != false;
 }
 
 DomainState HypervisorState::state_of(const std::string& uuid) const {

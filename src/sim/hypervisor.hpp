@@ -35,7 +35,8 @@ struct HypervisorTimes {
 // What truly happened to a VM's process, whatever libvirt knows of it.
 struct ProcessChange {
   // comes_in, goes: a guest that is let in by migration and never ran here appears, and vanishes.
-  enum class Kind { runs, halts, pauses, resumes, comes_in, goes };
+  // links: its network links went up or down.
+  enum class Kind { runs, halts, pauses, resumes, comes_in, goes, links };
   enum class Why { started, ended_by_order, crashed, powered_off, paused, host_down, migrated };
   Instant at;
   std::string uuid;
@@ -49,7 +50,8 @@ class HypervisorState {
  public:
   explicit HypervisorState(HypervisorTimes times = {}) : times_(times) {}
 
-  // Orders, as port::Hypervisor says. The XML needs a <name>, a <uuid> and its end; type='lxc' is a container.
+  // Orders, as port::Hypervisor says. The XML needs a <name>, a <uuid> and its end; type='lxc' is a container, and
+  // where it has a <link state='down'/> its links are down.
   void start(CallId call, const std::string& xml, Duration timeout, Instant now);
   void shutdown(CallId call, const std::string& uuid, Duration timeout, Instant now);
   void destroy(CallId call, const std::string& uuid, Duration timeout, Instant now);
@@ -58,7 +60,8 @@ class HypervisorState {
   void migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout, Instant now);
   void abort_migration(CallId call, const std::string& uuid, Duration timeout, Instant now);
   void cap(CallId call, const std::string& uuid, std::optional<MilliCpu> cap, Duration timeout, Instant now);
-  void inspect(CallId call, Duration timeout, Instant now);
+  void set_links(CallId call, const std::string& uuid, bool up, Duration timeout, Instant now);
+  void inspect(CallId call, Duration timeout, Instant now, const std::vector<std::string>& links = {});
 
   struct Outcome {
     std::vector<port::HypervisorEvent> events;
@@ -113,7 +116,8 @@ class HypervisorState {
   // What the world around it has to say, where it does: asked as an order is carried out. They must not give orders.
   enum class Deed { start, shutdown, destroy, kill, migrate, migrate_reply };
   struct World {
-    std::function<bool(const std::string& uuid, bool migration)> hook;  // may this VM start, or come in (C5)?
+    // May this VM start, or come in (C5)? unlinked: with its network links down.
+    std::function<bool(const std::string& uuid, bool migration, bool unlinked)> hook;
     // Does this to another host's libvirt. False: it cannot be reached.
     std::function<bool(const std::string& to, const std::function<void(HypervisorState&)>&)> reach;
     // Somebody sends it here still, as far as can be heard.
@@ -128,10 +132,11 @@ class HypervisorState {
   [[nodiscard]] std::vector<port::VmProcess> processes() const;
   [[nodiscard]] std::optional<MilliCpu> cap_of(const std::string& uuid) const;
   [[nodiscard]] bool hangs(const std::string& uuid) const;
+  [[nodiscard]] bool linked(const std::string& uuid) const;                 // it exists, and its network links are up
   [[nodiscard]] port::DomainState state_of(const std::string& uuid) const;  // absent: no process and none on its way
 
  private:
-  enum class Verb { start, shutdown, destroy, resume, kill, inspect, migrate, abort, cap };
+  enum class Verb { start, shutdown, destroy, resume, kill, inspect, migrate, abort, cap, links };
   enum class Libvirt { alive, hung, down };
   struct Call {
     Verb verb = Verb::inspect;
@@ -141,6 +146,8 @@ class HypervisorState {
     bool open = true;                            // not answered
     std::pair<Instant, std::uint64_t> deadline;  // its place on the agenda
     std::optional<MilliCpu> cap{};
+    bool up = true;                    // of links
+    std::vector<std::string> links{};  // of inspect
   };
   struct Guest {
     port::Domain domain;
@@ -179,7 +186,7 @@ class HypervisorState {
   void put(Instant at, Item item);
   void happen(Instant at, const Item& item);
   void carry_out(CallId id, Instant at);
-  [[nodiscard]] bool may_start(const std::string& uuid) const;
+  [[nodiscard]] bool may_start(const port::Domain& domain) const;
   void carry_out_start(CallId id, const Call& call, Instant at);
   void carry_out_migrate(CallId id, const Call& call, Instant at);
   void switch_over(const std::string& uuid, Instant at);

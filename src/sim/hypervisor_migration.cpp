@@ -87,7 +87,8 @@ bool HypervisorState::let_in(const port::Domain& domain, Instant now) {
   const bool name_taken =
       std::ranges::any_of(guests_, [&](const auto& other) { return other.second.domain.name == domain.name; });
   if (libvirt_ != Libvirt::alive || name_taken) return false;
-  if ((world_.hook && !world_.hook(domain.uuid, true)) || !may_start(domain.uuid)) return false;
+  const bool refused = world_.hook && !world_.hook(domain.uuid, true, domain.linked == false);
+  if (refused || !may_start(domain)) return false;
   Guest& guest = guests_[domain.uuid] = {domain, ++last_pid_, ++last_life_, true, true, false, {}, {}};
   guest.domain.state = DomainState::in_migration;
   guest.domain.migrating = false;

@@ -60,15 +60,16 @@ Machine::Machine(Queue& queue, Random& random, Timeline& timeline, MachineIndex 
 
 void Machine::set_callbacks(Callbacks callbacks) {
   callbacks_ = std::move(callbacks);
-  libvirt_.set_world(
-      {[this](const std::string& uuid, bool migration) { return callbacks_.hook(ResourceName{uuid}, migration); },
-       [this](const std::string& to, const std::function<void(HypervisorState&)>& deed) {
-         return callbacks_.reach(HostName{to}, deed);
-       },
-       [this](const std::string& uuid) { return callbacks_.is_sent_here(ResourceName{uuid}); },
-       [this](HypervisorState::Deed deed, const std::string& uuid) {
-         return callbacks_.deed_fails(deed, ResourceName{uuid});
-       }});
+  libvirt_.set_world({[this](const std::string& uuid, bool migration, bool unlinked) {
+                        return callbacks_.hook(ResourceName{uuid}, migration, unlinked);
+                      },
+                      [this](const std::string& to, const std::function<void(HypervisorState&)>& deed) {
+                        return callbacks_.reach(HostName{to}, deed);
+                      },
+                      [this](const std::string& uuid) { return callbacks_.is_sent_here(ResourceName{uuid}); },
+                      [this](HypervisorState::Deed deed, const std::string& uuid) {
+                        return callbacks_.deed_fails(deed, ResourceName{uuid});
+                      }});
 }
 
 void Machine::new_life() {
@@ -221,6 +222,7 @@ void Machine::take_domain(Machine& guest, const ProcessChange& change) {
     case ProcessChange::Kind::runs:
     case ProcessChange::Kind::comes_in:
     case ProcessChange::Kind::goes:
+    case ProcessChange::Kind::links:
       return;
     case ProcessChange::Kind::pauses:
       return guest.stand_still(guest.paused_, true);
@@ -237,7 +239,10 @@ void Machine::take_domain(Machine& guest, const ProcessChange& change) {
 void Machine::reinstall() {
   if (!on() || below_ != nullptr) return;
   std::set<ResourceName> left;
-  for (const auto& [resource, paused] : processes_) left.insert(resource);
+  for (const auto& [resource, paused] : processes_) {
+    left.insert(resource);
+    if (linked(resource)) left_linked_.insert(resource);
+  }
   left_behind_.insert(left.begin(), left.end());
   // The machine that is left behind pets its own watchdog as long as its havend was allowed to, and no longer (P3).
   if (watchdog_.armed()) queue_.at(watchdog_.bites_at(), [this, left = std::move(left)] { end_left_behind(left); });
@@ -249,6 +254,7 @@ void Machine::reinstall() {
 void Machine::end_left_behind() { end_left_behind(std::set(left_behind_)); }
 
 void Machine::end_left_behind(const std::set<ResourceName>& left) {
+  for (const ResourceName& resource : left) left_linked_.erase(resource);
   for (const ResourceName& resource : left)
     if (left_behind_.erase(resource) != 0) timeline_.process(EventKind::halt, resource, name_, "host-down");
 }
@@ -390,6 +396,9 @@ void Machine::take(const ProcessChange& change) {
       processes_[resource] = false;
       return timeline_.process(EventKind::run, resource, name_);
     }
+    case ProcessChange::Kind::links:
+      timeline_.process(linked(resource) ? EventKind::linked : EventKind::unlinked, resource, name_);
+      return callbacks_.links_changed(resource);
     case ProcessChange::Kind::pauses:
       processes_[resource] = true;
       return timeline_.process(EventKind::halt, resource, name_, "paused");

@@ -39,7 +39,8 @@ class Machine {
     std::function<void()> booted;     // its software starts
     std::function<void()> went_down;  // everything on it is gone
     std::function<void(const port::HypervisorEvent&)> libvirt_tells;
-    std::function<bool(const ResourceName&, bool migration)> hook;
+    std::function<bool(const ResourceName&, bool migration, bool unlinked)> hook;
+    std::function<void(const ResourceName&)> links_changed;  // of a guest that exists here
     // Does this to another host's libvirt. False: its machine cannot be reached.
     std::function<bool(const HostName&, const std::function<void(HypervisorState&)>&)> reach;
     std::function<bool(const ResourceName&)> is_sent_here;
@@ -151,6 +152,10 @@ class Machine {
   [[nodiscard]] std::optional<MilliCpu> cap_of(const ResourceName& guest) const { return libvirt_.cap_of(guest.str()); }
   [[nodiscard]] bool guest_hangs(const ResourceName& guest) const { return libvirt_.hangs(guest.str()); }
   [[nodiscard]] const std::map<ResourceName, bool>& processes() const { return processes_; }
+  // It has a process, here or in a machine that bore this name before, whose network links are up.
+  [[nodiscard]] bool linked(const ResourceName& guest) const {
+    return (processes_.contains(guest) && libvirt_.linked(guest.str())) || left_linked_.contains(guest);
+  }
   // What came in by migration and has not run here.
   [[nodiscard]] const std::set<ResourceName>& copies() const { return copies_; }
   [[nodiscard]] bool is_sending(const ResourceName& resource, const HostName& to) const {
@@ -205,6 +210,7 @@ class Machine {
   std::vector<Machine*> carried_;
   std::vector<Machine*> autostart_;  // ran when the power was lost
   std::set<ResourceName> left_behind_;
+  std::set<ResourceName> left_linked_;  // of these
   Watchdog watchdog_;
   bool watchdog_broken_ = false;
   Instant bite_watched_ = kNever;

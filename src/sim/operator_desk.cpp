@@ -26,6 +26,8 @@ std::string subject_of(const Order& order) {
     case OperatorVerb::stay:
     case OperatorVerb::fence_confirm:
     case OperatorVerb::fence_test:
+    case OperatorVerb::hand_back:
+    case OperatorVerb::hand_finish:
       break;
   }
   return "";

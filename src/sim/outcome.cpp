@@ -36,6 +36,12 @@ const char* word(EventKind kind) {
       return "freeze";
     case EventKind::alarm:
       return "alarm";
+    case EventKind::linked:
+      return "linked";
+    case EventKind::unlinked:
+      return "unlinked";
+    case EventKind::replace:
+      return "replace";
   }
   return "alarm";
 }

@@ -30,6 +30,9 @@ enum class EventKind {
   place_failed,
   freeze,
   alarm,
+  linked,  // its network links went up where it runs, or down
+  unlinked,
+  replace,
 };
 [[nodiscard]] const char* word(EventKind kind);
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/placement/placement.hpp"
+#include "core/recovery/succession.hpp"
 #include "sim/fault_source.hpp"
 
 namespace haven::sim {
@@ -29,6 +30,7 @@ std::vector<Violation> dead_ones(World& world) {
     const bool wanted =
         resource.state == DesiredState::started && resource.retry && resource.on_poweroff == OnPoweroff::restart;
     if (!wanted || world.running(resource.name)) continue;
+    if (stopped_by_replacement(world.checker().view(), resource.name)) continue;
     // It waits for one that does not run, and that is judged by itself.
     const bool waits = std::ranges::any_of(resource.after, [&](const auto& name) { return !world.running(name); });
     if (waits) continue;
@@ -87,8 +89,29 @@ Tally tally_of(const std::vector<TimelineEvent>& events) {
           {}};
 }
 
+// Whoever of the two is to serve has no links, or nobody ever took the other one out of the file.
+std::vector<Violation> unlinked_ones(World& world) {
+  std::vector<Violation> found;
+  const View& view = world.checker().view();
+  for (const Resource& resource : world.spec()->resources) {
+    const auto r = replacement_of(view, resource.name);
+    if (r && r->successor.name == resource.name && r->record.phase != HandoverPhase::finishing)
+      found.push_back({world.timeline().now_ms(),
+                       "liveness",
+                       resource.name,
+                       {},
+                       "the replacement by " + resource.name.str() + " was taken back, and does not end"});
+    if (!links_wanted(view, resource.name) || !world.running(resource.name)) continue;
+    if (!world.linked_on(resource.name).empty()) continue;
+    found.push_back({world.timeline().now_ms(), "liveness", resource.name, world.hosts_of(resource.name),
+                     resource.name.str() + " runs and serves nobody: its network links are down"});
+  }
+  return found;
+}
+
 std::vector<Violation> not_well(World& world) {
   std::vector<Violation> all = dead_ones(world);
+  for (Violation& unlinked : unlinked_ones(world)) all.push_back(std::move(unlinked));
   for (Violation& held : held_for_nothing(world)) all.push_back(std::move(held));
   for (Violation& ill : ill_ones(world)) all.push_back(std::move(ill));
   return all;
@@ -96,8 +119,8 @@ std::vector<Violation> not_well(World& world) {
 
 class Run {
  public:
-  Run(const Spec& spec, std::uint64_t seed, bool recording)
-      : world_(spec, seed, World::Pace::varied), faults_(world_, spec, seed, recording ? note() : nullptr) {
+  Run(const Spec& spec, std::uint64_t seed, bool recording, bool replaces)
+      : world_(spec, seed, World::Pace::varied), faults_(world_, spec, seed, recording ? note() : nullptr, replaces) {
     if (!recording) return;
     auto checked = std::move(world_.timeline().added);
     world_.timeline().added = [this, checked](const TimelineEvent& event) {
@@ -177,10 +200,10 @@ Tally& Tally::operator+=(const Tally& other) {
   return *this;
 }
 
-RandomRun random_run(const Spec& spec, std::uint64_t seed, double hours) {
-  RandomRun result = Run(spec, seed, false).run(hours);
+RandomRun random_run(const Spec& spec, std::uint64_t seed, double hours, bool replaces) {
+  RandomRun result = Run(spec, seed, false, replaces).run(hours);
   // The same once more, written down: words cost time, and most runs need none.
-  if (!result.good()) result.timeline = Run(spec, seed, true).run(hours).timeline;
+  if (!result.good()) result.timeline = Run(spec, seed, true, replaces).run(hours).timeline;
   result.seed = seed;
   return result;
 }

@@ -33,6 +33,7 @@ struct RandomRun {
   [[nodiscard]] bool good() const { return violations.empty(); }
 };
 
-[[nodiscard]] RandomRun random_run(const Spec& spec, std::uint64_t seed, double hours);
+// `replaces`: guests are replaced between the faults, too.
+[[nodiscard]] RandomRun random_run(const Spec& spec, std::uint64_t seed, double hours, bool replaces = false);
 
 }  // namespace haven::sim

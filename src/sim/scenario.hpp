@@ -134,12 +134,17 @@ struct SetLoad {
 struct Remove {
   ResourceName resource;
 };
+// A successor with all that its predecessor has, which is to take its place.
+struct Replace {
+  ResourceName successor;
+  Succession succession;
+};
 struct Add {
   Resource resource;
 };
 using Deed = std::variant<SetPower, SetNetwork, SetHang, ShutDown, SetCut, SetLink, SetStore, SetStorage, SetUplink,
                           SetFenceDevice, SetWatchdog, Reinstall, HurtGuest, HurtApp, HurtLibvirt, CrashHavend, LetFail,
-                          Order, Remove, Add, SetLoad>;
+                          Order, Remove, Add, Replace, SetLoad>;
 struct Statement {
   Duration at{};
   Deed deed;
@@ -158,6 +163,8 @@ enum class Claimed {
   free,
   well,
   ill,
+  linked,
+  unlinked,
   fenced,
   not_fenced,
   fences,

@@ -254,6 +254,24 @@ Answer load(Context& c) {
   return SetLoad{{}, ResourceName{*name}, *value};
 }
 
+// `replace V with NEW [prove DURATION] [settle DURATION] [timeout DURATION]`.
+Answer replace(Context& c) {
+  const auto predecessor = c.words.resource(c.line, c.at);
+  const bool with = predecessor && c.words.literal(c.line, "with");
+  const auto successor = with ? c.words.new_resource(c.line, c.at) : std::nullopt;
+  if (!successor) return std::nullopt;
+  Replace deed{*successor, {}};
+  deed.succession.predecessor = *predecessor;
+  while (c.line.peek() != nullptr) {
+    const auto key = c.words.one_of(c.line, {"prove", "settle", "timeout"});
+    const auto span = key ? c.words.duration(c.line) : std::nullopt;
+    if (!span) return std::nullopt;
+    Succession& s = deed.succession;
+    (*key == 0 ? s.prove : *key == 1 ? s.settle : s.timeout) = *span;
+  }
+  return deed;
+}
+
 Answer remove(Context& c) {
   const auto resource = c.words.resource(c.line, c.at);
   if (!resource) return std::nullopt;
@@ -328,6 +346,9 @@ const std::map<std::string, Verb>& verbs() {
       {"fence-confirm", fence_confirm},
       {"fence-test", fence_test},
       {"reinstall", reinstall},
+      {"replace", replace},
+      {"back", [](Context& c) { return order(c, OperatorVerb::hand_back); }},
+      {"finish", [](Context& c) { return order(c, OperatorVerb::hand_finish); }},
       {"remove", remove},
       {"load", load},
       {"add", add},
@@ -384,8 +405,8 @@ std::optional<Expectation> expect_of_cluster(Line& line, Vocabulary& words, Expe
 
 std::optional<Expectation> expect_resource(Line& line, Vocabulary& words, Expectation e) {
   const auto resource = words.resource(line, std::nullopt);
-  const auto state =
-      words.one_of(line, {"on", "running", "stopped", "failed", "advised", "held", "free", "well", "ill"});
+  const auto state = words.one_of(
+      line, {"on", "running", "stopped", "failed", "advised", "held", "free", "well", "ill", "linked", "unlinked"});
   if (!state) return std::nullopt;
   e.what = static_cast<Claimed>(*state);
   if (e.what == Claimed::on_host || e.what == Claimed::advised) {

@@ -72,6 +72,8 @@ Vocabulary::Vocabulary(const Spec& spec, const std::vector<Line>& lines, file::P
     const auto at = file::parse_duration(words[1].text);
     if (!at) continue;
     if (words[2].text == "add") added_.try_emplace(words[3].text, Moment{*at, line.start().line});
+    if (words[2].text == "replace" && words.size() > 5 && words[4].text == "with")
+      added_.try_emplace(words[5].text, Moment{*at, line.start().line});
     if (words[2].text == "remove") removed_.try_emplace(words[3].text, Moment{*at, line.start().line});
   }
 }

@@ -63,6 +63,9 @@ void follow(const TimelineEvent& event, const HostName& host, Course& course, Wh
     case EventKind::migrate:
     case EventKind::stop:
     case EventKind::freeze:
+    case EventKind::linked:
+    case EventKind::unlinked:
+    case EventKind::replace:
       return;
   }
 }

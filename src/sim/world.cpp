@@ -115,7 +115,8 @@ void World::wire(Machine& machine) {
   callbacks.booted = [] {};
   callbacks.went_down = [] {};
   callbacks.libvirt_tells = [](const port::HypervisorEvent&) {};
-  callbacks.hook = [](const ResourceName&, bool) { return false; };
+  callbacks.hook = [](const ResourceName&, bool, bool) { return false; };
+  callbacks.links_changed = [this](const ResourceName& resource) { checker_.links_changed(resource); };
   wire_migration(callbacks, m);
   callbacks.may_boot = [this, m] {
     Machine& booting = *machines_[m];
@@ -132,8 +133,8 @@ void World::wire(Machine& machine) {
     callbacks.went_down = [havend] { havend->end(); };
     callbacks.watchdog_broke = [havend] { havend->tell(WatchdogBroke{"its watchdog takes no pet"}); };
     callbacks.libvirt_tells = [havend](const port::HypervisorEvent& event) { havend->libvirt_tells(event); };
-    callbacks.hook = [havend](const ResourceName& resource, bool migration) {
-      return havend->hook(resource, migration);
+    callbacks.hook = [havend](const ResourceName& resource, bool migration, bool unlinked) {
+      return havend->hook(resource, migration, unlinked);
     };
   }
   machine.set_callbacks(std::move(callbacks));
@@ -260,6 +261,9 @@ void World::journal(const JournalRecord& record) {
     case JournalKind::alarm:
       event.kind = EventKind::alarm;
       break;
+    case JournalKind::replace:
+      event.kind = EventKind::replace;
+      break;
     case JournalKind::tested:
     case JournalKind::withdrawn:
     case JournalKind::stayed:
@@ -292,6 +296,7 @@ Checker::Facts World::facts() const {
   Checker::Facts facts;
   facts.hosts_of = [this](const ResourceName& resource) { return hosts_of(resource); };
   facts.copies_of = [this](const ResourceName& resource) { return copies_of(resource); };
+  facts.linked_on = [this](const ResourceName& resource) { return linked_on(resource); };
   facts.running_on = [this](const HostName& host, const Incarnation& boot) {
     std::vector<ResourceName> running;
     if (machine(host).incarnation() != boot) return running;
@@ -314,6 +319,13 @@ std::vector<HostName> World::hosts_of(const ResourceName& resource) const {
     if (machine->processes().contains(resource)) hosts.push_back(machine->name());
     if (machine->left_behind().contains(resource)) hosts.push_back(machine->name());
   }
+  return hosts;
+}
+
+std::vector<HostName> World::linked_on(const ResourceName& resource) const {
+  std::vector<HostName> hosts;
+  for (const auto& machine : machines_)
+    if (machine->linked(resource)) hosts.push_back(machine->name());
   return hosts;
 }
 

@@ -45,6 +45,8 @@ class World {
 
   // ---- the truth ----
   [[nodiscard]] std::vector<HostName> hosts_of(const ResourceName& resource) const;
+  // Where it has a process whose network links are up.
+  [[nodiscard]] std::vector<HostName> linked_on(const ResourceName& resource) const;
   // Where it came in by migration and has not run yet.
   [[nodiscard]] std::vector<HostName> copies_of(const ResourceName& resource) const;
   // True: some process of it is not paused.
@@ -90,8 +92,10 @@ class World {
   void act(const Order& deed);
   void act(const Remove& deed);
   void act(const Add& deed);
+  void act(const Replace& deed);
   void act(const SetLoad& deed);
   void measure();
+  void tidy_replacements();
 
   void wire(Machine& machine);
   void wire_migration(Machine::Callbacks& callbacks, MachineIndex m);
@@ -133,6 +137,7 @@ class World {
   std::map<ResourceName, HostName> in_transit_;  // left there, and goes on nowhere yet
   Loads loads_;
   Applications applications_;
+  bool replaces_ = false;  // somebody looks after the ends of replacements
   std::unique_ptr<OperatorDesk> desk_;
   std::unique_ptr<Pulse> pulse_;
   Revision checked_;  // the checker has seen everything up to here

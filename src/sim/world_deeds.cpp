@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/gauges.hpp"
+#include "core/recovery/succession.hpp"
 #include "sim/world.hpp"
 
 namespace haven::sim {
@@ -120,7 +121,8 @@ void World::act(const LetFail& deed) { failing_.push_back({deed.deed, deed.resou
 void World::act(const Order& deed) { desk_->order(deed); }
 
 void World::act(const Remove& deed) {
-  desk_->change_spec([name = deed.resource](const Spec& before) {
+  desk_->change_spec([this, name = deed.resource](const Spec& before) {
+    if (replacement_of(checker_.view(), name)) return before;  // `haven apply` refuses that
     Spec spec = before;
     std::erase_if(spec.resources, [&](const Resource& r) { return r.name == name; });
     for (Resource& resource : spec.resources) std::erase(resource.after, name);
@@ -132,7 +134,8 @@ void World::act(const Remove& deed) {
 
 void World::act(const Add& deed) {
   resources_[deed.resource.name] = deed.resource;
-  desk_->change_spec([resource = deed.resource](const Spec& before) {
+  desk_->change_spec([this, resource = deed.resource](const Spec& before) {
+    if (replacement_of(checker_.view(), resource.name)) return before;
     Spec spec = before;
     std::erase_if(spec.resources, [&](const Resource& r) { return r.name == resource.name; });
     spec.resources.push_back(resource);
@@ -141,6 +144,34 @@ void World::act(const Add& deed) {
                   [&](const ResourceName& name) { return spec.resource(name) == nullptr; });
     return spec;
   });
+}
+
+void World::act(const Replace& deed) {
+  desk_->change_spec([this, deed](const Spec& before) {
+    const View& view = checker_.view();
+    const ResourceName& old = deed.succession.predecessor;
+    if (before.resource(deed.successor) != nullptr || !replace_refusal(view, old).empty()) return before;
+    Resource successor = *before.resource(old);
+    successor.name = deed.successor;
+    successor.succession = deed.succession;
+    successor.succession->asked = WallTime{timeline_.now_ms()};
+    resources_[successor.name] = successor;
+    return spec_with_successor(before, std::move(successor));
+  });
+  if (!std::exchange(replaces_, true)) tidy_replacements();
+}
+
+// Whoever waits for the end of a replacement takes the one out of the file that is stopped for good.
+void World::tidy_replacements() {
+  constexpr Duration kLooks = 1s;
+  const auto spec = this->spec();
+  for (const Resource& resource : spec->resources) {
+    if (!resource.succession || !spec_after(checker_.view(), *spec, resource.name)) continue;
+    desk_->change_spec([this, name = resource.name](const Spec& before) {
+      return spec_after(checker_.view(), before, name).value_or(before);
+    });
+  }
+  queue_.after(kLooks, [this] { tidy_replacements(); });
 }
 
 void World::act(const SetLoad& deed) {

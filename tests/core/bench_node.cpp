@@ -142,9 +142,9 @@ void Bench::freeze(const std::string& name, bool on) {
   tell(asked);
 }
 
-bool Bench::hook(const std::string& resource, bool migration) {
+bool Bench::hook(const std::string& resource, bool migration, bool without_links) {
   const CallId question{++questions_};
-  tell(HookAsked{question, r(resource), migration});
+  tell(HookAsked{question, r(resource), migration, {}, without_links});
   EXPECT_TRUE(hook_answers.contains(question));
   return hook_answers[question].allow;
 }
@@ -240,6 +240,9 @@ Event Bench::effect(const Issued& issued) {
       for (const auto& [name, condition] : domains) {
         seen.domains.push_back({name, condition});
         if (const auto cap = caps.find(name); cap != caps.end()) seen.domains.back().cap = cap->second;
+        const auto& asked = std::get<Inspect>(issued.action).links;
+        if (std::find(asked.begin(), asked.end(), name) != asked.end())
+          seen.domains.back().linked = !unlinked.contains(name);
       }
     return seen;
   }
@@ -269,7 +272,17 @@ void Bench::domain_effect(const Action& action) {
     domains.erase(name);
     processes.erase(name);
   };
-  if (const auto* a = std::get_if<StartDomain>(&action)) domains[a->resource] = DomainCondition::running;
+  const auto link = [&](const ResourceName& name, bool up) {
+    if (up)
+      unlinked.erase(name);
+    else
+      unlinked.insert(name);
+  };
+  if (const auto* a = std::get_if<StartDomain>(&action)) {
+    domains[a->resource] = DomainCondition::running;
+    link(a->resource, !a->unlinked);
+  }
+  if (const auto* a = std::get_if<SetLinks>(&action); a != nullptr && links_obey) link(a->resource, a->up);
   if (const auto* a = std::get_if<ResumeDomain>(&action)) domains[a->resource] = DomainCondition::running;
   if (const auto* a = std::get_if<ShutdownDomain>(&action)) end(a->resource);
   if (const auto* a = std::get_if<DestroyDomain>(&action)) end(a->resource);

@@ -68,7 +68,7 @@ class Bench {
   void tell_only(const Event& event);    // one step, nothing else happens
   void say(OperatorVerb verb, const std::string& resource, const std::string& host = "", bool force = false);
   void freeze(const std::string& name, bool on = true);
-  bool hook(const std::string& resource, bool migration = false);
+  bool hook(const std::string& resource, bool migration = false, bool without_links = false);
 
   // ---- what is not answered ----
   void hold(Matches which) { held_back_ = std::move(which); }    // kept in `held`, for the story to answer
@@ -144,6 +144,8 @@ class Bench {
   std::vector<Issued> held;
   std::map<ResourceName, DomainCondition> domains;                // of h1
   std::map<ResourceName, MilliCpu> caps;                          // likewise
+  std::set<ResourceName> unlinked;                                // of h1's, whose network links are down
+  bool links_obey = true;                                         // false: libvirt changes none, and says that it did
   std::set<ResourceName> processes;                               // of h1, that outlive or precede their domain
   std::set<std::string> others;                                   // uuids of what else runs on h1
   Footprint others_take;                                          // and what all of these take

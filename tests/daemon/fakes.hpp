@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapter/libvirt/domain_links.hpp"
 #include "adapter/libvirt/domain_xml.hpp"
 #include "port/fence_device.hpp"
 #include "port/hypervisor.hpp"
@@ -56,6 +57,11 @@ class FolderHypervisor final : public port::Hypervisor {
     const auto uuid = libvirt::parse_domain_uuid(xml);
     if (!uuid || std::filesystem::exists(vm(*uuid))) return answer(call, port::CallResult::failed);
     write_text(vm(*uuid), "");
+    const auto linked = libvirt::any_link_up(xml);
+    if (linked && !*linked)
+      unlinked.insert(*uuid);
+    else
+      unlinked.erase(*uuid);
     std::ofstream(folder_ + "/starts", std::ios::app) << *uuid << "\n";
     answer(call, port::CallResult::done);
   }
@@ -70,16 +76,24 @@ class FolderHypervisor final : public port::Hypervisor {
   void cap(CallId call, const std::string&, std::optional<MilliCpu>, Duration) override {
     answer(call, port::CallResult::failed);
   }
+  void set_links(CallId call, const std::string& uuid, bool up, Duration) override {
+    if (up)
+      unlinked.erase(uuid);
+    else
+      unlinked.insert(uuid);
+    answer(call, port::CallResult::done);
+  }
   void abort_migration(CallId call, const std::string&, Duration) override { answer(call, port::CallResult::failed); }
   void kill(CallId call, const std::string& uuid, const std::string&, Duration) override {
     kills.push_back(uuid);
     end(call, uuid);
   }
-  void inspect(CallId call, Duration) override {
+  void inspect(CallId call, Duration, const std::vector<std::string>&) override {
     port::Inspected seen{.call = call, .reached = true, .domains = {}, .processes = {}};
     for (const auto& entry : std::filesystem::directory_iterator(folder_ + "/running")) {
       const std::string uuid = entry.path().filename().string();
       seen.domains.push_back({uuid, uuid, port::Driver::qemu, port::DomainState::running});
+      seen.domains.back().linked = !unlinked.contains(uuid);
       seen.processes.push_back({uuid, uuid, 1});
     }
     sink_(seen);
@@ -91,6 +105,7 @@ class FolderHypervisor final : public port::Hypervisor {
   }
   std::vector<std::string> kills;
   std::vector<std::pair<std::string, std::string>> sent;  // uuid, address
+  std::set<std::string> unlinked;                         // uuids whose links are down
 
  private:
   [[nodiscard]] std::string vm(const std::string& uuid) const { return folder_ + "/running/" + uuid; }

@@ -200,6 +200,20 @@ TEST_F(HandsTest, StartsTheDomainThatTheSpecNames) {
   EXPECT_EQ(std::get<CallDone>(answers_[0]).result, CallResult::failed);
 }
 
+TEST_F(HandsTest, StartsItWithoutLinksAndPutsThemUp) {
+  auto spec = std::make_shared<Spec>(*spec_);
+  std::string& xml = spec->resources[0].xml;
+  xml.insert(xml.find("</devices>"), "<interface type='bridge'><source bridge='br0'/></interface>");
+  hands_.know(spec);
+  perform(StartDomain{ResourceName("web1"), {1}, 1s, true}, 5);
+  EXPECT_TRUE(hypervisor_.unlinked.contains(uuid_of(1)));
+  perform(SetLinks{ResourceName("web1"), true, 1s}, 6);
+  EXPECT_TRUE(hypervisor_.unlinked.empty());
+  perform(SetLinks{ResourceName("nobody"), true, 1s}, 7);
+  ASSERT_FALSE(answers_.empty());
+  EXPECT_EQ(std::get<CallDone>(answers_.back()).result, CallResult::failed);
+}
+
 TEST_F(HandsTest, SendsADomainToTheAddressOfTheHostInTheFile) {
   perform(MigrateDomain{ResourceName("web1"), HostName("h1"), {2}, 1s}, 5);
   EXPECT_EQ(hypervisor_.sent, (std::vector{std::pair{uuid_of(1), std::string("10.0.0.1")}}));

@@ -55,7 +55,7 @@ class Draw {
   MachineIdentity machine() { return {text(), text(), text()}; }
 
   // `kind` counts the kinds; all but the spec and the unreadable.
-  static constexpr int kKinds = 25;
+  static constexpr int kKinds = 26;
   static std::string path_of(int kind) {
     const HostName h("h1");
     const ResourceName r("web1#2");
@@ -84,6 +84,7 @@ class Draw {
                                             path::maintenance(h),
                                             path::arrival(r),
                                             path::load(h),
+                                            path::handover(r),
                                             path::kBalance};
     return paths[static_cast<std::size_t>(kind)];
   }
@@ -146,7 +147,8 @@ class Draw {
                              return Migration{host(), incarnation(), generation(), flag()};
                            }),
                            generation(),
-                           flag()};
+                           flag(),
+                           Links{flag(), number(0, 1LL << 52)}};
       case 10:
         return RunRecord{host(),
                          incarnation(),
@@ -161,7 +163,8 @@ class Draw {
                          flag(),
                          list([&] { return wall(); }),
                          generation(),
-                         health()};
+                         health(),
+                         number(0, 1LL << 52)};
       case 11:
         return DevicesRecord{list([&] {
                                return ProbedDevice{text(), text(), text(), flag()};
@@ -199,6 +202,12 @@ class Draw {
             incarnation(), {{number(0, 999'999)}, {number(0, 1 << 30)}, percent(), percent(), percent()}, list([&] {
               return GuestFigures{resource(), {number(0, 99'999)}, {number(0, 9999)}, {number(0, 9999)}};
             })};
+      case 24:
+        return HandoverRecord{
+            resource(), wall(),
+            word({HandoverPhase::proving, HandoverPhase::handing, HandoverPhase::settling, HandoverPhase::kept,
+                  HandoverPhase::recalling, HandoverPhase::returning, HandoverPhase::over, HandoverPhase::finishing}),
+            text()};
       default:
         return balance();
     }
@@ -240,7 +249,7 @@ class Draw {
     using enum JournalKind;
     r.kind = word({intent,   fenced,  proved, withdrawn, tested,       recover,  place,  restart,
                    relocate, migrate, stayed, stop,      place_failed, failed,   freeze, maintenance,
-                   engine,   applied, alarm,  cleared,   capped,       uncapped, repair});
+                   engine,   applied, alarm,  cleared,   capped,       uncapped, repair, replace});
     if (flag()) r.resource = resource();
     if (flag()) r.host = host();
     if (flag()) r.from = host();
@@ -350,6 +359,10 @@ class Draw {
     r.serve = list([&] { return text(); });
     r.after_timeout = Duration(number(0, 1LL << 50));
     r.on_after_timeout = word({AfterTimeout::hold, AfterTimeout::go_on});
+    if (flag())
+      r.succession = Succession{resource(), Duration(number(0, 1LL << 50)), Duration(number(0, 1LL << 50)),
+                                Duration(number(0, 1LL << 50)), wall()};
+    if (flag()) r.replaced = resource();
     if (flag())
       r.when = Calendar{text(), list([&] {
                           return CalendarWindow{static_cast<int>(number(0, 127)), static_cast<int>(number(0, 1439)),

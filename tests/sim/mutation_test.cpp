@@ -18,9 +18,10 @@ namespace {
 constexpr std::uint64_t kMostSeeds = 2000;
 
 // The number of seeds until the first violation of this rule, of any where it is empty; 0: none.
-std::uint64_t seeds_until(const std::string& rule, int hosts = 3, bool wired = false) {
+std::uint64_t seeds_until(const std::string& rule, int hosts = 3, bool wired = false, bool replaces = false) {
   for (std::uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
-    const RandomRun run = random_run(wired ? wired_cluster(hosts, 6, seed) : small_cluster(hosts, 6), seed, 1.0);
+    const Spec spec = wired ? wired_cluster(hosts, 6, seed) : small_cluster(hosts, 6);
+    const RandomRun run = random_run(spec, seed, 1.0, replaces);
     for (const Violation& violation : run.violations) {
       if (rule.empty() || violation.rule == rule) return seed;
     }
@@ -33,16 +34,17 @@ class Mutation : public testing::Test {
   void TearDown() override {
     mutation::skip_proof = mutation::stale_echo = mutation::stall_unforgiven = false;
     mutation::create_revision = mutation::agents_live_on = mutation::shots_forgotten = false;
-    for (bool* flag : {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns,
-                       &mutation::one_supply, &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast,
-                       &mutation::named_hypervisor_only, &mutation::orders_vanish, &mutation::resume_unreleased,
-                       &mutation::third_host, &mutation::stale_memory, &mutation::moves_forgotten})
+    for (bool* flag :
+         {&mutation::skip_proof, &mutation::one_fence_slot, &mutation::any_machine_returns, &mutation::one_supply,
+          &mutation::any_of_level, &mutation::intent_later, &mutation::blind_blast, &mutation::named_hypervisor_only,
+          &mutation::orders_vanish, &mutation::resume_unreleased, &mutation::third_host, &mutation::stale_memory,
+          &mutation::moves_forgotten, &mutation::link_early, &mutation::link_unmarked})
       *flag = false;
   }
   // Seen by the random faults within the bound.
-  static void expect_caught(bool& flag, const std::string& rule, int hosts, bool wired) {
+  static void expect_caught(bool& flag, const std::string& rule, int hosts, bool wired, bool replaces = false) {
     flag = true;
-    const auto seeds = seeds_until(rule, hosts, wired);
+    const auto seeds = seeds_until(rule, hosts, wired, replaces);
     std::cout << "caught with seed " << seeds << std::endl;
     EXPECT_GT(seeds, 0U);
   }
@@ -193,6 +195,14 @@ TEST_F(Mutation, ADestinationThatResumesWhatNobodyReleasedRunsItTwice) {
 TEST_F(Mutation, AThirdHostRunsBesideWhatCameIn) { expect_caught(mutation::third_host, "M3", 3, false); }
 
 TEST_F(Mutation, AMemoryThatItsSourceWentBeyondGoesOn) { expect_caught(mutation::stale_memory, "M2", 3, false); }
+
+TEST_F(Mutation, ASuccessorThatWaitsForNoRecordIsLinkedBesideItsPredecessor) {
+  expect_caught(mutation::link_early, "one-address", 3, false, true);
+}
+
+TEST_F(Mutation, APredecessorThatStartsAgainWithItsLinksServesBesideItsSuccessor) {
+  expect_caught(mutation::link_unmarked, "one-address", 3, false, true);
+}
 
 TEST_F(Mutation, WithItTheSameSeedsAreClean) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {

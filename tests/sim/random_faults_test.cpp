@@ -91,6 +91,19 @@ TEST_P(RandomFaults, BreakNoPromiseWhileApplicationsFail) {
   EXPECT_GT(tally.repairs, 0);
 }
 
+// Guests are replaced between all that goes wrong, and while their links change hands.
+TEST_P(RandomFaults, BreakNoPromiseWhileGuestsAreReplaced) {
+  Tally tally;
+  for (std::uint64_t seed = GetParam(); seed < GetParam() + kPortion; seed += 2) {
+    const Spec spec = varied(wired_cluster(seed % 5 == 0 ? 5 : 3, 6, seed), seed);
+    const RandomRun run = random_run(spec, seed, kHours, true);
+    EXPECT_TRUE(run.good()) << story(run);
+    tally += run.tally;
+  }
+  EXPECT_GT(tally.faults["replacement"], 0);
+  EXPECT_GT(tally.faults["hurt handover"], 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomFaults, testing::Range<std::uint64_t>(1, kSeeds + 1, kPortion));
 
 }  // namespace

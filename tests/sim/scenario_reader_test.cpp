@@ -53,6 +53,25 @@ TEST(ScenarioReader, ACommentBeginsAtTheStartOrAfterABlank) {
   EXPECT_EQ(s->runs[0].resource, ResourceName{"web1#2"});
 }
 
+TEST(ScenarioReader, AReplacementNamesASuccessorThatIsThereFromThenOn) {
+  const Scenario s = read(
+      "at 2s replace vm1 with vm9 prove 5s settle 1m\nat 9s back vm1\nat 10s guest vm9 crash\n"
+      "expect vm9 linked by 9s\nexpect vm1 unlinked\n");
+  const auto& deed = std::get<Replace>(s.statements.at(0).deed);
+  EXPECT_EQ(deed.successor, ResourceName{"vm9"});
+  EXPECT_EQ(deed.succession.predecessor, ResourceName{"vm1"});
+  EXPECT_EQ(deed.succession.prove, 5s);
+  EXPECT_EQ(deed.succession.settle, 60s);
+  EXPECT_EQ(deed.succession.timeout, 10min);
+  EXPECT_EQ(std::get<Order>(s.statements.at(1).deed).verb, OperatorVerb::hand_back);
+  EXPECT_EQ(s.expectations.at(0).what, Claimed::linked);
+  EXPECT_THAT(errors("at 2s replace vm1 with vm2\n"), ElementsAre(HasSubstr("\"vm2\" is there already")));
+  EXPECT_THAT(errors("at 2s replace vm1 by vm9\n"), ElementsAre(HasSubstr("would be right: with")));
+  EXPECT_THAT(errors("at 2s replace vm1 with vm9 soon 5s\n"), ElementsAre(HasSubstr("prove, settle or timeout")));
+  EXPECT_THAT(errors("at 1s guest vm9 crash\nat 2s replace vm1 with vm9\n"),
+              ElementsAre(HasSubstr("only added at 2s")));
+}
+
 TEST(ScenarioReader, AHostOrAResourceOrEverythingIsFrozen) {
   const Scenario s = read("at 1s freeze on\nat 2s freeze on h1\nat 3s freeze off vm1\n");
   const std::vector<std::string> names{"", "h1", "vm1"};

@@ -13,6 +13,7 @@
 #include "adapter/libvirt/caps.hpp"
 #include "adapter/libvirt/connection.hpp"
 #include "adapter/libvirt/domain_xml.hpp"
+#include "adapter/libvirt/live_links.hpp"
 #include "adapter/libvirt/processes.hpp"
 #include "adapter/libvirt/sending_watch.hpp"
 #include "adapter/libvirt/watch.hpp"
@@ -84,7 +85,7 @@ Footprint footprint_of(virDomainPtr domain) {
 
 // Appends the driver's active domains. Nothing: libvirt did not tell all of them.
 [[nodiscard]] bool list_domains(virConnectPtr connection, Driver driver, Unmarked& unmarked,
-                                std::vector<Domain>& domains) {
+                                const std::vector<std::string>& links, std::vector<Domain>& domains) {
   const auto active = active_domains(connection);
   if (!active) return false;
   bool complete = true;
@@ -100,6 +101,7 @@ Footprint footprint_of(virDomainPtr domain) {
     if (known == DomainState::absent) continue;
     domains.push_back({uuid_of(domain.get()), name != nullptr ? name : "", driver, known, footprint_of(domain.get())});
     domains.back().cap = unmarked.cap_on(domain.get(), domains.back().uuid);
+    if (std::ranges::find(links, domains.back().uuid) != links.end()) domains.back().linked = linked_on(domain.get());
   }
   return complete;
 }
@@ -171,6 +173,20 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
     try_driver(0, call, uuid, set, Absent::is_failed, {});
   }
 
+  void set_links(CallId call, const std::string& uuid, bool up, Duration timeout) {
+    if (!calls_.open(call, timeout)) return;
+    // It answers by itself, for its failures are not all libvirt's own.
+    const auto set = [this, call, up](virDomainPtr domain, Driver driver) {
+      if (driver != Driver::qemu) {
+        calls_.answer(call, CallResult::failed, "the links of a container are not changed while it runs");
+      } else if (const auto failure = libvirt::set_links(domain, up)) {
+        calls_.answer(call, failure->answered ? CallResult::failed : CallResult::unknown, failure->message);
+      }
+      return 0;
+    };
+    try_driver(0, call, uuid, set, Absent::is_failed, {});
+  }
+
   // By workers of its own: whoever starts, stops or looks must not wait for it.
   void migrate(CallId call, const std::string& uuid, const std::string& to, Duration timeout) {
     if (!calls_.open(call, timeout)) return;
@@ -207,7 +223,7 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
       calls_.give_up(call, "too many kills are waiting");
   }
 
-  void inspect(CallId call, Duration timeout) {
+  void inspect(CallId call, Duration timeout, const std::vector<std::string>& links) {
     if (!calls_.open_inspect(call, timeout)) return;
     // At once, for the case that libvirt hangs; and again after libvirt's word, so that "absent" and "no process" are
     // said of one moment, the process last.
@@ -217,11 +233,11 @@ class LibvirtHypervisor::Core : public std::enable_shared_from_this<Core> {
     auto gathered = std::make_shared<Gathered>();
     gathered->awaited = drivers_.size();
     for (const Driver driver : drivers_)
-      run(driver, call, [this, call, driver, gathered](Connection& connection) {
+      run(driver, call, [this, call, driver, gathered, links](Connection& connection) {
         const auto failure = reach(call, driver, connection);
         std::vector<Domain> domains;
         const bool listed =
-            failure ? failure->driver_absent : list_domains(connection.get(), driver, unmarked_, domains);
+            failure ? failure->driver_absent : list_domains(connection.get(), driver, unmarked_, links, domains);
         gather(call, *gathered, failure.has_value(), listed, std::move(domains));
       });
   }
@@ -399,6 +415,12 @@ void LibvirtHypervisor::kill(CallId call, const std::string& uuid, const std::st
   core_->kill(call, uuid, name, timeout);
 }
 
-void LibvirtHypervisor::inspect(CallId call, Duration timeout) { core_->inspect(call, timeout); }
+void LibvirtHypervisor::set_links(CallId call, const std::string& uuid, bool up, Duration timeout) {
+  core_->set_links(call, uuid, up, timeout);
+}
+
+void LibvirtHypervisor::inspect(CallId call, Duration timeout, const std::vector<std::string>& links) {
+  core_->inspect(call, timeout, links);
+}
 
 }  // namespace haven::libvirt

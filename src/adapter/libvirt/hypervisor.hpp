@@ -47,7 +47,8 @@ class LibvirtHypervisor final : public port::Hypervisor {
   void cap(CallId call, const std::string& uuid, std::optional<MilliCpu> cap, Duration timeout) override;
   void abort_migration(CallId call, const std::string& uuid, Duration timeout) override;
   void kill(CallId call, const std::string& uuid, const std::string& name, Duration timeout) override;
-  void inspect(CallId call, Duration timeout) override;
+  void set_links(CallId call, const std::string& uuid, bool up, Duration timeout) override;
+  void inspect(CallId call, Duration timeout, const std::vector<std::string>& links) override;
 
  private:
   class Core;

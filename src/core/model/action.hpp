@@ -74,6 +74,7 @@ struct StartDomain {
   ResourceName resource;
   Generation generation;
   Duration timeout{};
+  bool unlinked = false;  // its network links are down from the first moment on
 };
 struct ShutdownDomain {
   ResourceName resource;
@@ -125,6 +126,12 @@ struct AttendGuest {
   std::uint64_t life = 0;
   Attendance how = Attendance::none;
 };
+// All its network links, as it runs now: they go along in a migration, and a start says anew how they are.
+struct SetLinks {
+  ResourceName resource;
+  bool up = true;
+  Duration timeout{};
+};
 // Libvirt is to end the migration under way; done: it was told to.
 struct AbortMigration {
   ResourceName resource;
@@ -132,7 +139,8 @@ struct AbortMigration {
 };
 struct Inspect {
   Duration timeout{};
-};  // answered by Inspected
+  std::vector<ResourceName> links{};  // whose links are to be looked at too
+};                                    // answered by Inspected
 // Ends the domain of an accused virtual host on this hypervisor host (F3): by libvirt, or by pid without it.
 struct EndVirtualHost {
   HostName host;
@@ -210,9 +218,9 @@ struct Say {
 
 using Action = std::variant<Commit, GrantLease, KeepAlive, ReadMember, AskVoters, ArmWatchdog, PetWatchdog,
                             DisarmWatchdog, StartDomain, ShutdownDomain, DestroyDomain, KillDomain, ResumeDomain,
-                            MigrateDomain, CapDomain, TreatGuest, AttendGuest, AbortMigration, Inspect, EndVirtualHost,
-                            RestartHypervisor, RunAgent, ProbeDevice, KillAgent, NoteRelease, NotePromise,
-                            PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
+                            MigrateDomain, CapDomain, SetLinks, TreatGuest, AttendGuest, AbortMigration, Inspect,
+                            EndVirtualHost, RestartHypervisor, RunAgent, ProbeDevice, KillAgent, NoteRelease,
+                            NotePromise, PublishProtected, AnswerHook, AnswerOperator, KillAllAndReboot, Exit, Say>;
 using Actions = std::vector<Action>;
 
 // An action on its way, as the node hands it out. call is 0 for what is not answered.

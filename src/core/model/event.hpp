@@ -98,6 +98,8 @@ struct DomainSeen {
   bool migrating = false;  // libvirt is sending it to another host
   // By which Haven holds it now, wherever that was begun; 0: it is not held as it was meant to be.
   std::optional<MilliCpu> cap{};
+  // Any of its network links is up; nullopt: that was not asked, or libvirt did not tell.
+  std::optional<bool> linked{};
   friend bool operator==(const DomainSeen&, const DomainSeen&) = default;
 };
 // What libvirt and /proc say about the resources of the spec. reached=false: libvirt did not answer, `domains` is empty
@@ -185,7 +187,8 @@ struct HookAsked {
   CallId question;
   ResourceName resource;  // empty: the domain is no resource of the spec
   bool migration = false;
-  std::string uuid{};  // of the domain; empty in the simulator where it is a resource
+  std::string uuid{};     // of the domain; empty in the simulator where it is a resource
+  bool unlinked = false;  // its network links are down, as libvirt has it
 };
 
 enum class OperatorVerb {
@@ -202,7 +205,9 @@ enum class OperatorVerb {
   maintain,  // a host is taken out of service
   resume,    // and back into it
   fence_confirm,
-  fence_test
+  fence_test,
+  hand_back,   // a replacement is taken back: the resource is either of the two
+  hand_finish  // it is for good
 };
 struct OperatorAsked {
   CallId question;  // answered by AnswerOperator

@@ -27,6 +27,7 @@ std::string claim(const ResourceName& r) { return "claim/" + r.str(); }
 std::string run(const ResourceName& r) { return "run/" + r.str(); }
 std::string calendar(const ResourceName& r) { return "calendar/" + r.str(); }
 std::string arrival(const ResourceName& r) { return "arrival/" + r.str(); }
+std::string handover(const ResourceName& successor) { return "handover/" + successor.str(); }
 
 std::string journal(WallTime at, const HostName& by, std::uint32_t count) {
   return "journal/" + padded(static_cast<std::uint64_t>(at.unix_ms < 0 ? 0 : at.unix_ms), 15) + "-" + by.str() + "-" +

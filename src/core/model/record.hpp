@@ -310,6 +310,13 @@ struct Migration {
   friend bool operator==(const Migration&, const Migration&) = default;
 };
 
+// Whether the network links of a resource are up. Only the two of a replacement ever bear an order about it.
+struct Links {
+  bool up = true;
+  std::int64_t turn = 0;  // counts the orders; 0: there was none, and its links are as its XML says
+  friend bool operator==(const Links&, const Links&) = default;
+};
+
 // claim/<resource>: which incarnation may run it (C1). Controllers write it.
 struct ClaimRecord {
   HostName host;
@@ -324,6 +331,7 @@ struct ClaimRecord {
   // It arrived here by migration, and its source said that it ended nowhere but in that: what stands here paused is
   // whole and may go on. Else whatever a migration left here is destroyed.
   bool resume = false;
+  Links links{};
   friend bool operator==(const ClaimRecord&, const ClaimRecord&) = default;
 };
 
@@ -339,6 +347,27 @@ struct ArrivalRecord {
   ArrivalState state = ArrivalState::ready;
   std::string detail{};  // why it does not come, for a person
   friend bool operator==(const ArrivalRecord&, const ArrivalRecord&) = default;
+};
+
+// How far the links of a predecessor and its successor have changed hands.
+enum class HandoverPhase {
+  proving,    // the successor runs without links
+  handing,    // the predecessor's links go down, then the successor's up
+  settling,   // the successor serves, the predecessor runs on without links
+  kept,       // it has settled: the predecessor is stopped, for a way back
+  recalling,  // the predecessor starts again without links, for the way back
+  returning,  // the successor's links go down, then the predecessor's up
+  over,       // the predecessor serves; the successor is stopped, and to be taken out of the file
+  finishing,  // the successor serves for good; the predecessor is stopped, and to be taken out
+};
+// handover/<successor>: the controller writes it, and the operator who wants the way back or the end. Absent, or about
+// another replacement than the file's: `proving`.
+struct HandoverRecord {
+  ResourceName predecessor;
+  WallTime asked;  // as the file's succession says
+  HandoverPhase phase = HandoverPhase::proving;
+  std::string why{};  // a clause: why it goes back
+  friend bool operator==(const HandoverRecord&, const HandoverRecord&) = default;
 };
 
 enum class RunState { starting, running, released };
@@ -374,6 +403,7 @@ struct RunRecord {
   std::vector<WallTime> restarts;   // in place, within the budget's window; outlives a failover
   Generation stayed{};              // the migration to that generation is over, and it is here still
   HealthNote health{};              // what its checks say of it, and what is done about that
+  std::int64_t links_turn = 0;      // its links were seen as that turn of its claim says, and start so from then on
   friend bool operator==(const RunRecord&, const RunRecord&) = default;
 };
 
@@ -399,6 +429,7 @@ enum class JournalKind {
   maintenance,
   engine,   // who holds the engine, and who votes in it, has changed
   applied,  // a file that keeps less than it promises was accepted by choice
+  replace,  // a replacement went a step further
   alarm,
   cleared
 };
@@ -431,7 +462,7 @@ using Record =
     std::variant<UnreadableRecord, SpecRecord, FreezeRecord, OrderRecord, LeaderRecord, MemberRecord, MachineRecord,
                  AwayRecord, StatusRecord, AnswerRecord, QuarantineRecord, MaintenanceRecord, DawnRecord, FenceRecord,
                  DevicesRecord, PromiseRecord, VotersRecord, ClaimRecord, RunRecord, JournalRecord, EpochRecord,
-                 QuestionRecord, FitRecord, CalendarRecord, ArrivalRecord, LoadRecord, BalanceRecord>;
+                 QuestionRecord, FitRecord, CalendarRecord, ArrivalRecord, LoadRecord, BalanceRecord, HandoverRecord>;
 
 namespace path {
 inline const std::string kSpec = "spec/current";
@@ -459,6 +490,7 @@ inline const std::string kQuestion = "question/portability";
 [[nodiscard]] std::string run(const ResourceName& r);
 [[nodiscard]] std::string calendar(const ResourceName& r);
 [[nodiscard]] std::string arrival(const ResourceName& r);
+[[nodiscard]] std::string handover(const ResourceName& successor);
 // Where a journal record is to go: the node that issues the commit puts journal() in its place.
 inline const std::string kNewJournal = "journal/";
 // Sorts by time; unique as long as `by` does not reuse a count within one millisecond.

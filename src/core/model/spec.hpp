@@ -84,6 +84,17 @@ struct RestartBudget {
   friend bool operator==(const RestartBudget&, const RestartBudget&) = default;
 };
 
+// It is to take another resource's place (docs/decisions/0007-replacement.md): it runs with its network links down
+// until it has proved itself, then the links change hands. Not in the file: `haven replace` says it.
+struct Succession {
+  ResourceName predecessor;
+  Duration prove = 30s;      // it runs for so long without ending
+  Duration settle = 10min;   // with the links; until then it is taken back by itself if it fails
+  Duration timeout = 10min;  // by then it has proved itself, or it never does
+  WallTime asked;            // tells two replacements of the same names apart
+  friend bool operator==(const Succession&, const Succession&) = default;
+};
+
 struct Resource {
   ResourceName name;
   std::string uuid;        // of its domain; empty in the simulator
@@ -114,6 +125,8 @@ struct Resource {
   GuestCommand before_serve{}, serve{};
   Duration after_timeout = 10min;  // so long `after` is waited for; 0: for ever
   AfterTimeout on_after_timeout = AfterTimeout::hold;
+  std::optional<Succession> succession{};
+  ResourceName replaced{};  // it took this one's place for good, and the file did not say so yet; empty: nobody's
   friend bool operator==(const Resource&, const Resource&) = default;
 };
 // Something must be done in it after each start, before it counts as there.

@@ -9,12 +9,17 @@
 #include "core/model/overloaded.hpp"
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
+#include "core/recovery/succession.hpp"
 
 namespace haven {
 
 bool View::unreadable(const ResourceName& resource) const {
-  return !unreadable_.empty() && (unreadable(path::claim(resource)) || unreadable(path::run(resource)) ||
-                                  unreadable(path::order(resource)) || unreadable(path::arrival(resource)));
+  if (unreadable_.empty()) return false;
+  for (const auto& path : {path::claim(resource), path::run(resource), path::order(resource), path::arrival(resource),
+                           path::handover(resource)})
+    if (unreadable(path)) return true;
+  const auto index = roster_ ? roster_->index(resource) : std::nullopt;
+  return index && unreadable(path::handover(roster_->spec->resources[roster_->partner[*index]].name));
 }
 
 Revision View::mod_of(const std::string& path) const {
@@ -105,6 +110,8 @@ void View::forget(const std::string& path, const path::Parts& parts) {
     runs.erase(ResourceName{parts.first});
   else if (kind == "arrival")
     arrivals.erase(ResourceName{parts.first});
+  else if (kind == "handover")
+    handovers.erase(ResourceName{parts.first});
   else if (kind == "member")
     members.erase(HostName{parts.first});
   else if (kind == "machine")
@@ -204,6 +211,9 @@ void View::store(const std::string& path, const path::Parts& parts, const Record
                  },
                  [&](const ArrivalRecord& r) {
                    arrivals[resource()] = {r, mod};
+                 },
+                 [&](const HandoverRecord& r) {
+                   handovers[resource()] = {r, mod};
                  },
                  [&](const JournalRecord& r) { journal[path] = r; },
                  [&](const QuestionRecord& r) {
@@ -369,6 +379,7 @@ bool left_alone(const View& view, const ResourceName& resource) {
 }
 
 DesiredState desired_state(const View& view, const Resource& resource) {
+  if (stopped_by_replacement(view, resource.name)) return DesiredState::stopped;
   const auto order = view.orders.find(resource.name);
   if (order != view.orders.end() && order->second.value.state) return *order->second.value.state;
   if (!resource.when || resource.state != DesiredState::started) return resource.state;

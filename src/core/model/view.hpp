@@ -69,7 +69,7 @@ class View {
   // 0: no such key. Unreadable values have theirs.
   [[nodiscard]] Revision mod_of(const std::string& path) const;
   [[nodiscard]] bool unreadable(const std::string& path) const { return unreadable_.contains(path); }
-  // Any of its claim, run, arrival and order.
+  // Any of its claim, run, arrival and order, or how far its replacement is.
   [[nodiscard]] bool unreadable(const ResourceName& resource) const;
   [[nodiscard]] const std::map<std::string, std::string>& unreadables() const { return unreadable_; }
 
@@ -93,6 +93,7 @@ class View {
   std::map<ResourceName, Stored<RunRecord>> runs;
   std::map<ResourceName, Stored<CalendarRecord>> calendars;
   std::map<ResourceName, Stored<ArrivalRecord>> arrivals;
+  std::map<ResourceName, Stored<HandoverRecord>> handovers;  // by successor
   std::map<HostName, Stored<MemberRecord>> members;
   std::map<HostName, Stored<MachineRecord>> machines;
   std::map<HostName, Stored<AwayRecord>> away;

@@ -39,8 +39,18 @@ Roster::Roster(std::shared_ptr<const Spec> of)
       weight(spec->resources.size()),
       members(members_of_rules(*spec)),
       rules(spec->resources.size()),
-      templates(siblings_of(*spec)) {
+      templates(siblings_of(*spec)),
+      partner(spec->resources.size()) {
   for (std::size_t r = 0; r < spec->resources.size(); ++r) indexes.emplace(spec->resources[r].name, r);
+  for (std::size_t r = 0; r < spec->resources.size(); ++r) partner[r] = r;
+  for (std::size_t r = 0; r < spec->resources.size(); ++r) {
+    const auto& succession = spec->resources[r].succession;
+    const auto predecessor = succession ? index(succession->predecessor) : std::nullopt;
+    if (!predecessor || *predecessor == r || partner[*predecessor] != *predecessor) continue;
+    successors.push_back(r);
+    partner[r] = *predecessor;
+    partner[*predecessor] = r;
+  }
   for (std::size_t rule = 0; rule < members.size(); ++rule)
     for (const auto r : members[rule]) rules[r].push_back(rule);
   const auto place_of = [this](const Resource* r) { return static_cast<std::size_t>(r - spec->resources.data()); };

@@ -36,6 +36,8 @@ struct Roster {
   std::vector<std::vector<std::size_t>> members;    // by rule: its resources
   std::vector<std::vector<std::size_t>> rules;      // by resource: its rules
   std::vector<std::vector<std::size_t>> templates;  // by resource: the other instances of its template
+  std::vector<std::size_t> successors;              // resources that are to take the place of another one of the spec
+  std::vector<std::size_t> partner;  // by resource: the other one of its replacement; itself: there is none
 
  private:
   void weigh();

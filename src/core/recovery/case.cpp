@@ -63,6 +63,7 @@ ClaimRecord new_claim(const Case& c, const HostName& host, const Attempts& attem
   claim.generation = next_generation(c);
   claim.attempts = attempts;
   claim.epoch = epoch_of(c.view);
+  claim.links = links_of_new_claim(c);
   return claim;
 }
 

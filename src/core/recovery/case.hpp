@@ -38,6 +38,12 @@ void strike_order(ClaimMove& move, const Case& c);
 [[nodiscard]] Generation next_generation(const Case& c);
 [[nodiscard]] ClaimRecord new_claim(const Case& c, const HostName& host, const Attempts& attempts);
 
+// ---- links.cpp ----
+// Its links are to be otherwise than its claim says, and may be. No move: they are as they should be, or have to wait.
+[[nodiscard]] Step follow_links(const Case& c);
+// What a claim that begins now says of them.
+[[nodiscard]] Links links_of_new_claim(const Case& c);
+
 // ---- migration.cpp ----
 // It can be moved live now, as far as it is concerned: it runs well, and no attempt failed just before.
 [[nodiscard]] bool moves_live(const Case& c);

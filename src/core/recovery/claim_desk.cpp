@@ -93,6 +93,8 @@ void ClaimDesk::mark(const Roster& roster, std::size_t resource) {
   to_book_.push_back(resource);
   steps_.mark_place(roster.rank[resource]);
   mends_.mark_place(roster.rank[resource]);
+  // Whose links may go up depends on the other's.
+  steps_.mark_place(roster.rank[roster.partner[resource]]);
   // Whether a rule holds depends on where the others stand.
   for (const auto rule : roster.rules[resource])
     for (const auto member : roster.members[rule]) mends_.mark_place(roster.rank[member]);

@@ -29,6 +29,7 @@ void forget_course(Local& local) {
   local.resumes = 0;
   local.cap_sent.reset();
   local.cap_trouble.clear();
+  local.links_sent.reset();
 }
 
 void fold_presence(Local& local, bool was_present, Instant now) {
@@ -72,6 +73,7 @@ const ResourceName* resource_of(const Action& action) {
   if (const auto* a = std::get_if<MigrateDomain>(&action)) return &a->resource;
   if (const auto* a = std::get_if<CapDomain>(&action)) return &a->resource;
   if (const auto* a = std::get_if<TreatGuest>(&action)) return &a->resource;
+  if (const auto* a = std::get_if<SetLinks>(&action)) return &a->resource;
   if (const auto* a = std::get_if<AbortMigration>(&action)) return &a->resource;
   return nullptr;
 }
@@ -118,6 +120,7 @@ bool observe_inspection(HostState& host, const View& view, const Inspected& seen
     local.domain = domain == seen.domains.end() ? std::nullopt : std::optional(domain->condition);
     local.migrating = domain != seen.domains.end() && domain->migrating;
     local.cap = domain == seen.domains.end() ? std::nullopt : domain->cap;
+    local.linked = domain == seen.domains.end() ? std::nullopt : domain->linked;
     // A look that began before libvirt's word says nothing against it.
     if (local.domain == DomainCondition::running && host.inspecting >= local.touched) local.left = false;
     local.vanished = false;
@@ -212,6 +215,12 @@ void observe_issued(HostState& host, const View& view, const Action& action, Now
     local.cap_sent = now.mono;
     local.cap_asked = cap->cap;
   }
+  if (const auto* links = std::get_if<SetLinks>(&action)) {
+    local.links_in_flight = true;
+    local.links_sent = now.mono;
+    local.links_asked = links->up;
+    if (links->up) local.links_unanswered = now.mono;
+  }
   if (const auto* migrate = std::get_if<MigrateDomain>(&action)) {
     local.migrate_in_flight = true;
     local.migrate_for = migrate->generation;
@@ -253,6 +262,10 @@ void observe_call(HostState& host, const Action& action, const CallDone& done, I
   if (std::holds_alternative<CapDomain>(action)) {
     local.cap_in_flight = false;
     local.cap_trouble = bad ? done.message : "";
+  }
+  if (const auto* links = std::get_if<SetLinks>(&action)) {
+    local.links_in_flight = false;
+    if (links->up && done.result != CallResult::unknown) local.links_unanswered.reset();
   }
   if (std::holds_alternative<ShutdownDomain>(action)) local.shutdown_refused = bad;
   if (std::holds_alternative<DestroyDomain>(action)) local.destroy_refused = bad;
@@ -315,6 +328,10 @@ std::string hook_refusal(const HostState& host, const View& view, const SelfView
     return "Haven knows " + asked.resource.str() + " and cannot judge just now";
   const Resource* resource = view.roster().resource(asked.resource);
   if (resource == nullptr || desired_state(view, *resource) == DesiredState::ignored) return "";
+  const auto claim = view.claims.find(asked.resource);
+  const bool down = claim != view.claims.end() && !claim->second.value.links.up;
+  if (down && !asked.unlinked && !mutation::link_unmarked)
+    return "Haven keeps the network links of " + asked.resource.str() + " down, and this start would have them up";
   if (asked.migration) {
     if (lets_in(host, view, self, asked.resource, now)) return "";
     return "Haven protects " + asked.resource.str() + ": only Haven moves it (haven migrate " + asked.resource.str() +

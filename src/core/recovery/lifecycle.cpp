@@ -430,6 +430,7 @@ Step next_step(const View& view, const ControllerState& state, const Resource& r
                    entry(c, JournalKind::stop, c.claim->host, "ignored from now on"));
   }
   if (unowned) return adopt_or_place(c, desired);
+  if (Step links = follow_links(c); links.move) return links;
   const bool placeable = c.closed && desired == DesiredState::started && destination_is_clear(c);
   if (c.claim->migrating_to && !placeable) return follow_migration(c, desired);
   if (c.closed) return desired == DesiredState::started ? place(c) : Step{};

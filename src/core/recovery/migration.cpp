@@ -7,6 +7,7 @@
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
 #include "core/recovery/case.hpp"
+#include "core/recovery/succession.hpp"
 
 namespace haven::stepping {
 namespace {
@@ -26,6 +27,9 @@ void check(ClaimMove& move, const Case& c, const std::string& path) {
 bool runs_well(const Case& c) {
   return c.run != nullptr && c.run->state == RunState::running && !c.run->paused && !c.run->unsettled;
 }
+
+// It loses them where it stands, and moves afterwards.
+bool is_losing_links(const Case& c) { return !c.claim->links.up && !links_settled(c.view, c.resource.name); }
 
 // The destination is to destroy what it has, and to say so.
 Step call_off(const Case& c, const std::string& why) {
@@ -64,6 +68,7 @@ Step hand_over(const Case& c) {
   claim.generation = m.generation;
   claim.attempts = c.claim->attempts;
   claim.epoch = epoch_of(c.view);
+  claim.links = c.claim->links;
   claim.resume = (released && c.run->end == EndReason::migrated) || mutation::stale_memory;
   std::optional<JournalRecord> journal;
   if (!released) {
@@ -114,7 +119,7 @@ bool destination_is_clear(const Case& c) {
 }
 
 bool moves_live(const Case& c) {
-  if (!can_move_live(c.resource) || c.claim->migrating_to || !runs_well(c)) return false;
+  if (!can_move_live(c.resource) || c.claim->migrating_to || !runs_well(c) || is_losing_links(c)) return false;
   const auto stayed = c.state.stayed_since.find(c.resource.name);
   return stayed == c.state.stayed_since.end() || c.pass.due(stayed->second.second + kMigrateAgain);
 }
@@ -142,6 +147,7 @@ Step migrate_by_order(const Case& c) {
   if (to == c.claim->host) why = "it runs there already";
   if (why.empty() && !runs_well(c)) why = "it does not run just now";
   if (why.empty() && !can_move_live(c.resource)) why = "it is not moved live";
+  if (why.empty() && is_losing_links(c)) why = "its links are changing hands just now";
   if (why.empty()) return begin_migration(c, to, "the operator said so");
   JournalRecord journal = entry(c, JournalKind::place_failed, to, "cannot migrate");
   journal.reasons.push_back({to, why});

@@ -77,7 +77,7 @@ class Caps : public ::testing::TestWithParam<Kind> {
   }
   std::optional<MilliCpu> seen(port::Hypervisor& by, Heard& heard) {
     const CallId call = next();
-    by.inspect(call, kPatience);
+    by.inspect(call, kPatience, {});
     const auto seen = heard.first<port::Inspected>([&](const auto& event) { return event.call == call; }, kPatience);
     EXPECT_TRUE(seen && seen->reached && seen->domains.size() == 1);
     return seen && !seen->domains.empty() ? seen->domains.front().cap : std::nullopt;

@@ -66,7 +66,7 @@ class GuestFaults : public ::testing::Test {
   }
   port::Inspected inspect(Duration timeout = 5s) {
     const CallId call{++calls_};
-    hypervisor_.inspect(call, timeout);
+    hypervisor_.inspect(call, timeout, {});
     const auto seen = heard_.first<port::Inspected>([&](const auto& event) { return event.call == call; }, kPatience);
     return seen.value_or(port::Inspected{call, false, {}, {}});
   }

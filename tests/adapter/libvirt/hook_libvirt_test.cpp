@@ -99,8 +99,27 @@ TEST_P(LibvirtHook, StartsWhatHavendAllows) {
   EXPECT_EQ(created.code, 0) << created.output;
   EXPECT_TRUE(runs());
   const std::lock_guard lock(mutex);
-  EXPECT_THAT(questions,
-              ::testing::ElementsAre(hook::Question{kUuid, hook::Op::prepare}, hook::Question{kUuid, hook::Op::start}));
+  // It has no network interface, so that none of them is up.
+  EXPECT_THAT(questions, ::testing::ElementsAre(hook::Question{kUuid, hook::Op::prepare, true},
+                                                hook::Question{kUuid, hook::Op::start, true}));
+}
+
+TEST_P(LibvirtHook, SaysWhetherItStartsWithItsNetworkLinks) {
+  if (GetParam() != "Qemu") return;  // a container's links are never kept down
+  serve(true, "");
+  for (const bool unlinked : {true, false}) {
+    std::string xml = qemu_domain(kUuid, "web1");
+    const std::string link = unlinked ? "<link state='down'/>" : "";
+    xml.insert(xml.find("</devices>"), "<interface type='user'>" + link + "<model type='virtio'/></interface>");
+    std::ofstream("/run/linked.xml") << xml;
+    const auto created = virsh("create", "/run/linked.xml");
+    EXPECT_EQ(created.code, 0) << created.output;
+    EXPECT_EQ(virsh("destroy", "web1").code, 0);
+    const std::lock_guard lock(mutex);
+    EXPECT_THAT(questions, ::testing::ElementsAre(hook::Question{kUuid, hook::Op::prepare, unlinked},
+                                                  hook::Question{kUuid, hook::Op::start, unlinked}));
+    questions.clear();
+  }
 }
 
 TEST_P(LibvirtHook, WithoutHavendTheListsDecide) {

@@ -45,7 +45,9 @@ TEST(HookProtocol, WhatIsFormattedIsParsedAgain) {
     ASSERT_EQ(line.back(), '\n');
     line.pop_back();
     EXPECT_EQ(parse_question(line), (Question{kUuid, op}));
+    EXPECT_EQ(parse_question(line + " unlinked"), (Question{kUuid, op, true}));
   }
+  EXPECT_EQ(format(Question{kUuid, Op::prepare, true}), "start " + kUuid + " prepare unlinked\n");
   EXPECT_EQ(format(Question{kUuid, Op::start}), "start " + kUuid + " start\n");
   EXPECT_EQ(format(Reply{true, ""}), "yes\n");
   EXPECT_EQ(format(Reply{false, "runs on\nh2"}), "no runs on h2\n");
@@ -58,8 +60,9 @@ TEST(HookProtocol, NothingElseIsTakenForAnAnswer) {
   for (const char* line : {"", "yes ", "YES", "yes\n", "no", "no ", "noyes", "maybe"})
     EXPECT_FALSE(parse_reply(line)) << line;
   for (const std::string& line :
-       {std::string("start"), "start " + kUuid, "start " + kUuid + " stop", "stop " + kUuid + " start",
-        "start " + kUuid.substr(1) + " start", std::string("start ../../etc/passwd-0000000000000000000 start")})
+       {std::string("start"), "start " + kUuid, "start " + kUuid + " stop", "start " + kUuid + " unlinked",
+        "start " + kUuid + " start linked", "stop " + kUuid + " start", "start " + kUuid.substr(1) + " start",
+        std::string("start ../../etc/passwd-0000000000000000000 start")})
     EXPECT_FALSE(parse_question(line)) << line;
 }
 

@@ -126,10 +126,10 @@ TEST_F(LibvirtHost, AHungLibvirtdCostsItsTimeoutAndIsNotAskedForEver) {
 TEST_F(LibvirtHost, TheHypervisorEndsInTimeThoughLibvirtHangs) {
   Heard heard;
   auto hypervisor = std::make_unique<libvirt::LibvirtHypervisor>(kConfig, heard.sink());
-  hypervisor->inspect(CallId{1}, 10s);
+  hypervisor->inspect(CallId{1}, 10s, {});
   ASSERT_TRUE(heard.first<port::Inspected>([](const auto&) { return true; }, 10s));
   libvirtd.freeze();
-  for (std::uint64_t i = 2; i < 30; ++i) hypervisor->inspect(CallId{i}, 10s);
+  for (std::uint64_t i = 2; i < 30; ++i) hypervisor->inspect(CallId{i}, 10s, {});
   const auto begin = std::chrono::steady_clock::now();
   hypervisor.reset();
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 3s);
@@ -139,13 +139,13 @@ TEST_F(LibvirtHost, TheHypervisorEndsInTimeThoughLibvirtHangs) {
 TEST_F(LibvirtHost, AHangThatLastsIsToldAsALossAndItsEndAsTheReturn) {
   Heard heard;
   libvirt::LibvirtHypervisor hypervisor(kConfig, heard.sink());
-  hypervisor.inspect(CallId{1}, 10s);
+  hypervisor.inspect(CallId{1}, 10s, {});
   ASSERT_TRUE(heard.first<port::Inspected>([](const auto& seen) { return seen.reached; }, 10s));
   libvirtd.freeze();
   EXPECT_TRUE(heard.first<port::ConnectionLost>([](const auto&) { return true; }, 20s));
   libvirtd.thaw();
   EXPECT_TRUE(heard.first<port::ConnectionBack>([](const auto&) { return true; }, 10s));
-  hypervisor.inspect(CallId{2}, 10s);
+  hypervisor.inspect(CallId{2}, 10s, {});
   EXPECT_TRUE(
       heard.first<port::Inspected>([](const auto& seen) { return seen.call == CallId{2} && seen.reached; }, 10s));
 }
@@ -160,7 +160,7 @@ TEST_F(LibvirtHost, ADriverThatIsNotThereIsNoReasonToFail) {
   const auto started = heard.first<port::CallDone>([](const auto&) { return true; }, 20s);
   ASSERT_TRUE(started);
   EXPECT_EQ(started->result, port::CallResult::done) << started->message;
-  hypervisor.inspect(CallId{2}, 10s);
+  hypervisor.inspect(CallId{2}, 10s, {});
   const auto seen = heard.first<port::Inspected>([](const auto&) { return true; }, 10s);
   ASSERT_TRUE(seen);
   EXPECT_TRUE(seen->reached);
@@ -193,7 +193,7 @@ TEST_F(LibvirtHost, AContainerWhoseControllerDiesAtOnceCanStillBeEnded) {
     ASSERT_TRUE(ended);
     EXPECT_EQ(ended->result, port::CallResult::done) << ended->message;
   }
-  hypervisor.inspect(CallId{4}, 10s);
+  hypervisor.inspect(CallId{4}, 10s, {});
   const auto seen = heard.first<port::Inspected>([](const auto&) { return true; }, 20s);
   ASSERT_TRUE(seen);
   EXPECT_TRUE(seen->reached);

@@ -73,7 +73,7 @@ class HypervisorContract : public ::testing::TestWithParam<NamedBench> {
   }
   port::Inspected inspect(Duration timeout = kPatience) {
     const auto call = next();
-    hypervisor().inspect(call, timeout);
+    hypervisor().inspect(call, timeout, {});
     const auto seen = heard().first<port::Inspected>([&](const auto& event) { return event.call == call; }, kPatience);
     EXPECT_TRUE(seen) << "an inspect was not answered";
     return seen.value_or(port::Inspected{call, false, {}, {}});
@@ -227,7 +227,7 @@ TEST_P(HypervisorContract, AHungLibvirtCostsItsCallersTheirTimeoutsAndNothingEls
   const auto unanswered = next();
   hypervisor().start(unanswered, bench->domain(other_uuid, "web2"), 400ms);
   const auto seen_call = next();
-  hypervisor().inspect(seen_call, 400ms);
+  hypervisor().inspect(seen_call, 400ms, {});
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 200ms) << "the caller was held up";
 
   // `unknown` if it had gone out, `failed` if it had not and now never will.

@@ -63,7 +63,7 @@ class MigrationContract : public ::testing::TestWithParam<NamedMigrationBench> {
   }
   port::Domain look(const MigrationEnd& end) {
     const CallId call = next();
-    end.hypervisor.inspect(call, kPatience);
+    end.hypervisor.inspect(call, kPatience, {});
     const auto seen =
         end.heard.first<port::Inspected>([&](const auto& event) { return event.call == call; }, kPatience);
     EXPECT_TRUE(seen && seen->reached);

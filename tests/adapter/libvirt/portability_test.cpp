@@ -138,7 +138,7 @@ TEST_F(Portability, WhatRunsHereTellsWhatItTakes) {
   ASSERT_TRUE(domain) << libvirt::last_error().message;
   Heard heard;
   libvirt::LibvirtHypervisor hypervisor({}, heard.sink());
-  hypervisor.inspect(CallId{1}, 10s);
+  hypervisor.inspect(CallId{1}, 10s, {});
   const auto seen = heard.first<port::Inspected>([](const auto& e) { return e.reached; }, 20s);
   ASSERT_TRUE(seen);
   ASSERT_EQ(seen->domains.size(), 1U);

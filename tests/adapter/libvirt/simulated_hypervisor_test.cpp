@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "adapter/libvirt/hypervisor_contract.hpp"
+#include "adapter/libvirt/links_contract.hpp"
 #include "adapter/libvirt/migration_contract.hpp"
 #include "sim/hypervisor.hpp"
 
@@ -44,8 +45,11 @@ class RealTime final : public port::Hypervisor {
   void abort_migration(CallId call, const std::string& uuid, Duration timeout) override {
     with([&](auto& state, Instant now) { state.abort_migration(call, uuid, timeout, now); });
   }
-  void inspect(CallId call, Duration timeout) override {
-    with([&](auto& state, Instant now) { state.inspect(call, timeout, now); });
+  void set_links(CallId call, const std::string& uuid, bool up, Duration timeout) override {
+    with([&](auto& state, Instant now) { state.set_links(call, uuid, up, timeout, now); });
+  }
+  void inspect(CallId call, Duration timeout, const std::vector<std::string>& links) override {
+    with([&](auto& state, Instant now) { state.inspect(call, timeout, now, links); });
   }
   void with(const std::function<void(sim::HypervisorState&, Instant)>& change) {
     const std::lock_guard lock(mutex_);
@@ -113,6 +117,31 @@ class SimulatedBench final : public HypervisorBench {
 INSTANTIATE_TEST_SUITE_P(Every, HypervisorContract,
                          ::testing::Values(NamedBench{"Simulated", [] { return std::make_unique<SimulatedBench>(); }}),
                          bench_name);
+
+class SimulatedLinksBench final : public LinksBench {
+ public:
+  port::Hypervisor& hypervisor() override { return hypervisor_; }
+  Heard& heard() override { return heard_; }
+  std::string domain(const std::string& uuid, const std::string& name, bool linked) override {
+    return "<domain type='qemu'><name>" + name + "</name><uuid>" + uuid + "</uuid>" +
+           (linked ? "" : "<link state='down'/>") + "</domain>";
+  }
+  void kill_libvirt() override {
+    hypervisor_.with([](auto& state, Instant now) { state.crash(now); });
+  }
+  void start_libvirt() override {
+    hypervisor_.with([](auto& state, Instant now) { state.come_back(now); });
+  }
+
+ private:
+  Heard heard_;
+  RealTime hypervisor_{heard_.sink()};
+};
+
+INSTANTIATE_TEST_SUITE_P(Every, LinksContract,
+                         ::testing::Values(NamedLinksBench{"Simulated",
+                                                           [] { return std::make_unique<SimulatedLinksBench>(); }}),
+                         [](const auto& info) { return info.param.name; });
 
 class SimulatedMigrationBench final : public MigrationBench {
  public:
