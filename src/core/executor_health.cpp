@@ -46,7 +46,7 @@ Attendance wanted(const Case& c) {
   if (c.resource.checks.empty() || !ours_to_run(c) || !runs_by_record(c) || !runs_well) return Attendance::none;
   const Repair* step = under_way(c);
   if (needs_call_up(c) || (step != nullptr && step->remedy != Remedy::failover)) return Attendance::none;
-  return l.uplink_lost ? Attendance::without_network : Attendance::full;
+  return l.uplink_lost || !c.claim->links.up ? Attendance::without_network : Attendance::full;
 }
 
 void write(const Case& c, HealthNote note) {

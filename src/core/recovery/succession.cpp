@@ -5,6 +5,7 @@
 
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
+#include "core/recovery/illness.hpp"
 #include "core/recovery/lifecycle.hpp"
 
 namespace haven {
@@ -23,16 +24,29 @@ const RunRecord* current_run(const View& view, const ResourceName& name) {
   return run->second.value.generation == claim->second.value.generation ? &run->second.value : nullptr;
 }
 
-// As Haven knows it. What a check of the application finds belongs here, too.
-bool is_well(const View& view, const ResourceName& name) {
+bool runs_well(const View& view, const ResourceName& name) {
   const RunRecord* run = current_run(view, name);
   return run != nullptr && run->state == RunState::running && !run->paused && !run->unsettled &&
          holds_member_key(view, run->host, run->incarnation);
 }
 
+bool is_well(const View& view, const ResourceName& name) {
+  return runs_well(view, name) && current_run(view, name)->health.state != Health::ill;
+}
+
 bool is_well_for(const ControllerState& state, const View& view, const ResourceName& name, Duration span, Pass& pass) {
   const auto since = state.running_since.find(name);
   return is_well(view, name) && since != state.running_since.end() && pass.due(since->second + span);
+}
+
+// All of its checks have to pass. But while its links are down those that ask by the network stand still: where there
+// are such, none of the others may make it ill until the longest grace is over.
+bool has_proved_itself(const ControllerState& state, const View& view, const Resource& successor, Pass& pass) {
+  const RunRecord* run = current_run(view, successor.name);
+  const Duration prove = successor.succession->prove;
+  const bool by_network_too = std::ranges::any_of(successor.checks, by_network, &GuestCheck::kind);
+  if (by_network_too) return is_well_for(state, view, successor.name, std::max(prove, longest_grace(successor)), pass);
+  return run != nullptr && is_ready(successor, run->health) && is_well_for(state, view, successor.name, prove, pass);
 }
 
 // It failed by itself, as often as its budget allows: a host's death is no failure of its own.
@@ -52,6 +66,12 @@ std::string failure_of(const View& view, const ResourceName& name) {
   return name.str() + " failed" + detail;
 }
 
+std::string illness_of(const View& view, const ResourceName& name) {
+  const RunRecord* run = current_run(view, name);
+  if (run == nullptr || run->health.state != Health::ill) return "";
+  return name.str() + " is ill: " + run->health.why;
+}
+
 bool overdue(const ControllerState& state, const Replacement& r, Pass& pass) {
   const auto since = state.handover_since.find(r.successor.name);
   return since != state.handover_since.end() && since->second.first == r.record.phase &&
@@ -66,14 +86,14 @@ std::string out_of_time(const Replacement& r, const char* what) {
 std::optional<Next> after_proving(const ControllerState& state, const View& view, const Replacement& r, Pass& pass) {
   const ResourceName& name = r.successor.name;
   if (std::string failed = failure_of(view, name); !failed.empty()) return Next{HandoverPhase::over, std::move(failed)};
-  if (is_well_for(state, view, name, r.successor.succession->prove, pass)) return Next{HandoverPhase::handing, ""};
+  if (has_proved_itself(state, view, r.successor, pass)) return Next{HandoverPhase::handing, ""};
   if (overdue(state, r, pass)) return Next{HandoverPhase::over, out_of_time(r, "did not prove itself")};
   return std::nullopt;
 }
 
 bool serves(const View& view, const ResourceName& name) {
   const auto claim = view.claims.find(name);
-  return claim != view.claims.end() && claim->second.value.links.up && is_well(view, name) && links_settled(view, name);
+  return claim != view.claims.end() && claim->second.value.links.up && runs_well(view, name) && links_settled(view, name);
 }
 
 std::optional<Next> next_phase(const ControllerState& state, const View& view, const Replacement& r, Pass& pass) {
@@ -90,13 +110,14 @@ std::optional<Next> next_phase(const ControllerState& state, const View& view, c
       return std::nullopt;
     }
     case HandoverPhase::settling: {
-      if (std::string failed = failure_of(view, name); !failed.empty() && is_well(view, old))
-        return Next{HandoverPhase::returning, std::move(failed)};
+      std::string trouble = failure_of(view, name);
+      if (trouble.empty()) trouble = illness_of(view, name);
+      if (!trouble.empty() && is_well(view, old)) return Next{HandoverPhase::returning, std::move(trouble)};
       if (is_well_for(state, view, name, r.successor.succession->settle, pass)) return Next{HandoverPhase::kept, ""};
       return std::nullopt;
     }
     case HandoverPhase::recalling:
-      if (is_well(view, old)) return Next{HandoverPhase::returning, r.record.why};
+      if (runs_well(view, old)) return Next{HandoverPhase::returning, r.record.why};
       if (overdue(state, r, pass)) return Next{HandoverPhase::kept, old.str() + " does not start any more"};
       return std::nullopt;
     case HandoverPhase::returning:
@@ -252,7 +273,7 @@ std::string replace_refusal(const View& view, const ResourceName& resource) {
   if (known->container) return name + " is a container: its links cannot be taken down while it runs";
   if (name.find('#') != std::string::npos) return name + " is one of several instances: those are not replaced";
   if (desired_state(view, *known) != DesiredState::started) return name + " is not to run: haven start " + name;
-  if (!is_well(view, resource)) return name + " does not run well just now";
+  if (!runs_well(view, resource)) return name + " does not run well just now";
   return "";
 }
 
