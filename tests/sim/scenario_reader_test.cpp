@@ -117,10 +117,18 @@ TEST(ScenarioReader, ReportsEveryErrorWithItsPlaceAndWhatWouldBeRight) {
 }
 
 TEST(ScenarioReader, RefusesVerbsThatAreNotBuiltByTheirName) {
-  for (const char* verb : {"app vm1 fail", "health h1 degraded"}) {
+  for (const char* verb : {"health h1 degraded"}) {
     EXPECT_THAT(errors(std::string("at 5s ") + verb), ElementsAre(HasSubstr("s:1:7: \""))) << verb;
     EXPECT_THAT(errors(std::string("at 5s ") + verb), ElementsAre(HasSubstr("not yet"))) << verb;
   }
+}
+
+TEST(ScenarioReader, RefusesWhatNoApplicationDoes) {
+  EXPECT_THAT(errors("at 5s app vm1 explode"), ElementsAre(HasSubstr("\"explode\" cannot stand here")));
+  EXPECT_THAT(errors("at 5s app vm1 fail reboot"), ElementsAre(HasSubstr("\"reboot\" cannot stand here")));
+  EXPECT_THAT(errors("at 5s app vm1 heal restart"), ElementsAre(HasSubstr("one word too many")));
+  EXPECT_TRUE(
+      errors("at 5s app vm1 fail restart\nat 6s app vm1 heal\nexpect vm1 well by 9s\nexpect repairs 1\n").empty());
 }
 
 TEST(ScenarioReader, RefusesWhatLiesBehindTheEnd) {
