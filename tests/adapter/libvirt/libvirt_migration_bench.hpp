@@ -36,6 +36,10 @@ class LibvirtMigrationBench final : public MigrationBench {
   std::string domain(const std::string& uuid, const std::string& name) override {
     return slowly_ ? with_much_in_memory(qemu_domain(uuid, name)) : qemu_domain(uuid, name);
   }
+  std::string linked_domain(const std::string& uuid, const std::string& name) override {
+    std::string xml = qemu_domain(uuid, name);
+    return xml.insert(xml.find("</devices>"), "<interface type='user'><model type='virtio'/></interface>");
+  }
   std::string address() override { return PeerLibvirtd::kAddress; }
   std::string nobodys_address() override { return PeerLibvirtd::kAddress + ":9"; }
   // The youngest of both is the one that came in.

@@ -27,9 +27,10 @@ class MigrationBench {
   virtual MigrationEnd source() = 0;
   virtual MigrationEnd destination() = 0;
   virtual std::string domain(const std::string& uuid, const std::string& name) = 0;
-  virtual std::string address() = 0;          // of the destination
-  virtual std::string nobodys_address() = 0;  // where no libvirt listens
-  virtual void end_destination() = 0;         // its libvirt and what it holds
+  virtual std::string linked_domain(const std::string& uuid, const std::string& name) = 0;  // with network links, up
+  virtual std::string address() = 0;                                                        // of the destination
+  virtual std::string nobodys_address() = 0;                                                // where no libvirt listens
+  virtual void end_destination() = 0;  // its libvirt and what it holds
 };
 
 struct NamedMigrationBench {
@@ -63,7 +64,7 @@ class MigrationContract : public ::testing::TestWithParam<NamedMigrationBench> {
   }
   port::Domain look(const MigrationEnd& end) {
     const CallId call = next();
-    end.hypervisor.inspect(call, kPatience, {});
+    end.hypervisor.inspect(call, kPatience, {uuid});
     const auto seen =
         end.heard.first<port::Inspected>([&](const auto& event) { return event.call == call; }, kPatience);
     EXPECT_TRUE(seen && seen->reached);
@@ -100,6 +101,27 @@ TEST_P(MigrationContract, StandsPausedAtTheDestinationAndIsGoneAtTheSource) {
   bench->destination().hypervisor.resume(resume, uuid, kPatience);
   EXPECT_EQ(answer(bench->destination(), resume).result, port::CallResult::done);
   EXPECT_TRUE(becomes(bench->destination(), port::DomainState::running));
+}
+
+TEST_P(MigrationContract, TakesItsNetworkLinksAlongAsTheyAre) {
+  bench = GetParam().make(false);
+  const CallId start = next(), down = next();
+  bench->source().hypervisor.start(start, bench->linked_domain(uuid, "web1"), kPatience);
+  ASSERT_EQ(answer(bench->source(), start).result, port::CallResult::done);
+  bench->source().hypervisor.set_links(down, uuid, false, kPatience);
+  ASSERT_EQ(answer(bench->source(), down).result, port::CallResult::done);
+  const auto done = answer(bench->source(), send(bench->address()));
+  ASSERT_EQ(done.result, port::CallResult::done) << done.message;
+  EXPECT_EQ(look(bench->destination()).linked, false);
+  const CallId resume = next();
+  bench->destination().hypervisor.resume(resume, uuid, kPatience);
+  EXPECT_EQ(answer(bench->destination(), resume).result, port::CallResult::done);
+  EXPECT_TRUE(becomes(bench->destination(), port::DomainState::running));
+  EXPECT_EQ(look(bench->destination()).linked, false);
+  const CallId up = next();
+  bench->destination().hypervisor.set_links(up, uuid, true, kPatience);
+  EXPECT_EQ(answer(bench->destination(), up).result, port::CallResult::done);
+  EXPECT_EQ(look(bench->destination()).linked, true);
 }
 
 TEST_P(MigrationContract, WhereNobodyListensItFailsWithAReasonAndRunsOn) {

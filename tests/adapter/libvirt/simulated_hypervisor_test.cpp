@@ -164,6 +164,7 @@ class SimulatedMigrationBench final : public MigrationBench {
   std::string domain(const std::string& uuid, const std::string& name) override {
     return "<domain type='qemu'><name>" + name + "</name><uuid>" + uuid + "</uuid></domain>";
   }
+  std::string linked_domain(const std::string& uuid, const std::string& name) override { return domain(uuid, name); }
   std::string address() override { return "h2"; }
   std::string nobodys_address() override { return "h9"; }
   void end_destination() override {
