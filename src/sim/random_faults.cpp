@@ -95,7 +95,9 @@ std::vector<Violation> unlinked_ones(World& world) {
   const View& view = world.checker().view();
   for (const Resource& resource : world.spec()->resources) {
     const auto r = replacement_of(view, resource.name);
-    if (r && r->successor.name == resource.name && r->record.phase != HandoverPhase::finishing)
+    // Taken back, or, where there is no room to start the old one for that, the new one's for good or until there is.
+    const bool serves = r && (r->record.phase == HandoverPhase::settling || r->record.phase == HandoverPhase::kept);
+    if (r && r->successor.name == resource.name && !serves)
       found.push_back({world.timeline().now_ms(),
                        "liveness",
                        resource.name,
