@@ -382,6 +382,8 @@ std::string counted_by(Claimed what) {
     case Claimed::free:
     case Claimed::well:
     case Claimed::ill:
+    case Claimed::linked:
+    case Claimed::unlinked:
     case Claimed::fenced:
     case Claimed::not_fenced:
       return "";
