@@ -39,8 +39,9 @@ struct HookQuestion {
 // To be run by the thread that thinks.
 using Task = std::function<void()>;
 
-using Message = std::variant<port::EngineEvent, port::HypervisorEvent, port::AgentDone, port::StorageLooked,
-                             port::WatchdogEvent, HookQuestion, HostProblems, port::Measured, Task, PeersHeard, HealthSeen>;
+using Message =
+    std::variant<port::EngineEvent, port::HypervisorEvent, port::AgentDone, port::StorageLooked, port::WatchdogEvent,
+                 HookQuestion, HostProblems, port::Measured, Task, PeersHeard, HealthSeen>;
 
 // CLOCK_BOOTTIME and the wall clock.
 [[nodiscard]] Now read_clocks();
