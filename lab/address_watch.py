@@ -17,11 +17,6 @@ ASK, ANSWER, ARP = 1, 2, 0x0806
 INTERFACE = "main"
 
 
-def own_mac():
-    with open(f"/sys/class/net/{INTERFACE}/address", encoding="ascii") as file:
-        return bytes.fromhex(file.read().strip().replace(":", ""))
-
-
 def question(mac, own, address):
     frame = b"\xff" * 6 + mac + struct.pack("!H", ARP)
     return frame + struct.pack("!HHBBH", 1, 0x0800, 6, 4, ASK) + mac + own + b"\0" * 6 + address
@@ -45,9 +40,9 @@ def answers(line, address, until):
 def main():
     import layout  # beside this file
     address, own = socket.inet_aton(sys.argv[1]), socket.inet_aton(layout.OBSERVER)
-    mac = own_mac()
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ARP)) as line:
         line.bind((INTERFACE, 0))
+        mac = line.getsockname()[4]
         last = None
         while True:
             line.send(question(mac, own, address))

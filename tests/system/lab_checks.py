@@ -7,6 +7,7 @@ import signal
 import unittest
 
 import lab_case  # first: it finds the lab's modules
+import guests
 import haven_client
 from outside import Outside
 
@@ -50,7 +51,8 @@ class Checks(lab_case.LabCase):
 
     def test_a_guest_that_stands_still_is_started_anew(self):
         before = {name: dict(guest) for name, guest in self.outside.guests.items()}
-        os.kill(before["web1"]["pid"], signal.SIGSTOP)
+        emulators = guests.emulators(self.lab, before["web1"]["host"])
+        os.kill(next(pid for pid, name in emulators.items() if name == "web1"), signal.SIGSTOP)
         answers_again = lambda: (self.outside.guests["web1"]["boot"] not in (None, before["web1"]["boot"]))
         self.assertTrue(self.outside.follow(answers_again, HEALED_SECONDS), self.repairs())
         self.assertEqual(self.outside.guests["web1"]["host"], before["web1"]["host"])

@@ -6,9 +6,9 @@ Who answers is asked by ARP from beside the switch (lab/address_watch.py): two g
 
 import json
 import os
+import signal
 import subprocess
 import threading
-import time
 import unittest
 import uuid
 
@@ -18,7 +18,6 @@ import guests
 import haven_client
 import inside
 import layout
-import processes
 from outside import Outside
 
 OLD, NEW = "web1", "web1-new"
@@ -138,8 +137,9 @@ class Replaces(lab_case.ClusterCase):
     def kill(self, host, program):
         pids = chaos_faults.service_pids(self.lab, host, program)
         self.assertTrue(pids)
+        self.assertTrue(pids)
         for pid in pids:
-            processes.kill(pid)
+            os.kill(pid, signal.SIGKILL)
 
     def back(self, host):
         self.order("on", host)
@@ -171,7 +171,7 @@ class Replaces(lab_case.ClusterCase):
         host = self.resource(OLD)["host"]
         self.assertEqual(self.begin("20s", "--no-wait").returncode, 0)
         self.assertTrue(self.follow(lambda: self.phase() in ("handing", "settling"), 120.0), self.told())
-        self.order("off", host)
+        self.order("crash", host)
         try:
             self.assertTrue(self.follow(lambda: self.phase() == "settling"), self.told())
             self.served(self.new_mac)
@@ -181,7 +181,7 @@ class Replaces(lab_case.ClusterCase):
     def test_the_new_one_fails_over_with_its_links(self):
         self.assertEqual(self.begin().returncode, 0)
         host = self.resource(NEW)["host"]
-        self.order("off", host)
+        self.order("crash", host)
         try:
             self.assertTrue(self.follow(lambda: self.resource(NEW).get("host") not in (None, host) and
                                         self.state(NEW) == "running"), self.told())
@@ -208,12 +208,13 @@ class Replaces(lab_case.ClusterCase):
         self.assertEqual(self.begin().returncode, 0)
         host = self.resource(OLD)["host"]
         pids = [pid for pid, name in guests.emulators(self.lab, host).items() if name == OLD]
+        self.assertTrue(pids)
         for pid in pids:
-            processes.kill(pid)
+            os.kill(pid, signal.SIGKILL)
         self.assertTrue(self.follow(
             lambda: any(name == OLD and pid not in pids for pid, name in guests.emulators(self.lab, host).items())),
             self.told())
-        time.sleep(30.0)  # it boots, and would answer
+        self.follow(lambda: False, 30.0)  # it boots, and would answer
         self.assertEqual(self.answering.now(), [self.new_mac])
 
 

@@ -5,6 +5,7 @@
 
 #include "core/mutation.hpp"
 #include "core/placement/roster.hpp"
+#include "core/recovery/checkup.hpp"
 #include "core/recovery/illness.hpp"
 #include "core/recovery/lifecycle.hpp"
 
@@ -39,13 +40,24 @@ bool is_well_for(const ControllerState& state, const View& view, const ResourceN
   return is_well(view, name) && since != state.running_since.end() && pass.due(since->second + span);
 }
 
+// How long it takes to find a guest ill that never was well.
+Duration time_to_find_ill(const Resource& resource) {
+  Duration longest{};
+  for (const GuestCheck& check : resource.checks) {
+    const Duration round = check.interval + check.interval * kJitter / 100 + check.timeout;
+    if (!by_network(check.kind)) longest = std::max(longest, check.grace + check.failures * round);
+  }
+  return longest;
+}
+
 // All of its checks have to pass. But while its links are down those that ask by the network stand still: where there
-// are such, none of the others may make it ill until the longest grace is over.
+// are such, the others have the time to find it ill.
 bool has_proved_itself(const ControllerState& state, const View& view, const Resource& successor, Pass& pass) {
   const RunRecord* run = current_run(view, successor.name);
   const Duration prove = successor.succession->prove;
   const bool by_network_too = std::ranges::any_of(successor.checks, by_network, &GuestCheck::kind);
-  if (by_network_too) return is_well_for(state, view, successor.name, std::max(prove, longest_grace(successor)), pass);
+  if (by_network_too)
+    return is_well_for(state, view, successor.name, std::max(prove, time_to_find_ill(successor)), pass);
   return run != nullptr && is_ready(successor, run->health) && is_well_for(state, view, successor.name, prove, pass);
 }
 
@@ -93,7 +105,8 @@ std::optional<Next> after_proving(const ControllerState& state, const View& view
 
 bool serves(const View& view, const ResourceName& name) {
   const auto claim = view.claims.find(name);
-  return claim != view.claims.end() && claim->second.value.links.up && runs_well(view, name) && links_settled(view, name);
+  return claim != view.claims.end() && claim->second.value.links.up && runs_well(view, name) &&
+         links_settled(view, name);
 }
 
 std::optional<Next> next_phase(const ControllerState& state, const View& view, const Replacement& r, Pass& pass) {
