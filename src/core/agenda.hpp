@@ -46,17 +46,23 @@ class Agenda {
     for (auto it = by_wake_.begin(); it != by_wake_.end() && it->first <= now; ++it) places.push_back(it->second);
     std::sort(places.begin(), places.end());
     places.erase(std::unique(places.begin(), places.end()), places.end());
+    // What is not looked at after all is marked again, and its deadline is not to hide later ones.
+    for (const std::size_t place : places) set_wake(place, kNever);
     return places;
   }
   void looked(std::size_t place, bool wants, Instant wake) {
     if (wants) wanting_.push_back(place);
+    set_wake(place, wake);
+  }
+
+ private:
+  void set_wake(std::size_t place, Instant wake) {
     if (wakes_[place] == wake) return;
     if (wakes_[place] != kNever) by_wake_.erase({wakes_[place], place});
     wakes_[place] = wake;
     if (wake != kNever) by_wake_.insert({wake, place});
   }
 
- private:
   bool all_ = true;
   std::vector<std::size_t> marked_, wanting_;
   std::vector<Instant> wakes_;  // by place

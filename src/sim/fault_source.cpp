@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/recovery/lifecycle.hpp"
+#include "core/recovery/succession.hpp"
 
 namespace haven::sim {
 namespace {
@@ -230,7 +231,9 @@ void FaultSource::stranger() {
   const HostName host = some_host();
   const ResourceName& resource = some_resource();
   Machine& machine = world_.machine(host);
-  if (!machine.runs() || let_go_.contains(resource)) return;
+  if (!machine.runs() || let_go_.contains(resource) || world_.spec()->resource(resource) == nullptr) return;
+  // Of a replacement one of the two leaves the file in the end.
+  if (replacement_of(world_.checker().view(), resource)) return;
   if (note_) note_("somebody starts " + resource.str() + " on " + host.str());
   started_by_hand_[resource] = world_.now();
   machine.start_by_hand(resource);

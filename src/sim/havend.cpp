@@ -71,7 +71,8 @@ std::vector<Issued> Havend::step(const Event& event) {
   auto issued = node_->step(event, now);
   if (!twin_) return issued;
   std::string words = difference(issued, twin_->step(event, now));
-  if (words.empty() && node_->wake_at() > twin_->wake_at()) words = "a deadline was not marked";
+  if (words.empty() && node_->wake_at() > twin_->wake_at())
+    words = "a deadline was not marked: " + std::to_string(twin_->wake_at().since_boot.count() / 1'000'000) + " ms";
   if (words.empty()) return issued;
   twin_.reset();
   callbacks_.differs(machine_.name().str() + ", " + words);

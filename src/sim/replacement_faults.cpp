@@ -30,7 +30,7 @@ void FaultSource::replacements() {
 
 void FaultSource::replace(const ResourceName& old) {
   constexpr int kMostSuccessors = 30;
-  if (successors_ == kMostSuccessors) return;
+  if (successors_ == kMostSuccessors || !may_be_let_go(old)) return;
   Replace deed{ResourceName{old.str() + "-" + std::to_string(++successors_)}, {}};
   deed.succession.predecessor = old;
   deed.succession.prove = std::chrono::seconds(replacing_.between(1, 20));

@@ -94,5 +94,18 @@ TEST_F(AgendaTest, MarkingAllForgetsWhatWasKept) {
   EXPECT_THAT(take(), IsEmpty());
 }
 
+// A pass may end before it has looked at all that it took.
+TEST_F(AgendaTest, WhatIsLeftForTheNextTimeHidesNoLaterDeadline) {
+  (void)take();
+  const auto place_of = [&](const char* name) { return roster_->rank[*roster_->index(ResourceName{name})]; };
+  agenda_.looked(place_of("a"), false, Instant{3s});
+  agenda_.looked(place_of("b"), false, Instant{5s});
+  const auto places = agenda_.take(*roster_, Instant{3s});
+  ASSERT_THAT(places, ElementsAre(place_of("a")));
+  agenda_.mark_place(places.front());
+  EXPECT_EQ(agenda_.wake(), Instant{5s});
+  EXPECT_THAT(take(4s), ElementsAre("a"));
+}
+
 }  // namespace
 }  // namespace haven
