@@ -172,7 +172,9 @@ void call_up(const Case& c) {
       return write(c, std::move(next));
     }
     const bool said_no = c.local.treat_result == CallResult::failed;
-    const bool waits = !said_no && c.local.here_since && !c.pass.due(*c.local.here_since + longest_grace(c.resource));
+    // Who had not come up at the last try may have since: only a try after the grace can tell.
+    const bool early = c.local.here_since && c.local.treat_ended < *c.local.here_since + longest_grace(c.resource);
+    const bool waits = !said_no && early;
     if (note.state != Health::ill && !waits) {
       HealthNote next = note;
       next.called_up = false;

@@ -246,6 +246,24 @@ TEST(ExecutorHealth, CallsItUpBeforeItsChecksCount) {
   EXPECT_EQ(b.last_order().how, Attendance::full);
 }
 
+TEST(ExecutorHealth, OnlyATryAfterTheGraceTellsThatItDoesNotComeUp) {
+  Ward b(called_up());
+  b.hold(every<TreatGuest>());
+  b.claim_for("h1", "vm1", 1);
+  b.run_for(100ms);
+  const auto answer = [&] { b.tell(CallDone{b.take_held<TreatGuest>().call, CallResult::unknown, "no agent"}); };
+  for (int i = 0; i < 11; ++i) {
+    answer();
+    b.run_for(5200ms);
+  }
+  answer();
+  b.run_for(4s);  // the minute is over
+  EXPECT_TRUE(b.note().treatments.empty());
+  b.run_for(2s);
+  answer();
+  EXPECT_EQ(b.note().treatments.size(), 1U) << "it was found ill, and is started anew";
+}
+
 TEST(ExecutorHealth, AsksAnAgentThatIsNotThereYetAgain) {
   Ward b(called_up());
   b.hold(every<TreatGuest>());
