@@ -70,7 +70,7 @@ void CheckRounds::take_in() {
   }
 }
 
-void CheckRounds::ask(std::vector<CheckCall> calls) {
+void CheckRounds::ask(const std::vector<CheckCall>& calls) {
   const Instant at = now();
   under_way_ += calls.size();
   for (const CheckCall& call : calls) {

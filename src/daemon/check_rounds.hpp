@@ -45,7 +45,7 @@ class CheckRounds {
  private:
   void serve();
   void take_in();
-  void ask(std::vector<CheckCall> calls);
+  void ask(const std::vector<CheckCall>& calls);
   [[nodiscard]] static Instant now();
 
   Told told_;

@@ -56,7 +56,7 @@ std::optional<std::string> looked_up(const std::string& name) {
 }
 
 CheckAnswer passed() { return {true, false, {}, {}}; }
-CheckAnswer said_no(std::string why) { return {false, false, one_line(why), {}}; }
+CheckAnswer said_no(const std::string& why) { return {false, false, one_line(why), {}}; }
 
 }  // namespace
 
@@ -334,7 +334,7 @@ class GuestProbes::Core : public std::enable_shared_from_this<Core> {
       conversation.is_whole = http_is_whole;
     }
     if (place.tls) conversation.tls = std::make_shared<const Tls>(Tls{place.host, question.check.authority});
-    conversations_.begin(std::move(conversation), [self = weak_from_this(), question](ConversationHeard heard) {
+    conversations_.begin(std::move(conversation), [self = weak_from_this(), question](const ConversationHeard& heard) {
       const auto core = self.lock();
       if (!core) return;
       core->answer(question, judged(question.check, heard));
