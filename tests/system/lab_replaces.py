@@ -18,6 +18,7 @@ import guests
 import haven_client
 import inside
 import layout
+import processes
 from outside import Outside
 
 OLD, NEW = "web1", "web1-new"
@@ -137,9 +138,8 @@ class Replaces(lab_case.ClusterCase):
     def kill(self, host, program):
         pids = chaos_faults.service_pids(self.lab, host, program)
         self.assertTrue(pids)
-        self.assertTrue(pids)
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            processes.kill(pid)
 
     def back(self, host):
         self.order("on", host)
