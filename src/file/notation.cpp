@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "core/model/wording.hpp"
+#include "core/recovery/checkup.hpp"
 #include "file/quantity.hpp"
 
 namespace haven::file {
@@ -94,28 +95,10 @@ std::string fingerprint(const std::string& xml) {
   return text;
 }
 
-const char* word_of(CheckKind kind) {
-  switch (kind) {
-    case CheckKind::guest_agent:
-      return "guest-agent";
-    case CheckKind::tcp:
-      return "tcp";
-    case CheckKind::http:
-      return "http";
-    case CheckKind::exec:
-      return "exec";
-    case CheckKind::memory:
-      return "memory";
-    case CheckKind::disk_io:
-      return "disk-io";
-  }
-  return "";
-}
-
 // What stands at its default stays out.
 std::string check_of(const GuestCheck& c) {
   const GuestCheck usual;
-  std::string out = "{ kind = " + toml_text(word_of(c.kind));
+  std::string out = "{ kind = " + toml_text(word(c.kind));
   const auto text = [&](const char* key, const std::string& value) {
     if (!value.empty()) out += std::string(", ") + key + " = " + toml_text(value);
   };

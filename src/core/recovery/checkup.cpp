@@ -19,6 +19,8 @@ std::uint64_t next_chance(std::uint64_t& state) {
   return z ^ (z >> 31U);
 }
 
+}  // namespace
+
 const char* word(CheckKind kind) {
   switch (kind) {
     case CheckKind::guest_agent:
@@ -36,8 +38,6 @@ const char* word(CheckKind kind) {
   }
   return "";
 }
-
-}  // namespace
 
 std::string called(const GuestCheck& check) {
   std::string text = word(check.kind);

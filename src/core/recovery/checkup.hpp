@@ -88,6 +88,8 @@ class Checkup {
   enum class Beat { unknown, busy, idle } beat_ = Beat::unknown;
 };
 
+// As the cluster file spells it.
+[[nodiscard]] const char* word(CheckKind kind);
 // "http http://10.0.0.5/", "tcp 5432": how people are told of a check.
 [[nodiscard]] std::string called(const GuestCheck& check);
 
