@@ -7,10 +7,12 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lab"))
 
+import chaos_faults  # noqa: E402
 import haven_client  # noqa: E402
 import inside  # noqa: E402
 import launcher  # noqa: E402
 import layout  # noqa: E402
+import processes  # noqa: E402
 import readiness  # noqa: E402
 from chassis import ask  # noqa: E402
 
@@ -64,6 +66,13 @@ class LabCase(unittest.TestCase):
         done = self.execute(host, *command, **options)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.strip()
+
+    def kill(self, host, program):
+        """Ends a service of the host, havend or libvirtd, at once."""
+        pids = chaos_faults.service_pids(self.lab, host, program)
+        self.assertTrue(pids)
+        for pid in pids:
+            processes.kill(pid)
 
     def services_answer(self, host):
         return all(readiness.services(self.lab, host).values())

@@ -13,7 +13,6 @@ import chaos_faults
 import guests
 import haven_client
 import layout
-import processes
 import sequences
 from outside import Outside
 
@@ -105,12 +104,6 @@ class Migrates(lab_case.ClusterCase):
         """The last of the journal, for whoever has to find out why."""
         entries = haven_client.journal(self.lab, self.third)[-15:]
         return "\n".join(" ".join(str(value) for value in entry.values() if value) for entry in entries)
-
-    def kill(self, host, program):
-        pids = chaos_faults.service_pids(self.lab, host, program)
-        self.assertTrue(pids)
-        for pid in pids:
-            processes.kill(pid)
 
     def back(self, host):
         self.order("on", host)

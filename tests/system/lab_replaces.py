@@ -13,12 +13,10 @@ import unittest
 import uuid
 
 import lab_case  # first: it finds the lab's modules
-import chaos_faults
 import guests
 import haven_client
 import inside
 import layout
-import processes
 from outside import Outside
 
 OLD, NEW = "web1", "web1-new"
@@ -134,12 +132,6 @@ class Replaces(lab_case.ClusterCase):
 
     def served(self, mac):
         self.assertTrue(self.follow(lambda: self.answering.now() == [mac]), self.told())
-
-    def kill(self, host, program):
-        pids = chaos_faults.service_pids(self.lab, host, program)
-        self.assertTrue(pids)
-        for pid in pids:
-            processes.kill(pid)
 
     def back(self, host):
         self.order("on", host)
